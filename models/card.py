@@ -1,0 +1,75 @@
+"""The model card: what a detector is, is for, can do and cannot (one TOML file beside its weights)."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from worklist.finding import DetectorIdentity, TargetFinding
+
+
+class CardError(ValueError):
+    """A model card that is incomplete, or weights that are not the ones it names."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelCard:
+    """Identity, intended use, limits and operating point of one detector."""
+
+    name: str  # unique in the installation, lower case
+    version: str
+    target: TargetFinding
+    title: str  # for people
+    intended_use: str
+    limits: tuple[str, ...]  # known limits, one sentence each
+    training_data: tuple[str, ...]  # source and licence, one sentence each
+    weights_file: str  # beside the card
+    weights_sha256: str  # hex
+    operating_point: float  # calibrated probability at or above which people are told
+    calibration: dict[str, Any]  # parameters of the calibration, read by the detector
+    performance: dict[str, Any]  # measured figures, with what they were measured on
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """What provenance records of this model (P6)."""
+        return DetectorIdentity(
+            name=self.name,
+            version=self.version,
+            target=self.target,
+            weights_sha256=self.weights_sha256,
+            operating_point=self.operating_point,
+        )
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read a card and check that the weights beside it are the ones it names.
+
+    Raises
+    ------
+    CardError
+        If a field is missing or the weights' SHA-256 differs.
+    """
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        card = ModelCard(
+            name=content["name"],
+            version=content["version"],
+            target=TargetFinding(content["target"]),
+            title=content["title"],
+            intended_use=content["intended_use"],
+            limits=tuple(content["limits"]),
+            training_data=tuple(content["training_data"]),
+            weights_file=content["weights_file"],
+            weights_sha256=content["weights_sha256"],
+            operating_point=float(content["operating_point"]),
+            calibration=content["calibration"],
+            performance=content["performance"],
+        )
+    except KeyError as missing:
+        raise CardError(f"{path}: the card lacks {missing}") from None
+    weights = path.with_name(card.weights_file)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if digest != card.weights_sha256:
+        raise CardError(f"{weights} has SHA-256 {digest}, its card says {card.weights_sha256}")
+    return card

@@ -1,0 +1,125 @@
+"""What every detector is: a card, a rule for which series it looks at, and an assessment.
+
+A detector is a plain object; the runner calls it in a process of its own, so it may be slow,
+leak or crash without harm. It never sees the worklist or the database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.card import ModelCard
+from worklist.finding import Region
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceHeader:
+    """The header of one image object, as far as eligibility and geometry need it."""
+
+    sop_instance_uid: SOPInstanceUID
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: Path
+    sha256: str
+    image_type: tuple[str, ...] = ()  # (0008,0008), upper case
+    instance_number: int | None = None
+    number_of_frames: int = 1
+    rows: int = 0  # 0: no pixels
+    columns: int = 0
+    photometric_interpretation: str = ""
+    view_position: str = ""
+    pixel_spacing_mm: tuple[float, float] | None = None  # between rows, between columns
+    image_position_mm: tuple[float, float, float] | None = None  # LPS, PS3.3 C.7.6.2
+    image_orientation: tuple[float, ...] | None = None  # six direction cosines
+    slice_thickness_mm: float | None = None
+    gantry_tilt_degrees: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesHeader:
+    """The header of one series: what eligibility decides on, without a pixel decoded."""
+
+    study_instance_uid: StudyInstanceUID
+    series_instance_uid: SeriesInstanceUID
+    modality: str
+    body_part_examined: str  # upper case, empty where absent
+    study_description: str
+    series_description: str
+    protocol_name: str
+    convolution_kernel: str
+    contrast_bolus_agent: str
+    manufacturer: str
+    patient_sex: str
+    patient_age_years: float | None
+    instances: tuple[InstanceHeader, ...]  # those with pixels, in the order of the series
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """One decoded frame.
+
+    pixels: float32 (row, column). CT: Hounsfield units. Radiographs: after the modality LUT
+    and inversion of MONOCHROME1, so that bone is bright; not windowed, any range.
+    """
+
+    sop_instance_uid: SOPInstanceUID
+    frame_number: int  # counts from 1
+    pixels: npt.NDArray[np.float32]
+    pixel_spacing_mm: tuple[float, float] | None
+    image_position_mm: tuple[float, float, float] | None
+    image_orientation: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesImages:
+    """A series with its frames decoded, in the order of the series (CT: by position)."""
+
+    header: SeriesHeader
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Eligible:
+    """The detector looks at this series."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotEligible:
+    """The detector does not look at this series."""
+
+    reason: str  # a sentence for people
+
+
+Eligibility = Eligible | NotEligible
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assessment:
+    """What a detector thinks of the eligible series of one study."""
+
+    probability: float  # calibrated, 0 to 1, that the finding is present in the study
+    regions: tuple[Region, ...] = ()  # highest score first
+    seconds: dict[str, float] = field(default_factory=dict)  # stage to wall-clock seconds
+
+
+class Detector(Protocol):
+    """One model with its rule of use (DESIGN.md section 6).
+
+    ``assess`` gets every eligible series of the study at once, so that a radiograph's views
+    count together. It may raise: the runner turns that into ``Failed``.
+    """
+
+    card: ModelCard
+
+    def eligibility(self, series: SeriesHeader) -> Eligibility:
+        """Whether this series is one the detector was made for; reads the header only."""
+        ...
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        """Look at the eligible series of one study."""
+        ...

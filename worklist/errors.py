@@ -1,0 +1,35 @@
+"""Every error the core raises on purpose.
+
+::
+
+    VigieError
+    ├── InvalidUID            a DICOM UID that cannot be one
+    ├── UnknownStudy          no study of that UID was filed
+    ├── UnknownDetector       no detector of that name is installed
+    ├── MissingReason         a person's decision without a word on why
+    └── StoreUnavailable      the database does not answer
+"""
+
+
+class VigieError(Exception):
+    """Root of the errors that say what to do; edges translate it once."""
+
+
+class InvalidUID(VigieError, ValueError):
+    """A text from outside that is no DICOM UID (PS3.5 section 9.1)."""
+
+
+class UnknownStudy(VigieError, LookupError):
+    """No study with this Study Instance UID has been filed."""
+
+
+class UnknownDetector(VigieError, LookupError):
+    """No detector of this name is installed."""
+
+
+class MissingReason(VigieError, ValueError):
+    """A person's decision must say why; it stands in the event log."""
+
+
+class StoreUnavailable(VigieError):
+    """The database does not answer; what was received waits in the inbox."""
