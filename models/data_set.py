@@ -1,0 +1,222 @@
+"""Reading archived DICOM files that nobody vouches for: bounded, quiet, and one kind of error.
+
+What lies in the archive came from the network (P9). A file may claim anything: it is read
+here with limits, and whatever pydicom trips over becomes ``UnreadableDataSet``.
+"""
+
+import hashlib
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+# All that pydicom, its codecs and numpy were seen to raise on hostile bytes. RuntimeError
+# covers RecursionError (deep sequences) and what pydicom raises when every codec failed.
+MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    AssertionError,
+)
+_LONG_VALUE_REPRESENTATIONS = frozenset({b"OB", b"OW", b"UN", b"SQ", b"UT", b"UC", b"UR"})
+_PIXEL_DATA_GROUP = 0x7FE0
+
+
+class UnreadableDataSet(Exception):
+    """A file that cannot be read as DICOM; the text says why, for people."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let pydicom grumble about values that break the standard without telling anyone.
+
+    What matters of it comes back as a value that is None or as an error with a reason.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def describe(error: BaseException) -> str:
+    """One short line on an error, for a reason."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def read_data_set(
+    path: Path, *, limit_bytes: int, specific_tags: list[int] | None = None, pixels: bool = True
+) -> Dataset:
+    """Read one Part 10 file (PS3.10), with ``file_meta`` set.
+
+    Parameters
+    ----------
+    limit_bytes
+        How large a deflated data set (PS3.5 A.5) may grow; a few bytes can claim gigabytes.
+    specific_tags
+        Read these alone; None: all.
+    pixels
+        False stops in front of the pixel data.
+
+    Raises
+    ------
+    UnreadableDataSet
+        If the file is missing, is not DICOM, or is broken.
+    """
+    try:
+        meta = read_file_meta_info(path)
+        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            return _read_deflated(path, meta, limit_bytes, specific_tags, pixels)
+        return dcmread(path, specific_tags=specific_tags, stop_before_pixels=not pixels)
+    except FileNotFoundError:
+        raise UnreadableDataSet("the file is not in the archive") from None
+    except MALFORMED as error:
+        raise UnreadableDataSet(f"the file cannot be read: {describe(error)}") from error
+
+
+def _read_deflated(
+    path: Path,
+    meta: FileMetaDataset,
+    limit_bytes: int,
+    specific_tags: list[int] | None,
+    pixels: bool,
+) -> Dataset:
+    """Inflate no further than the limit, which pydicom's own reader does not know."""
+    with path.open("rb") as file:
+        file.seek(_data_set_offset(file))
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflated = inflater.decompress(file.read(), limit_bytes)
+    if inflater.unconsumed_tail:
+        raise UnreadableDataSet(f"the deflated data set grows beyond {limit_bytes} bytes")
+
+    def at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        return not pixels and tag.group == _PIXEL_DATA_GROUP
+
+    data_set = read_dataset(
+        BytesIO(inflated), False, True, stop_when=at_pixels, specific_tags=specific_tags
+    )
+    data_set.file_meta = meta
+    return data_set
+
+
+def data_set_sha256(path: Path) -> str:
+    """SHA-256 in hex over the data set as received: all that follows the file meta.
+
+    Raises
+    ------
+    UnreadableDataSet
+        If the file is missing or has no file meta information.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(_data_set_offset(file))
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise UnreadableDataSet("the file is not in the archive") from None
+    except (OSError, struct.error) as error:
+        raise UnreadableDataSet(f"the file cannot be read: {describe(error)}") from error
+
+
+def _data_set_offset(file: BinaryIO) -> int:
+    """Where the first element behind group 0002 starts (PS3.10 section 7.1)."""
+    file.seek(128)
+    if file.read(4) != b"DICM":
+        raise UnreadableDataSet("the file has no DICOM preamble")
+    while True:
+        start = file.tell()
+        head = file.read(8)
+        if len(head) < 8 or head[:2] != b"\x02\x00":
+            return start
+        if head[4:6] in _LONG_VALUE_REPRESENTATIONS:
+            (length,) = struct.unpack("<L", file.read(4))
+        else:
+            (length,) = struct.unpack("<H", head[6:8])
+        file.seek(length, 1)
+
+
+def value_of(data_set: Dataset, keyword: str) -> Any:
+    """The value of one attribute; None where absent, empty or not what its VR allows."""
+    try:
+        return data_set.get(keyword)
+    except MALFORMED:
+        return None
+
+
+def text_of(data_set: Dataset, keyword: str) -> str:
+    """The attribute as one text, values joined by backslashes; empty where absent."""
+    value = value_of(data_set, keyword)
+    if value is None:
+        return ""
+    if isinstance(value, MultiValue):
+        return "\\".join(str(item) for item in value).strip()
+    return str(value).strip()
+
+
+def numbers_of(data_set: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """The first ``count`` values as finite floats; None where there are fewer."""
+    value = value_of(data_set, keyword)
+    items = list(value) if isinstance(value, MultiValue | list) else [value]
+    try:
+        numbers = tuple(float(item) for item in items[:count])
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def number_of(data_set: Dataset, keyword: str) -> float | None:
+    """The first value as a finite float."""
+    numbers = numbers_of(data_set, keyword, 1)
+    return numbers[0] if numbers else None
+
+
+def integer_of(data_set: Dataset, keyword: str) -> int | None:
+    """The first value as an integer."""
+    number = number_of(data_set, keyword)
+    return None if number is None else int(number)
+
+
+def items_of(data_set: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where it is absent or no sequence."""
+    value = value_of(data_set, keyword)
+    try:
+        return [item for item in value or () if isinstance(item, Dataset)]
+    except MALFORMED:
+        return []
+
+
+def functional_group(data_set: Dataset, frame_index: int, sequence: str) -> Dataset:
+    """One functional group macro of one frame of an enhanced object (PS3.3 C.7.6.16).
+
+    The frame's own comes before the shared one; the data set itself stands in for objects
+    that have none, so that the same attribute names work on classic objects.
+    """
+    per_frame = items_of(data_set, "PerFrameFunctionalGroupsSequence")
+    groups = per_frame[frame_index : frame_index + 1]
+    groups += items_of(data_set, "SharedFunctionalGroupsSequence")[:1]
+    for group in groups:
+        found = items_of(group, sequence)
+        if found:
+            return found[0]
+    return data_set

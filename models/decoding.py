@@ -1,0 +1,305 @@
+"""Pixel data to stored values: every transfer syntax that can be decoded, nothing believed.
+
+pydicom's decoders come first; what they refuse (12-bit and progressive JPEG, HTJ2K, JPEG XL,
+mislabelled streams) goes by the signature of its codestream to imagecodecs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID
+
+from models.data_set import MALFORMED, describe, integer_of, quiet, text_of, value_of
+
+_JPEG_START = b"\xff\xd8"
+_JPEG_2000_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
+_JPEG_XL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+_JPEG_LS_FRAME = 0xF7
+_JPEG_LOSSLESS_FRAME = 0xC3
+_NO_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})  # DHT, JPG, DAC lie among SOF0..SOF15
+
+
+class UndecodableImage(Exception):
+    """Pixels that cannot be had; the text says why, for people."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImagePixel:
+    """The Image Pixel module (PS3.3 C.7.6.3) of one object, checked before it is believed."""
+
+    transfer_syntax_uid: UID
+    rows: int
+    columns: int
+    number_of_frames: int
+    samples_per_pixel: int
+    bits_allocated: int
+    bits_stored: int
+    pixel_representation: int  # 0 unsigned, 1 two's complement
+    photometric_interpretation: str
+    planar_configuration: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame once decoded."""
+        bytes_per_sample = max(1, self.bits_allocated // 8)
+        return self.rows * self.columns * self.samples_per_pixel * bytes_per_sample
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFrame:
+    """One decoded frame before any lookup table."""
+
+    values: npt.NDArray[Any]  # (row, column), or (row, column, 3) for colour
+    photometric_interpretation: str  # of the values; YBR has become RGB
+
+
+def image_pixel(data_set: Dataset) -> ImagePixel:
+    """Read the Image Pixel module, with the defaults that devices leave out.
+
+    Raises
+    ------
+    UndecodableImage
+        If the data set has no pixels, or its description of them cannot be true.
+    """
+    if not any(k in data_set for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise UndecodableImage("the object holds no pixel data")
+    samples = integer_of(data_set, "SamplesPerPixel") or 1
+    bits_allocated = integer_of(data_set, "BitsAllocated") or 0
+    described = ImagePixel(
+        transfer_syntax_uid=UID(text_of(data_set.file_meta, "TransferSyntaxUID")),
+        rows=integer_of(data_set, "Rows") or 0,
+        columns=integer_of(data_set, "Columns") or 0,
+        number_of_frames=max(1, integer_of(data_set, "NumberOfFrames") or 1),
+        samples_per_pixel=samples,
+        bits_allocated=bits_allocated,
+        bits_stored=integer_of(data_set, "BitsStored") or bits_allocated,
+        pixel_representation=integer_of(data_set, "PixelRepresentation") or 0,
+        photometric_interpretation=text_of(data_set, "PhotometricInterpretation").upper()
+        or ("RGB" if samples == 3 else "MONOCHROME2"),
+        planar_configuration=integer_of(data_set, "PlanarConfiguration") or 0,
+    )
+    if described.rows <= 0 or described.columns <= 0 or bits_allocated <= 0:
+        raise UndecodableImage(
+            f"the header claims {described.rows} rows, {described.columns} columns and "
+            f"{bits_allocated} bits a sample"
+        )
+    return described
+
+
+def decode_frames(
+    data_set: Dataset, described: ImagePixel, frame_indices: Sequence[int], *, limit_bytes: int
+) -> Iterator[StoredFrame]:
+    """Decode the frames asked for (counted from 0), in the order asked for.
+
+    Raises
+    ------
+    UndecodableImage
+        If a frame is not there, is larger than the limit, or no codec reads it.
+    """
+    if described.frame_bytes > limit_bytes:
+        raise UndecodableImage(
+            f"a frame of {described.rows} x {described.columns} pixels takes "
+            f"{described.frame_bytes} bytes, the limit is {limit_bytes}"
+        )
+    for index in frame_indices:
+        if not 0 <= index < described.number_of_frames:
+            raise UndecodableImage(
+                f"frame {index + 1} was asked for, the object has {described.number_of_frames}"
+            )
+    encapsulated = described.transfer_syntax_uid.is_encapsulated
+    prepare = _encapsulated_frames if encapsulated else _native_frames
+    frame_at = _translated(partial(prepare, data_set, described, frame_indices))
+    for index in frame_indices:
+        yield _translated(partial(frame_at, index))
+
+
+_Result = TypeVar("_Result")
+
+
+def _translated(step: Callable[[], _Result]) -> _Result:
+    """Run one step of decoding; whatever trips it becomes ``UndecodableImage``."""
+    with quiet():
+        try:
+            return step()
+        except MALFORMED as error:
+            raise UndecodableImage(
+                f"the pixel data cannot be decoded: {describe(error)}"
+            ) from error
+
+
+def _native_frames(
+    data_set: Dataset, described: ImagePixel, _frame_indices: Sequence[int]
+) -> Callable[[int], StoredFrame]:
+    keyword = next(
+        k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in data_set
+    )
+    element = data_set[keyword]
+    decoder = get_decoder(described.transfer_syntax_uid)
+    options = _decoder_options(
+        described, described.number_of_frames, pixel_keyword=keyword, pixel_vr=element.VR
+    )
+
+    def frame_at(index: int) -> StoredFrame:
+        return _stored_frame(decoder.as_array(element.value, index=index, **options))
+
+    return frame_at
+
+
+def _encapsulated_frames(
+    data_set: Dataset, described: ImagePixel, frame_indices: Sequence[int]
+) -> Callable[[int], StoredFrame]:
+    last = max(frame_indices, default=-1)
+    codestreams = list(islice(_codestreams(data_set, described), last + 1))
+
+    def frame_at(index: int) -> StoredFrame:
+        if index >= len(codestreams):
+            raise UndecodableImage(
+                f"the header claims {described.number_of_frames} frames, frame {index + 1} "
+                "is not there"
+            )
+        return _decode_codestream(codestreams[index], described)
+
+    return frame_at
+
+
+def _stored_frame(decoded: tuple[npt.NDArray[Any], dict[str, str | int]]) -> StoredFrame:
+    values, properties = decoded
+    return StoredFrame(
+        values=values, photometric_interpretation=str(properties["photometric_interpretation"])
+    )
+
+
+def _codestreams(data_set: Dataset, described: ImagePixel) -> Iterator[bytes]:
+    """The encoded frames, put together from their fragments (PS3.5 A.4)."""
+    offsets = value_of(data_set, "ExtendedOffsetTable")
+    lengths = value_of(data_set, "ExtendedOffsetTableLengths")
+    return generate_frames(
+        data_set.PixelData,
+        number_of_frames=described.number_of_frames,
+        extended_offsets=(offsets, lengths) if offsets and lengths else None,
+    )
+
+
+def _decode_codestream(codestream: bytes, described: ImagePixel) -> StoredFrame:
+    declared = declared_size(codestream)
+    if declared is not None and declared != (described.rows, described.columns):
+        raise UndecodableImage(
+            f"the codestream holds {declared[0]} x {declared[1]} pixels, the header claims "
+            f"{described.rows} x {described.columns}"
+        )
+    try:
+        decoder = get_decoder(described.transfer_syntax_uid)
+        options = _decoder_options(described, 1, pixel_keyword="PixelData")
+        encapsulated = encapsulate([codestream], has_bot=False)
+        return _stored_frame(decoder.as_array(encapsulated, index=0, **options))
+    except MALFORMED as refusal:
+        return _decode_otherwise(codestream, described, refusal)
+
+
+def _decoder_options(described: ImagePixel, number_of_frames: int, **others: str) -> dict[str, Any]:
+    return {
+        "rows": described.rows,
+        "columns": described.columns,
+        "number_of_frames": number_of_frames,
+        "samples_per_pixel": described.samples_per_pixel,
+        "bits_allocated": described.bits_allocated,
+        "bits_stored": described.bits_stored,
+        "pixel_representation": described.pixel_representation,
+        "photometric_interpretation": described.photometric_interpretation,
+        "planar_configuration": described.planar_configuration,
+        **others,
+    }
+
+
+def _decode_otherwise(
+    codestream: bytes, described: ImagePixel, refusal: BaseException
+) -> StoredFrame:
+    """Decode by what the codestream is, whatever the transfer syntax says it is."""
+    codec = _codec_for(codestream)
+    if codec is None:
+        raise UndecodableImage(
+            f"no codec for {described.transfer_syntax_uid.name}: {describe(refusal)}"
+        ) from refusal
+    values = np.asarray(codec(codestream))
+    shape: tuple[int, ...] = (described.rows, described.columns)
+    if described.samples_per_pixel > 1:
+        shape = (*shape, described.samples_per_pixel)
+    if values.shape != shape:
+        raise UndecodableImage(f"the codestream holds {values.shape}, the header claims {shape}")
+    if described.pixel_representation == 1 and values.dtype.kind == "u":
+        values = _sign_extended(values, described.bits_stored)
+    colour = described.samples_per_pixel == 3
+    return StoredFrame(
+        values=values,
+        photometric_interpretation="RGB" if colour else described.photometric_interpretation,
+    )
+
+
+def _sign_extended(values: npt.NDArray[Any], bits_stored: int) -> npt.NDArray[Any]:
+    """Two's complement of ``bits_stored`` bits, which an unsigned codec cannot know of."""
+    widened = values.astype(np.int64)
+    sign = np.int64(1) << (bits_stored - 1)
+    return (widened & (sign - 1)) - (widened & sign)
+
+
+def _codec_for(codestream: bytes) -> Callable[[bytes], Any] | None:
+    if codestream.startswith(_JPEG_START):
+        frame = _jpeg_frame_header(codestream)
+        if frame is not None and frame[0] == _JPEG_LS_FRAME:
+            return _codec("jpegls")
+        if frame is not None and frame[0] == _JPEG_LOSSLESS_FRAME:
+            return _codec("ljpeg")
+        return _codec("jpeg8")  # libjpeg-turbo 3: 8 and 12 bits, sequential and progressive
+    if _JPEG_2000_START in codestream[:256]:
+        return _codec("jpeg2k")  # OpenJPEG 2.5 reads HTJ2K too
+    if codestream.startswith(_JPEG_XL_STARTS):
+        return _codec("jpegxl")
+    return None
+
+
+def _codec(name: str) -> Callable[[bytes], Any]:
+    decode: Callable[[bytes], Any] = getattr(imagecodecs, f"{name}_decode")
+    return decode
+
+
+def declared_size(codestream: bytes) -> tuple[int, int] | None:
+    """(rows, columns) as the codestream's own header says; None if it cannot be told.
+
+    A codec allocates by this header, so it is compared with the object's before decoding.
+    """
+    if codestream.startswith(_JPEG_START):
+        frame = _jpeg_frame_header(codestream)
+        return None if frame is None else (frame[1], frame[2])
+    start = codestream[:256].find(_JPEG_2000_START)
+    if start < 0 or len(codestream) < start + 24:
+        return None
+    x1, y1, x0, y0 = (  # ISO 15444-1 A.5.1: Xsiz, Ysiz, XOsiz, YOsiz
+        int.from_bytes(codestream[start + 8 + 4 * i : start + 12 + 4 * i], "big") for i in range(4)
+    )
+    return (y1 - y0, x1 - x0)
+
+
+def _jpeg_frame_header(codestream: bytes) -> tuple[int, int, int] | None:
+    """(marker, rows, columns) of the first SOF segment (ISO 10918-1 B.2.2)."""
+    position = 2
+    while position + 9 <= len(codestream) and codestream[position] == 0xFF:
+        marker = codestream[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        in_range = 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME_HEADERS
+        if in_range or marker == _JPEG_LS_FRAME:
+            rows = int.from_bytes(codestream[position + 5 : position + 7], "big")
+            columns = int.from_bytes(codestream[position + 7 : position + 9], "big")
+            return (marker, rows, columns)
+        position += 2 + int.from_bytes(codestream[position + 2 : position + 4], "big")
+    return None
