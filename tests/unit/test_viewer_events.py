@@ -1,0 +1,171 @@
+"""Live updates: everyone hears, nobody holds anyone up, and the server can stop."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from viewer import events
+from viewer.events import ChangeFeed
+from viewer.serving import NotLoopback, make_server
+from worklist.errors import StoreUnavailable
+from worklist.uid import StudyInstanceUID
+from worklist.views import WorklistChange
+
+
+def _change(event_id: int) -> WorklistChange:
+    return WorklistChange(
+        event_id=event_id,
+        study_instance_uid=StudyInstanceUID("1.2.3"),
+        kind="outcome",
+        at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
+class FakeStore:
+    """Changes come when they are put; None breaks the connection."""
+
+    def __init__(self) -> None:
+        self.changes: asyncio.Queue[WorklistChange | None] = asyncio.Queue()
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[AsyncIterator[WorklistChange]]:
+        yield self._heard()
+
+    async def _heard(self) -> AsyncIterator[WorklistChange]:
+        while (change := await self.changes.get()) is not None:
+            yield change
+        raise StoreUnavailable("gone")
+
+
+@contextlib.asynccontextmanager
+async def _running(store: FakeStore, heartbeat_s: float = 60) -> AsyncIterator[ChangeFeed]:
+    feed = ChangeFeed(store.listen, heartbeat_s)
+    task = asyncio.create_task(feed.run())
+    await asyncio.sleep(0)
+    yield feed
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _next(stream: AsyncIterator[bytes]) -> str:
+    return (await asyncio.wait_for(anext(stream), 2)).decode()
+
+
+def test_every_browser_hears_every_change() -> None:
+    async def scene() -> None:
+        store = FakeStore()
+        async with _running(store) as feed:
+            streams = [feed.stream() for _ in range(3)]
+            for stream in streams:
+                first = await _next(stream)
+                assert first.startswith("retry: 2000\n")
+                assert '{"listening": true}' in first
+            store.changes.put_nowait(_change(7))
+            for stream in streams:
+                event = await _next(stream)
+                assert event.startswith("id: 7\nevent: worklist\ndata: ")
+                data = json.loads(event.split("data: ")[1])
+                assert data["study_instance_uid"] == "1.2.3"
+                assert data["kind"] == "outcome"
+
+    asyncio.run(scene())
+
+
+def test_a_browser_is_told_when_changes_are_no_longer_heard_and_when_they_are_again() -> None:
+    async def scene() -> None:
+        store = FakeStore()
+        async with _running(store) as feed:
+            stream = feed.stream()
+            await _next(stream)
+            store.changes.put_nowait(None)
+            assert "false" in await _next(stream)
+            assert "true" in await _next(stream)
+            store.changes.put_nowait(_change(8))
+            assert "id: 8" in await _next(stream)
+
+    asyncio.run(scene())
+
+
+def test_a_browser_that_does_not_read_is_cut_off_and_the_others_are_not() -> None:
+    async def scene() -> None:
+        store = FakeStore()
+        async with _running(store) as feed:
+            slow, quick = feed.stream(), feed.stream()
+            await _next(slow)
+            await _next(quick)
+            for event_id in range(events._QUEUE_LENGTH + 1):
+                store.changes.put_nowait(_change(event_id))
+                assert f"id: {event_id}\n" in await _next(quick)
+            with pytest.raises(StopAsyncIteration):
+                await _next(slow)
+
+    asyncio.run(scene())
+
+
+def test_a_quiet_stream_is_kept_open_by_comments() -> None:
+    async def scene() -> None:
+        async with _running(FakeStore(), heartbeat_s=0.01) as feed:
+            stream = feed.stream()
+            await _next(stream)
+            assert (await _next(stream)).startswith(":")
+
+    asyncio.run(scene())
+
+
+def test_closing_ends_open_streams_and_opens_no_more() -> None:
+    async def scene() -> None:
+        async with _running(FakeStore()) as feed:
+            stream = feed.stream()
+            await _next(stream)
+            feed.close()
+            for ended in (stream, feed.stream()):
+                with pytest.raises(StopAsyncIteration):
+                    await _next(ended)
+
+    asyncio.run(scene())
+
+
+def test_the_server_stops_at_once_although_a_browser_is_listening() -> None:
+    store = FakeStore()
+    feed = ChangeFeed(store.listen)
+    app = FastAPI()
+    app.state.feed = feed
+    app.include_router(events.make_router(feed))
+    server = make_server(app, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with (
+            httpx.Client(trust_env=False) as client,
+            client.stream("GET", f"http://127.0.0.1:{port}/api/events", timeout=5) as answer,
+        ):
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            chunks = answer.iter_text()
+            assert "retry: 2000" in next(chunks)
+            asked_at = time.monotonic()
+            server.should_exit = True
+            assert list(chunks) == []
+            assert time.monotonic() - asked_at < 2
+    finally:
+        server.should_exit = True
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "reading.hospital"])
+def test_an_address_others_can_reach_is_refused_while_nobody_logs_in(host: str) -> None:
+    with pytest.raises(NotLoopback, match="loopback"):
+        make_server(FastAPI(), host=host, port=0)

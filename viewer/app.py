@@ -1,0 +1,83 @@
+"""The HTTP application, put together from what `vigie` hands in."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from viewer import events, health, metrics, page, studies_api, worklist_api
+from viewer.guard import HostCheck, LastResort, SecurityHeaders
+from viewer.ports import DecodeFrame, Listen, NodeInfo, Readiness, WorklistReader
+from viewer.problems import translate_errors
+
+
+def utc_now() -> datetime:
+    """The clock of the app, unless another is handed in."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    *,
+    reader: WorklistReader,
+    listen: Listen,
+    decode_frame: DecodeFrame,
+    readiness: Readiness,
+    node: NodeInfo,
+    allowed_hosts: Collection[str] = (),
+    now: Callable[[], datetime] = utc_now,
+    static_folder: Path = page.STATIC_FOLDER,
+) -> FastAPI:
+    """The whole HTTP edge as one ASGI application.
+
+    Parameters
+    ----------
+    reader, listen, decode_frame, readiness, node
+        The ports of `viewer.ports`. `decode_frame` is called in threads;
+        `viewer.decoding.IsolatedDecoder` keeps hostile files out of this process.
+    allowed_hosts
+        Host names, without ports, that are served besides those of the loopback.
+    """
+    feed = events.ChangeFeed(listen)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        hearing = asyncio.create_task(feed.run())
+        try:
+            yield
+        finally:
+            feed.close()
+            hearing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await hearing
+
+    app = FastAPI(
+        title="Vigie",
+        summary="The reading worklist. AI results are not reviewed. Not a medical device.",
+        version=node.version,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page would fetch scripts from a CDN
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.feed = feed
+    registry = CollectorRegistry()
+    registry.register(metrics.NodeCollector(reader))
+    translate_errors(app)
+    app.include_router(worklist_api.make_router(reader, node, now))
+    app.include_router(studies_api.make_router(reader, decode_frame, now))
+    app.include_router(events.make_router(feed))
+    app.include_router(health.make_router(readiness))
+    app.include_router(metrics.make_router(registry))
+    app.include_router(page.make_router(static_folder))
+    app.mount("/assets", page.Assets(directory=static_folder / "assets", check_dir=False))
+    # The last one added stands outermost.
+    app.add_middleware(HostCheck, allowed_hosts=allowed_hosts)
+    app.add_middleware(LastResort)
+    app.add_middleware(metrics.Latency, registry=registry)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,134 @@
+"""Frames decoded in processes of their own: a hostile file can crash those, not the web process.
+
+Codecs are C libraries fed with bytes from the network (P9): they may crash, hang, or ask for
+more memory than there is. Each of these ends as CannotDecode for that one frame.
+"""
+
+import contextlib
+import multiprocessing
+import queue
+import resource
+import sys
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Self
+
+from viewer.ports import CannotDecode, DecodeFrame, Frame
+
+_START_S = 60.0  # the first frame of a process waits for its imports
+_MEMORY_BYTES = 8 * 1024**3
+
+
+class IsolatedDecoder:
+    """Calls `decode_frame` in another process; usable from many threads.
+
+    Parameters
+    ----------
+    decode_frame
+        A function of a module's top level, for it is imported by the other process.
+    processes
+        How many frames are decoded at once. They start when first needed.
+    limit_s
+        Seconds one frame may take before its process is ended.
+    """
+
+    def __init__(
+        self, decode_frame: DecodeFrame, *, processes: int = 2, limit_s: float = 20.0
+    ) -> None:
+        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
+        for _ in range(processes):
+            self._idle.put(_Worker(decode_frame, limit_s))
+        self._processes = processes
+
+    def __call__(self, path: Path, frame_number: int) -> Frame:
+        """The frame, or CannotDecode whatever became of the process."""
+        worker = self._idle.get()
+        try:
+            return worker.decode(path, frame_number)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End all processes; waits for frames being decoded."""
+        for _ in range(self._processes):
+            self._idle.get().end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class _Worker:
+    """One process and the pipe to it; started, and started again, when needed."""
+
+    def __init__(self, decode_frame: DecodeFrame, limit_s: float) -> None:
+        self._decode_frame = decode_frame
+        self._limit_s = limit_s
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def decode(self, path: Path, frame_number: int) -> Frame:
+        pipe = self._started()
+        try:
+            pipe.send((path, frame_number))
+            if not pipe.poll(self._limit_s):
+                self.end()
+                raise CannotDecode(f"the frame took longer than {self._limit_s:g} s to decode")
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            self.end()
+            raise CannotDecode("the frame's decoder crashed") from error
+        if isinstance(answer, Frame):
+            return answer
+        raise CannotDecode(str(answer))
+
+    def _started(self) -> Connection:
+        if self._pipe is not None and self._process is not None and self._process.is_alive():
+            return self._pipe
+        self.end()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._decode_frame), daemon=True, name="frame-decoder"
+        )
+        self._process.start()
+        theirs.close()
+        try:
+            if self._pipe.poll(_START_S):
+                self._pipe.recv()
+                return self._pipe
+        except (EOFError, OSError):
+            pass
+        self.end()
+        raise CannotDecode("the frame decoder does not start")
+
+    def end(self) -> None:
+        """Kill the process; a next frame starts another."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+        self._pipe = self._process = None
+
+
+def _serve(pipe: Connection, decode_frame: DecodeFrame) -> None:
+    """The other process: answers each (path, frame number) with a Frame or a sentence."""
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+        pipe.send("ready")
+        while True:
+            path, frame_number = pipe.recv()
+            try:
+                answer: Frame | str = decode_frame(path, frame_number)
+            except CannotDecode as error:
+                answer = str(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of the decoding process
+                answer = f"the frame cannot be decoded ({type(error).__name__})"
+            pipe.send(answer)

@@ -1,0 +1,134 @@
+"""Live updates: one listener on the store, told to any number of browsers (server-sent events).
+
+A browser is told *that* something changed and asks again; no state is kept for it, so one that
+was away (Last-Event-ID or not) has missed nothing it cannot fetch.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import structlog
+from fastapi import APIRouter
+from starlette.responses import StreamingResponse
+
+from viewer.ports import Listen
+from worklist.views import WorklistChange
+
+_log = structlog.get_logger(__name__)
+
+HEARTBEAT_S = 15.0
+RECONNECT_S = 2.0
+_QUEUE_LENGTH = 256  # a browser this far behind is cut off: it reconnects and fetches anew
+_LONGEST_PAUSE_S = 10.0
+
+
+class _Browser:
+    """One open stream. The queue ends with None."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE_LENGTH)
+
+    def end(self) -> None:
+        """Forget what was waiting and let the stream end."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+class ChangeFeed:
+    """Broadcasts the store's changes; lives in one event loop.
+
+    Streams carry two events: ``worklist`` (a change) and ``state`` (whether changes are heard
+    at all: while the database is away the page must not look live).
+    """
+
+    def __init__(self, listen: Listen, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._listen = listen
+        self._heartbeat_s = heartbeat_s
+        self._browsers: set[_Browser] = set()
+        self._listening = False
+        self._closed = False
+
+    async def run(self) -> None:
+        """Hear changes until cancelled, through any number of interruptions."""
+        pause_s = 0.5
+        while True:
+            try:
+                async with self._listen() as changes:
+                    pause_s = 0.5
+                    self._say_state(listening=True)
+                    async for change in changes:
+                        self._broadcast(_change_event(change))
+            except Exception as error:  # noqa: BLE001 - the boundary: whatever the listener raises
+                _log.warning("changes_not_heard", error=type(error).__name__)
+            self._say_state(listening=False)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The events for one browser, in the format of the HTML standard, section 9.2."""
+        if self._closed:
+            return
+        browser = _Browser()
+        self._browsers.add(browser)
+        try:
+            yield f"retry: {RECONNECT_S * 1000:.0f}\n".encode() + _state_event(self._listening)
+            while True:
+                try:
+                    message = await asyncio.wait_for(browser.queue.get(), self._heartbeat_s)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if message is None:
+                    return
+                yield message
+        finally:
+            self._browsers.discard(browser)
+
+    def close(self) -> None:
+        """End every stream now, and open no more: the server is stopping."""
+        self._closed = True
+        for browser in self._browsers:
+            browser.end()
+
+    def _say_state(self, *, listening: bool) -> None:
+        if listening != self._listening:
+            self._listening = listening
+            self._broadcast(_state_event(listening))
+
+    def _broadcast(self, message: bytes) -> None:
+        for browser in list(self._browsers):
+            if browser.queue.full():
+                self._browsers.discard(browser)
+                browser.end()
+            else:
+                browser.queue.put_nowait(message)
+
+
+def _state_event(listening: bool) -> bytes:
+    return f"event: state\ndata: {json.dumps({'listening': listening})}\n\n".encode()
+
+
+def _change_event(change: WorklistChange) -> bytes:
+    data = json.dumps(
+        {
+            "event_id": change.event_id,
+            "study_instance_uid": change.study_instance_uid,
+            "kind": change.kind,
+            "at": change.at.isoformat(),
+        }
+    )
+    return f"id: {change.event_id}\nevent: worklist\ndata: {data}\n\n".encode()
+
+
+def make_router(feed: ChangeFeed) -> APIRouter:
+    """The route ``/api/events``."""
+    router = APIRouter(prefix="/api", tags=["worklist"])
+
+    @router.get("/events", response_class=StreamingResponse)
+    async def events() -> StreamingResponse:
+        """Server-sent events ``worklist`` and ``state``; ask the other routes what changed."""
+        return StreamingResponse(feed.stream(), media_type="text/event-stream")
+
+    return router

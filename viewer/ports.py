@@ -1,0 +1,103 @@
+"""What the HTTP edge needs from outside; `vigie` hands it in when the app is built."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from worklist.errors import VigieError
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from worklist.views import NodeCounts, StudyView, WorklistChange, WorklistPage
+
+
+class CannotDecode(VigieError):
+    """The archived object holds no such frame, or pixels nobody can decode."""
+
+
+class WorklistReader(Protocol):
+    """Reads the worklist; every method may raise StoreUnavailable. Called from many threads."""
+
+    def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
+        """At most `limit` rows after the cursor `after` (None: from the top).
+
+        Raises
+        ------
+        worklist.views.InvalidCursor
+            If `after` was not given out by this node.
+        """
+        ...
+
+    def study(self, study_instance_uid: StudyInstanceUID, now: datetime) -> StudyView:
+        """One study with its images, regions and history.
+
+        Raises
+        ------
+        worklist.errors.UnknownStudy
+            If no study of this UID has been filed.
+        """
+        ...
+
+    def archived_path(
+        self,
+        study_instance_uid: StudyInstanceUID,
+        series_instance_uid: SeriesInstanceUID,
+        sop_instance_uid: SOPInstanceUID,
+    ) -> Path:
+        """Where the object lies, as an absolute path.
+
+        Raises
+        ------
+        worklist.views.UnknownInstance
+            If no such object has been filed in this series of this study.
+        """
+        ...
+
+    def counts(self) -> NodeCounts:
+        """How much of everything the node holds now."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """One decoded frame, ready to be windowed.
+
+    pixels: float32 (row, column), modality values (CT: Hounsfield units), higher is brighter
+    (MONOCHROME1 is inverted already); or uint8 (row, column, 3) RGB, which is shown as it is.
+    """
+
+    pixels: npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+    window: tuple[float, float] | None = None  # centre and width from the header, if any
+
+
+DecodeFrame = Callable[[Path, int], Frame]
+"""Decodes a frame (counts from 1) of the object at a path; raises CannotDecode."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One thing a node needs to be of use."""
+
+    name: str
+    ok: bool
+    detail: str = ""  # a sentence for the administrator
+
+
+Readiness = Callable[[], Sequence[Check]]
+
+
+Listen = Callable[[], AbstractAsyncContextManager[AsyncIterator[WorklistChange]]]
+"""Entered: changes are heard from now on. The iterator raises when they no longer are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeInfo:
+    """How modalities reach this node."""
+
+    ae_title: str
+    dicom_port: int
+    version: str

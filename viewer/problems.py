@@ -1,0 +1,73 @@
+"""Errors as people and programs can read them: problem details (RFC 9457)."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from viewer.ports import CannotDecode
+from viewer.rendering import InvalidRendering
+from worklist.errors import (
+    InvalidUID,
+    MissingReason,
+    StoreUnavailable,
+    UnknownDetector,
+    UnknownStudy,
+    VigieError,
+)
+from worklist.views import InvalidCursor, UnknownInstance
+
+_STATUS: dict[type[VigieError], int] = {
+    InvalidUID: 422,
+    InvalidCursor: 422,
+    MissingReason: 422,
+    InvalidRendering: 422,
+    CannotDecode: 422,
+    UnknownStudy: 404,
+    UnknownInstance: 404,
+    UnknownDetector: 404,
+    StoreUnavailable: 503,
+    VigieError: 500,
+}
+
+
+def problem(status: int, detail: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
+    """A response of the type ``application/problem+json``; `detail` is a sentence for people."""
+    body: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status}
+    if detail:
+        body["detail"] = detail
+    return JSONResponse(
+        body, status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def translate_errors(app: FastAPI) -> None:
+    """Let every error that is raised on purpose leave `app` as a problem."""
+    app.add_exception_handler(VigieError, _on_vigie_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+
+
+def _on_vigie_error(request: Request, error: Exception) -> JSONResponse:
+    del request
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return problem(status, str(error), headers)
+
+
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    del request
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"expected an HTTPException, got {type(error).__name__}")
+    detail = "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
+    return problem(error.status_code, detail, dict(error.headers or {}))
+
+
+def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    del request
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(f"expected a RequestValidationError, got {type(error).__name__}")
+    words = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
+    return problem(422, words)

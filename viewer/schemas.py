@@ -1,0 +1,168 @@
+"""The JSON of the HTTP API; made from `worklist.views` and documented at /api/openapi.json.
+
+Text is data: names and descriptions are JSON strings as received, never HTML.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from worklist.finding import OutcomeState, TargetFinding
+from worklist.study import Completeness, RequestedPriority
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class DetectorAnswer(_Answer):
+    """One detector on one study. The state says whether there is a result; read it first."""
+
+    name: str
+    target: TargetFinding
+    state: OutcomeState
+    probability: float | None
+    reason: str | None
+    version: str | None
+    operating_point: float | None
+    assessed_at: datetime | None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def finding(self) -> str:
+        """The finding as people say it."""
+        return self.target.words
+
+
+class WorklistRowAnswer(_Answer):
+    """One study at its place in the list."""
+
+    place: int
+    study_instance_uid: str
+    patient_id: str
+    patient_name: str
+    patient_birth_date: date | None
+    patient_sex: str
+    accession_number: str
+    study_description: str
+    modalities: list[str]
+    body_part: str
+    requested_priority: RequestedPriority | None
+    priority_in_force: RequestedPriority
+    pinned: bool
+    received_at: datetime
+    due_at: datetime
+    due_without_ai_at: datetime
+    reason: str
+    completeness: Completeness | None
+    arriving: bool
+    instance_count: int
+    conflicts: int
+    detectors: list[DetectorAnswer]
+    cursor: str
+
+
+class WorklistAnswer(_Answer):
+    """Consecutive rows of the reading worklist, in its order."""
+
+    rows: list[WorklistRowAnswer]
+    total: int
+    next_cursor: str | None
+    ai_stopped: bool
+    stopped_detectors: list[str]
+    generated_at: datetime
+
+
+class InstanceAnswer(_Answer):
+    """One object of a series."""
+
+    sop_instance_uid: str
+    instance_number: int | None
+    number_of_frames: int
+    rows: int | None
+    columns: int | None
+
+
+class SeriesAnswer(_Answer):
+    """One series, its objects in reading order."""
+
+    series_instance_uid: str
+    modality: str
+    description: str
+    body_part: str
+    instances: list[InstanceAnswer]
+
+
+class RegionAnswer(_Answer):
+    """A suspect region in the pixels of one frame; (0, 0) is the top-left corner (SCOORD)."""
+
+    detector: str
+    sop_instance_uid: str
+    frame_number: int
+    polygon: list[tuple[float, float]]
+    score: float
+
+
+class ProvenanceAnswer(_Answer):
+    """What the result of one detector rests on."""
+
+    detector: str
+    version: str
+    weights_sha256: str
+    operating_point: float
+    software_version: str
+    instances: list[tuple[str, str]]
+    not_eligible: list[tuple[str, str]]
+    started_at: datetime
+    finished_at: datetime
+
+
+class EventAnswer(_Answer):
+    """One line of the study's history."""
+
+    event_id: int
+    at: datetime
+    kind: str
+    actor: str
+    words: str
+    details: dict[str, Any]
+
+
+class StudyAnswer(_Answer):
+    """One study, opened."""
+
+    row: WorklistRowAnswer
+    series: list[SeriesAnswer]
+    regions: list[RegionAnswer]
+    provenance: list[ProvenanceAnswer]
+    events: list[EventAnswer]
+
+
+class NodeAnswer(_Answer):
+    """How modalities reach this node."""
+
+    ae_title: str
+    dicom_port: int
+    version: str
+
+
+class CheckAnswer(_Answer):
+    """One thing the node needs to be of use."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class ReadinessAnswer(_Answer):
+    """Whether the node can do its work now."""
+
+    ready: bool
+    checks: list[CheckAnswer]
+
+
+class LivenessAnswer(_Answer):
+    """The web process answers."""
+
+    alive: bool

@@ -1,0 +1,170 @@
+"""What people are shown: read models of the reading worklist, made by the store for the viewer.
+
+They hold what a page needs and nothing that can be changed through them. Text that came from
+outside (names, descriptions) is carried as it was received: whoever renders it escapes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from worklist.errors import VigieError
+from worklist.finding import OutcomeState, TargetFinding
+from worklist.study import Completeness, RequestedPriority
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+
+class UnknownInstance(VigieError, LookupError):
+    """No object of these UIDs has been filed."""
+
+
+class InvalidCursor(VigieError, ValueError):
+    """A place in the list to go on from that this node never gave out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorView:
+    """One detector on one study; the state is always said, and none of them means healthy (P4)."""
+
+    name: str
+    target: TargetFinding
+    state: OutcomeState
+    probability: float | None = None  # calibrated, 0 to 1; None where there is no result
+    reason: str | None = None  # why not applicable, failed or stopped
+    version: str | None = None
+    operating_point: float | None = None
+    assessed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorklistRow:
+    """One study at its place in the list."""
+
+    place: int  # counts from 1
+    study_instance_uid: StudyInstanceUID
+    patient_id: str
+    patient_name: str  # family^given^..., as received
+    patient_birth_date: date | None
+    patient_sex: str
+    accession_number: str
+    study_description: str
+    modalities: tuple[str, ...]
+    body_part: str
+    requested_priority: RequestedPriority | None  # None: the order did not say
+    priority_in_force: RequestedPriority  # after a person's override, or the site's default
+    pinned: bool  # a person put it at the top
+    received_at: datetime
+    due_at: datetime
+    due_without_ai_at: datetime  # never earlier than due_at (P2)
+    reason: str  # the terms of the due time, in words (P3)
+    completeness: Completeness | None  # None: not handed to the detectors yet
+    arriving: bool
+    instance_count: int
+    conflicts: int  # objects of a known UID that came with other bytes
+    detectors: tuple[DetectorView, ...]
+    cursor: str  # opaque: ask for the rows after this one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorklistPage:
+    """Consecutive rows of the list, as it stood at one moment."""
+
+    rows: tuple[WorklistRow, ...]
+    total: int  # studies on the list, not only on this page
+    next_cursor: str | None  # None: these are the last rows
+    ai_stopped: bool  # a person stopped AI as a whole (P7)
+    stopped_detectors: tuple[str, ...]  # names of those a person stopped one by one
+    generated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceView:
+    """One object of a series."""
+
+    sop_instance_uid: SOPInstanceUID
+    instance_number: int | None
+    number_of_frames: int
+    rows: int | None  # pixels; None: the object has no pixels
+    columns: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesView:
+    """One series, its objects in the order a reader scrolls through them."""
+
+    series_instance_uid: SeriesInstanceUID
+    modality: str
+    description: str
+    body_part: str
+    instances: tuple[InstanceView, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionView:
+    """Where a detector saw something, in the pixels of one frame (`worklist.finding.Region`)."""
+
+    detector: str
+    sop_instance_uid: SOPInstanceUID
+    frame_number: int  # counts from 1
+    polygon: tuple[tuple[float, float], ...]  # (column, row), pixels; closed by itself
+    score: float  # 0 to 1, not calibrated
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProvenanceView:
+    """What the result of one detector rests on (P6)."""
+
+    detector: str
+    version: str
+    weights_sha256: str
+    operating_point: float
+    software_version: str
+    instances: tuple[tuple[SOPInstanceUID, str], ...]  # what it saw: UID and SHA-256
+    not_eligible: tuple[tuple[str, str], ...]  # series it did not use: UID and why
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventView:
+    """One line of the study's history (P10)."""
+
+    event_id: int
+    at: datetime
+    kind: str
+    actor: str  # a person or a process of the node
+    words: str  # what happened, as a sentence
+    details: Mapping[str, object] = field(default_factory=dict)  # plain JSON values
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyView:
+    """One study, opened."""
+
+    row: WorklistRow
+    series: tuple[SeriesView, ...]
+    regions: tuple[RegionView, ...]
+    provenance: tuple[ProvenanceView, ...]
+    events: tuple[EventView, ...]  # oldest first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeCounts:
+    """How much of everything the node holds now, for monitoring."""
+
+    studies: Mapping[str, int]  # by state of the study
+    outcomes: Mapping[tuple[str, str], int]  # by (detector, outcome state)
+    inbox_objects: int  # acknowledged and not filed yet
+    quarantined_objects: int
+    jobs_waiting: int
+    jobs_failed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorklistChange:
+    """Something on the list changed: whoever shows it should ask again."""
+
+    event_id: int
+    study_instance_uid: StudyInstanceUID | None  # None: the list as a whole, e.g. AI stopped
+    kind: str
+    at: datetime
