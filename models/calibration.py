@@ -1,0 +1,181 @@
+"""From scores to probabilities, and how good both are; numpy and scipy only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import norm, rankdata
+
+from models.boxes import Boxes, overlaps
+
+Floats = npt.NDArray[np.float64]
+_PENALTY = 1e-3  # keeps the weights finite when the classes separate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogisticCalibration:
+    """Platt scaling of one or more scores: sigmoid(weights . scores + bias)."""
+
+    weights: tuple[float, ...]
+    bias: float
+
+    @classmethod
+    def fit(cls, scores: Floats, labels: npt.NDArray[np.bool_]) -> "LogisticCalibration":
+        """Fit by maximum likelihood with Platt's smoothed targets and weights not below zero.
+
+        Parameters
+        ----------
+        scores
+            (n, k), log odds or the like; more means more likely.
+        labels
+            (n,), both values must occur.
+        """
+        positives = int(labels.sum())
+        negatives = len(labels) - positives
+        if not positives or not negatives:
+            raise ValueError("calibration needs images with and without the finding")
+        high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
+        target = np.where(labels, high, low)
+
+        def loss(parameters: Floats) -> tuple[float, Floats]:
+            logit = scores @ parameters[:-1] + parameters[-1]
+            value = np.sum(np.logaddexp(0, logit) - target * logit)
+            residual = expit(logit) - target
+            gradient = np.append(scores.T @ residual, residual.sum())
+            gradient[:-1] += 2 * _PENALTY * parameters[:-1]
+            return float(value + _PENALTY * np.sum(parameters[:-1] ** 2)), gradient
+
+        k = scores.shape[1]
+        bounds = [(0.0, None)] * k + [(None, None)]
+        start = np.append(np.full(k, 1.0 / k), 0.0)
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+        return cls(weights=tuple(float(w) for w in found.x[:-1]), bias=float(found.x[-1]))
+
+    @classmethod
+    def from_card(cls, calibration: Mapping[str, Any]) -> "LogisticCalibration":
+        """Read from the calibration table of a model card."""
+        return cls(
+            weights=tuple(float(w) for w in calibration["weights"]), bias=float(calibration["bias"])
+        )
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities, (n,), of scores (n, k)."""
+        return np.asarray(expit(scores @ np.array(self.weights) + self.bias))
+
+
+def auc(probabilities: Floats, labels: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve; ties count half; nan when a class is missing."""
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return float("nan")
+    ranks = rankdata(probabilities)
+    above = ranks[labels].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * negatives))
+
+
+def auc_interval(
+    probabilities: Floats, labels: npt.NDArray[np.bool_], level: float = 0.95
+) -> tuple[float, float]:
+    """DeLong's interval of the AUC (1988), on the logit scale so that it stays within 0 and 1."""
+    area = auc(probabilities, labels)
+    positive, negative = probabilities[labels], probabilities[~labels]
+    if np.isnan(area) or len(positive) < 2 or len(negative) < 2:
+        return float("nan"), float("nan")
+    combined = rankdata(np.concatenate([positive, negative]))
+    m, n = len(positive), len(negative)
+    placement_positive = (combined[:m] - rankdata(positive)) / n
+    placement_negative = 1 - (combined[m:] - rankdata(negative)) / m
+    variance = placement_positive.var(ddof=1) / m + placement_negative.var(ddof=1) / n
+    if area in (0.0, 1.0) or variance == 0:
+        return area, area
+    z = norm.ppf(0.5 + level / 2)
+    half = z * np.sqrt(variance) / (area * (1 - area))
+    logit = np.log(area / (1 - area))
+    return float(expit(logit - half)), float(expit(logit + half))
+
+
+def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a proportion (1927); nan without trials."""
+    if not trials:
+        return float("nan"), float("nan")
+    z = float(norm.ppf(0.5 + level / 2))
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    half = z * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def brier_score(probabilities: Floats, labels: npt.NDArray[np.bool_]) -> float:
+    """Mean squared distance of probability and truth; 0 is perfect."""
+    return float(np.mean((probabilities - labels) ** 2))
+
+
+def expected_calibration_error(
+    probabilities: Floats, labels: npt.NDArray[np.bool_], bins: int = 10
+) -> float:
+    """Mean distance of probability and frequency over bins of equal width, weighted by size."""
+    place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gaps = (
+        abs(probabilities[place == b].mean() - labels[place == b].mean()) * np.mean(place == b)
+        for b in np.unique(place)
+    )
+    return float(sum(gaps))
+
+
+def average_precision(
+    found: Sequence[tuple[Boxes, npt.NDArray[np.floating]]],
+    truth: Sequence[Boxes],
+    overlap: float = 0.5,
+) -> float:
+    """Area under the precision-recall curve of boxes, all points interpolated (VOC 2010 on).
+
+    Parameters
+    ----------
+    found
+        For each image the boxes and their scores; images without a finding count too.
+    truth
+        For each image the true boxes. Each is found at most once: later boxes on it are false.
+    overlap
+        Least intersection over union of a hit.
+
+    Returns
+    -------
+    float
+        0 to 1; nan when there is no true box.
+    """
+    total = sum(len(boxes) for boxes in truth)
+    if not total:
+        return float("nan")
+    scores: list[float] = []
+    hits: list[bool] = []
+    for (boxes, of_image), true in zip(found, truth, strict=True):
+        scores.extend(float(score) for score in np.sort(of_image)[::-1])
+        hits.extend(_hits(boxes, of_image, true, overlap))
+    order = np.argsort(-np.array(scores), kind="stable")
+    hit = np.array(hits, bool)[order]
+    true_positives = np.cumsum(hit)
+    precision = true_positives / np.arange(1, len(hit) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(envelope[hit].sum() / total)
+
+
+def _hits(
+    boxes: Boxes, scores: npt.NDArray[np.floating], true: Boxes, overlap: float
+) -> list[bool]:
+    """For each box, highest score first, whether it finds a true box not found before."""
+    free = np.ones(len(true), bool)
+    overlapping = overlaps(boxes, true)
+    hits = []
+    for place in np.argsort(-scores, kind="stable"):
+        best = int(np.argmax(overlapping[place])) if len(true) else -1
+        hit = best >= 0 and bool(free[best]) and overlapping[place, best] >= overlap
+        if hit:
+            free[best] = False
+        hits.append(hit)
+    return hits

@@ -1,0 +1,221 @@
+"""The fracture detector: radiographs of limbs, hip and shoulder; a probability and boxes."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from models.boxes import Boxes, decode
+from models.calibration import LogisticCalibration
+from models.card import ModelCard, read_card
+from models.detector import (
+    Assessment,
+    Eligibility,
+    Eligible,
+    Image,
+    InstanceHeader,
+    NotEligible,
+    SeriesHeader,
+    SeriesImages,
+)
+from models.fracture_rules import why_instance_not_usable, why_not_usable
+from models.letterbox import to_canvas
+from models.runtime import Blueprint, Device, Floats, Network, load_network
+from worklist.finding import Region
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Result = TypeVar("Result")
+
+CARD_PATH = Path(__file__).with_name("weights") / "fracture.toml"
+STRIDE = 8  # canvas pixels a cell of the network's maps
+CANVAS_MULTIPLE = 32
+_CANDIDATES = 20  # boxes read out of one image at most, shown or not
+_SHOWN = 5  # regions of one image at most
+_OVERLAP = 0.3  # a box that overlaps a better one by more is the same fracture
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """What the detector makes of one image, before anything is left out."""
+
+    evidence: tuple[float, float]  # log odds: the whole image's, the hottest place's
+    probability: float  # calibrated, 0 to 1
+    boxes: Boxes  # (n, 4), left top right bottom, pixels of the image, best first
+    scores: Floats  # (n,), 0 to 1, not calibrated
+
+
+def blueprint(card: ModelCard, weights: Path) -> Blueprint:
+    """How the runtime builds this network."""
+    return Blueprint(
+        build=_build,
+        source=Path(__file__).with_name("fracture_network.py"),
+        weights=weights,
+        weights_sha256=card.weights_sha256,
+        outputs=("image_logit", "heat_logit", "distances"),
+        channels=1,
+        side_multiple=CANVAS_MULTIPLE,
+    )
+
+
+def _build() -> "nn.Module":
+    from models.fracture_network import FractureNetwork
+
+    return FractureNetwork()
+
+
+class FractureDetector:
+    """Fractures on radiographs (``models.detector.Detector``).
+
+    The verdict and the places come from one network that sees each image twice, as it is and
+    mirrored. A study is as probable as its most suspect image.
+    """
+
+    def __init__(self, *, card: ModelCard, network: Network) -> None:
+        self.card = card
+        self._network = network
+        self._calibrate = LogisticCalibration.from_card(card.calibration)
+        self._image_size = int(card.calibration["image_size"])
+        self._least_score = float(card.calibration["region_score"])
+
+    def eligibility(self, series: SeriesHeader) -> Eligibility:
+        """Radiographs for presentation, of a part that is not trunk, spine, head or teeth.
+
+        Where the header names no body part, the descriptions are read; where they are silent
+        too, the series is eligible by its modality.
+        """
+        reason = why_not_usable(series)
+        return Eligible() if reason is None else NotEligible(reason=reason)
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        """Look at every frame of every usable image."""
+        clock = _Clock()
+        probability = 0.0
+        regions: list[Region] = []
+        seen = 0
+        for one in series:
+            usable = {
+                i.sop_instance_uid
+                for i in one.header.instances
+                if why_instance_not_usable(i) is None
+            }
+            for image in one.images:
+                if image.sop_instance_uid not in usable:
+                    continue
+                sight = self.look(image.pixels, clock)
+                seen += 1
+                probability = max(probability, sight.probability)
+                regions.extend(self._regions(image, sight))
+        if not seen:
+            raise ValueError("none of the images could be used")
+        regions.sort(key=lambda region: -region.score)
+        return Assessment(
+            probability=probability, regions=tuple(regions), seconds=dict(clock.seconds)
+        )
+
+    def look(self, pixels: npt.NDArray[np.float32], clock: "_Clock | None" = None) -> Sight:
+        """Look at one image.
+
+        Parameters
+        ----------
+        pixels
+            (row, column), any range, bone bright.
+        """
+        clock = clock or _Clock()
+        canvas, letterbox = clock.time(
+            "prepare", lambda: to_canvas(pixels, self._image_size, CANVAS_MULTIPLE)
+        )
+        image_logit, heat, distances = clock.time("network", lambda: self._twice(canvas))
+        boxes, heat_scores = decode(
+            heat, distances, stride=STRIDE, count=_CANDIDATES, overlap_limit=_OVERLAP
+        )
+        evidence = (image_logit, float(heat.max()))
+        probability = float(self._calibrate(np.array([evidence]))[0])
+        # a hot place in an image that looks whole is less likely a fracture
+        scores = np.sqrt(heat_scores * expit(image_logit))
+        return Sight(
+            evidence=evidence,
+            probability=probability,
+            boxes=letterbox.to_source(boxes),
+            scores=np.asarray(scores, np.float32),
+        )
+
+    def _twice(self, canvas: Floats) -> tuple[float, Floats, Floats]:
+        """Average what the network says of the canvas and of its mirror image.
+
+        The canvas is a whole number of cells wide, so that mirrored maps fall on the same cells.
+        """
+        plain = self._network(canvas[None, None])
+        mirrored = self._network(np.ascontiguousarray(canvas[None, None, :, ::-1]))
+        heat = (plain["heat_logit"][0, 0] + mirrored["heat_logit"][0, 0, :, ::-1]) / 2
+        back = mirrored["distances"][0, [2, 1, 0, 3], :, ::-1]  # left and right change places
+        logit = float(plain["image_logit"][0] + mirrored["image_logit"][0]) / 2
+        return logit, heat, (plain["distances"][0] + back) / 2
+
+    def _regions(self, image: Image, sight: Sight) -> list[Region]:
+        """The boxes worth showing; a flagged image always shows its best one."""
+        flagged = sight.probability >= self.card.operating_point
+        shown = [
+            place
+            for place in range(min(_SHOWN, len(sight.scores)))
+            if sight.scores[place] >= self._least_score or (flagged and place == 0)
+        ]
+        return [_region(image, sight.boxes[place], float(sight.scores[place])) for place in shown]
+
+
+def _region(image: Image, box: npt.NDArray[np.float32], score: float) -> Region:
+    left, top, right, bottom = (float(side) for side in box)
+    return Region(
+        sop_instance_uid=image.sop_instance_uid,
+        frame_number=image.frame_number,
+        polygon=((left, top), (right, top), (right, bottom), (left, bottom)),
+        score=score,
+    )
+
+
+class _Clock:
+    """Adds up wall-clock seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, stage: str, work: Callable[[], Result]) -> Result:
+        started = time.perf_counter()
+        result = work()
+        spent = time.perf_counter() - started
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        return result
+
+
+def load(
+    *,
+    threads: int = 0,
+    cache: Path | None = None,
+    card_path: Path = CARD_PATH,
+    device: Device = "auto",
+) -> FractureDetector:
+    """Load the detector that a card describes; the entry point of ``vigie.detectors``.
+
+    Parameters
+    ----------
+    threads
+        Processor threads; 0 takes all.
+    cache
+        Folder for compiled networks; None compiles anew.
+    card_path
+        The card, its weights beside it.
+    """
+    card = read_card(card_path)
+    network = load_network(
+        blueprint(card, card_path.with_name(card.weights_file)),
+        device=device,
+        threads=threads,
+        cache=cache,
+    )
+    return FractureDetector(card=card, network=network)

@@ -1,0 +1,79 @@
+"""Which radiographs the fracture detector was made for, read from headers alone."""
+
+import re
+import unicodedata
+
+from models.detector import InstanceHeader, SeriesHeader
+
+_MODALITIES = frozenset({"DX", "CR", "RG"})  # PS3.3 C.7.3.1.1.1
+_DX_FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame children, .7.1 to .7.4
+_LEAST_SIDE = 100  # pixels; anything smaller is an icon
+# Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages.
+_LIMB = re.compile(
+    r"SHOULDER|CLAVIC|SCAPULA|HUMERUS|ARM|ELBOW|FOREARM|RADIUS|ULNA|WRIST|HAND|FINGER|THUMB"
+    r"|HIP|PELVIS|FEMUR|LEG|THIGH|KNEE|PATELLA|TIBIA|FIBULA|CALF|ANKLE|CALCANEUS|HEEL|FOOT|TOE"
+    r"|EXTREMITY|MAIN|POIGNET|COUDE|EPAULE|HANCHE|BASSIN|GENOU|CHEVILLE|PIED|JAMBE|BRAS"
+    r"|SCHULTER|ELLENBOGEN|HANDGELENK|HUFTE|BECKEN|FUSS|OBERARM|UNTERARM|BEIN|FINGER"
+)
+_TRUNK = {
+    "chest": r"CHEST|THORAX|THORACIQUE|LUNG|POUMON|RIB|STERNUM|HEART",
+    "abdomen": r"ABDOMEN|ABDOMINAL|KUB|ASP|BOWEL|STOMACH|BLADDER|KIDNEY",
+    "head": r"SKULL|HEAD|CRANE|SCHADEL|FACE|FACIAL|ORBIT|SINUS|NASAL|NOSE|BRAIN|MASTOID",
+    "spine": r"[CTLS]{0,2}SPINE|SPINE|CERVICAL|LUMBAR|THORACIC|SACRUM|COCCYX|RACHIS|COLONNE|"
+    r"WIRBELSAULE|[HBL]WS|NECK",
+    "breast": r"BREAST|MAMMO|SEIN",
+    "teeth": r"TEETH|TOOTH|DENTAL|JAW|MANDIBLE|MAXILLA|PANORAMIC|DENT",
+}
+
+
+def why_not_usable(series: SeriesHeader) -> str | None:
+    """Why the detector does not look at a series, a sentence; None if it does."""
+    if series.modality not in _MODALITIES:
+        return f"The modality is {series.modality or 'not stated'}, not a radiograph (DX or CR)."
+    part = _foreign_body_part(series)
+    if part is not None:
+        return f"It shows the {part}; the detector was made for limbs, pelvis and shoulder."
+    if not series.instances:
+        return "The series has no images."
+    reasons = [why_instance_not_usable(instance) for instance in series.instances]
+    return None if None in reasons else reasons[0]
+
+
+def why_instance_not_usable(instance: InstanceHeader) -> str | None:
+    """Why the detector does not look at one image, a sentence; None if it does."""
+    if instance.sop_class_uid == _DX_FOR_PROCESSING:
+        return "The image is raw detector data (for processing), not for presentation."
+    if (instance.sop_class_uid + ".").startswith(_SECONDARY_CAPTURE + "."):
+        return "The image is a secondary capture, which may be a screenshot."
+    if "LOCALIZER" in instance.image_type:
+        return "The image is a localizer."
+    if 0 < min(instance.rows, instance.columns) < _LEAST_SIDE:
+        return f"The image is smaller than {_LEAST_SIDE} pixels."
+    return None
+
+
+def _foreign_body_part(series: SeriesHeader) -> str | None:
+    """The part a series shows if it is one the detector was not made for.
+
+    Body Part Examined counts first; where it is empty or says nothing, the descriptions do. A
+    text that names a limb too (a shoulder on a chest film) is left to the detector.
+    """
+    for text in (
+        series.body_part_examined,
+        f"{series.series_description} {series.protocol_name}",
+        series.study_description,
+    ):
+        words = _words(text)
+        if any(_LIMB.match(word) for word in words):
+            return None
+        for part, pattern in _TRUNK.items():
+            if any(re.match(rf"(?:{pattern})", word) for word in words):
+                return part
+    return None
+
+
+def _words(text: str) -> list[str]:
+    """Capital words without accents."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").upper()
+    return re.findall(r"[A-Z]+", plain)

@@ -1,0 +1,291 @@
+"""Train the fracture network: ``train`` is what ``vigie train fracture`` calls."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models.boxes import decode
+from models.calibration import auc, average_precision
+from models.fracture_network import (
+    CANVAS_MULTIPLE,
+    STRIDE,
+    FractureNetwork,
+    freeze_early_layers,
+    start_from_imagenet,
+)
+from models.letterbox import to_canvas
+from models.training.augmentation import Sample, batches, load_samples, make_batch, read_grey
+from models.training.labels import LabelledRadiograph, read_labels
+from models.training.losses import total_loss
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and how far it is, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings:
+    """How to train; written into the run's report."""
+
+    epochs: int = 14
+    image_size: int = 448  # longest side of the canvas' content, pixels
+    seed: int = 1
+    batch_size: int = 8
+    negatives_per_positive: float = 1.2  # unfractured radiographs drawn a pass
+    rate: float = 1e-3  # highest learning rate of the new layers
+    trunk_rate: float = 3e-4  # of the ImageNet trunk
+    warm_up_steps: int = 60
+    weight_decay: float = 0.02
+    average: float = 0.995  # decay a step of the averaged weights
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Epoch:
+    """What one pass came to."""
+
+    number: int  # counts from 1
+    loss: float  # mean over the pass, training images
+    auc: float  # valid images, averaged weights
+    average_precision: float  # at IoU 0.5, valid images, averaged weights
+    seconds: float
+
+
+class AveragedNetwork:
+    """An exponential moving average of a network's weights."""
+
+    def __init__(self, network: FractureNetwork, decay: float) -> None:
+        self.network = FractureNetwork().to(next(network.parameters()).device)
+        self.network.load_state_dict(network.state_dict())
+        self.network.eval().requires_grad_(False)
+        self._decay = decay
+        self.steps = 0
+
+    def update(self, network: FractureNetwork) -> None:
+        """Take one step towards the network; early steps are longer."""
+        self.steps += 1
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for mine, other in zip(self.network.parameters(), network.parameters(), strict=True):
+                mine.lerp_(other, 1 - decay)
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """A training under way: all that a checkpoint holds."""
+
+    settings: TrainingSettings
+    network: FractureNetwork
+    averaged: AveragedNetwork
+    optimizer: torch.optim.Optimizer
+    random: np.random.Generator
+    epochs: list[Epoch]
+    step: int = 0
+
+
+def train_network(
+    data: Path,
+    run_folder: Path,
+    settings: TrainingSettings,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+    progress: Progress = lambda _what, _share: None,
+) -> list[Epoch]:
+    """Train, leaving ``last.pt``, ``best.safetensors`` and ``epochs.json`` in the run folder.
+
+    Parameters
+    ----------
+    data
+        A folder with ``labels.csv``; rows of split ``train`` are learnt from and those of
+        ``valid`` choose the best pass.
+    start
+        ImageNet weights of the trunk (safetensors); None starts from chance.
+    resume
+        Go on from ``last.pt`` where there is one.
+    """
+    run_folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(settings.threads)
+    rows = read_labels(data)
+    learnt = [row for row in rows if row.split == "train"]
+    valid = [row for row in rows if row.split == "valid"]
+    run = _prepare(run_folder, settings, start, resume)
+    samples: list[Sample] = []
+    for sample in load_samples(learnt, settings.image_size):
+        samples.append(sample)
+        progress("reading images", len(samples) / len(learnt))
+    while len(run.epochs) < settings.epochs:
+        _one_epoch(run, samples, valid, run_folder, progress)
+    return run.epochs
+
+
+def _prepare(
+    run_folder: Path, settings: TrainingSettings, start: Path | None, resume: bool
+) -> _Run:
+    torch.manual_seed(settings.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = FractureNetwork()
+    if start is not None:
+        start_from_imagenet(network, load_file(start))
+        freeze_early_layers(network)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trunk = [p for n, p in network.named_parameters() if n.startswith(("stem", "blocks", "head"))]
+    new = [p for n, p in network.named_parameters() if not n.startswith(("stem", "blocks", "head"))]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in trunk if p.requires_grad], "highest": settings.trunk_rate},
+            {"params": new, "highest": settings.rate},
+        ],
+        lr=settings.rate,
+        weight_decay=settings.weight_decay,
+    )
+    run = _Run(
+        settings=settings,
+        network=network,
+        averaged=AveragedNetwork(network, settings.average),
+        optimizer=optimizer,
+        random=np.random.default_rng(settings.seed),
+        epochs=[],
+    )
+    if resume and (run_folder / "last.pt").is_file():
+        _restore(run, run_folder / "last.pt")
+    return run
+
+
+def _one_epoch(
+    run: _Run,
+    samples: Sequence[Sample],
+    valid: Sequence[LabelledRadiograph],
+    run_folder: Path,
+    progress: Progress,
+) -> None:
+    started = time.monotonic()
+    number = len(run.epochs) + 1
+    drawn = batches(
+        samples,
+        longest=run.settings.image_size,
+        size=run.settings.batch_size,
+        negatives_per_positive=run.settings.negatives_per_positive,
+        random=run.random,
+    )
+    losses = []
+    run.network.train()
+    for done, chosen in enumerate(drawn, start=1):
+        _set_rate(run, (number - 1 + done / len(drawn)) / run.settings.epochs)
+        losses.append(_one_step(run, [samples[n] for n in chosen]))
+        progress(f"pass {number}, loss {np.mean(losses[-50:]):.3f}", done / len(drawn))
+    area, precision = measure(run.averaged.network, valid, run.settings.image_size)
+    run.epochs.append(
+        Epoch(
+            number=number,
+            loss=float(np.mean(losses)),
+            auc=area,
+            average_precision=precision,
+            seconds=time.monotonic() - started,
+        )
+    )
+    _save(run, run_folder)
+
+
+def _set_rate(run: _Run, share: float) -> None:
+    """Warm up over the first steps, then a half cosine down to a hundredth."""
+    warm = min(1.0, (run.step + 1) / run.settings.warm_up_steps)
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+    for group in run.optimizer.param_groups:
+        group["lr"] = group["highest"] * warm * fall
+
+
+def _one_step(run: _Run, samples: Sequence[Sample]) -> float:
+    batch = make_batch(samples, run.settings.image_size, run.random)
+    device = next(run.network.parameters()).device
+    images = batch.images.to(device, memory_format=torch.channels_last)
+    loss = total_loss(run.network(images), batch.boxes, batch.fractured.to(device))
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
+    run.optimizer.step()
+    run.averaged.update(run.network)
+    run.step += 1
+    return float(loss.detach())
+
+
+def measure(
+    network: FractureNetwork, rows: Sequence[LabelledRadiograph], image_size: int
+) -> tuple[float, float]:
+    """AUC of the verdict and average precision at IoU 0.5 of a network on labelled images."""
+    device = next(network.parameters()).device
+    logits, found, truth = [], [], []
+    for row in rows:
+        canvas, letterbox = to_canvas(read_grey(row), image_size, CANVAS_MULTIPLE)
+        with torch.no_grad():
+            said = network(torch.from_numpy(canvas)[None, None].to(device))
+        heat, sides = (x[0].float().cpu().numpy() for x in (said.heat_logit[0], said.distances))
+        boxes, scores = decode(heat, sides, stride=STRIDE, count=10, overlap_limit=0.3)
+        logit = float(said.image_logit[0])
+        logits.append(logit)
+        found.append((letterbox.to_source(boxes), scores / (1 + math.exp(-logit))))
+        truth.append(
+            np.array([(x, y, x + w, y + h) for x, y, w, h in row.boxes], np.float32).reshape(-1, 4)
+        )
+    labels = np.array([row.fractured for row in rows], bool)
+    return auc(np.array(logits), labels), average_precision(found, truth)
+
+
+def _save(run: _Run, run_folder: Path) -> None:
+    best = max(run.epochs, key=_worth)
+    if best is run.epochs[-1]:
+        save_weights(run.averaged.network, run_folder / "best.safetensors")
+    state: dict[str, Any] = {
+        "network": run.network.state_dict(),
+        "averaged": run.averaged.network.state_dict(),
+        "averaged_steps": run.averaged.steps,
+        "optimizer": run.optimizer.state_dict(),
+        "random": run.random.bit_generator.state,
+        "torch_random": torch.get_rng_state(),
+        "epochs": [asdict(epoch) for epoch in run.epochs],
+        "step": run.step,
+    }
+    partial = run_folder / "last.pt.partial"
+    torch.save(state, partial)
+    partial.replace(run_folder / "last.pt")
+    report = {
+        "settings": asdict(run.settings),
+        "best": best.number,
+        "epochs": state["epochs"],
+    }
+    (run_folder / "epochs.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _worth(epoch: Epoch) -> float:
+    """What a pass is chosen by: ranking of images and places, equally."""
+    return sum(v for v in (epoch.auc, epoch.average_precision) if not math.isnan(v))
+
+
+def _restore(run: _Run, path: Path) -> None:
+    """Take up a run where its checkpoint left it; ``weights_only`` keeps pickled code out."""
+    state = torch.load(path, weights_only=True)
+    run.network.load_state_dict(state["network"])
+    run.averaged.network.load_state_dict(state["averaged"])
+    run.averaged.steps = state["averaged_steps"]
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.random.bit_generator.state = state["random"]
+    torch.set_rng_state(state["torch_random"])
+    run.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+    run.step = state["step"]
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights as fp16 safetensors, (out, in, height, width) contiguous."""
+    halves: dict[str, Tensor] = {
+        name: weight.detach().to("cpu", torch.float16).contiguous()
+        for name, weight in network.state_dict().items()
+    }
+    save_file(halves, path)
