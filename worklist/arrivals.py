@@ -1,0 +1,287 @@
+"""Studies come in: objects are entered, studies begin, reopen and become complete."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+
+from worklist.due_time import due_time
+from worklist.placement import VIGIE, Rules, locked, place, queued
+from worklist.ports import Event, KnownInstance, StudyRecord, Transaction
+from worklist.reading import ReadingAct, ReadingState, after
+from worklist.study import (
+    ArrivalResult,
+    Completeness,
+    InstanceArrival,
+    QuarantinedObject,
+    RequestedPriority,
+    StudyArrival,
+)
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
+
+
+class Arrivals(Rules):
+    """The part of the service that the DICOM listener calls."""
+
+    def existing_digests(
+        self, uids: Sequence[SOPInstanceUID]
+    ) -> dict[SOPInstanceUID, tuple[str, str]]:
+        """SHA-256 and transfer syntax of those of these instances that were filed before."""
+        with self._store.transaction() as transaction:
+            known = transaction.known_instances(uids)
+        return {uid: (one.sha256, one.transfer_syntax_uid) for uid, one in known.items()}
+
+    def record_arrivals(
+        self, arrivals: Sequence[InstanceArrival], *, now: datetime
+    ) -> list[ArrivalResult]:
+        """Enter filed objects into the list; the same call again changes nothing.
+
+        Returns
+        -------
+        list of ArrivalResult
+            One for each arrival, in the same order.
+        """
+        results: list[ArrivalResult] = []
+        new: list[InstanceArrival] = []
+        events: list[Event] = []
+        with self._store.transaction() as transaction:
+            transaction.lock_filing()
+            known = dict(
+                transaction.known_instances(sorted({one.sop_instance_uid for one in arrivals}))
+            )
+            for one in arrivals:
+                before = known.get(one.sop_instance_uid)
+                if before is None:
+                    known[one.sop_instance_uid] = _as_known(one)
+                    new.append(one)
+                    results.append(ArrivalResult.FILED)
+                elif before == _as_known(one):
+                    results.append(ArrivalResult.ALREADY_FILED)
+                else:
+                    results.append(ArrivalResult.CONFLICT)
+                    if transaction.add_conflict(one):
+                        events.append(_conflict_event(one, before, now))
+            transaction.append_events([*self._enter(transaction, new, now), *events])
+        return results
+
+    def _enter(
+        self, transaction: Transaction, new: Sequence[InstanceArrival], now: datetime
+    ) -> list[Event]:
+        by_study = {
+            uid: list(group) for uid, group in groupby(sorted(new, key=_study_uid), key=_study_uid)
+        }
+        records = transaction.lock_studies(by_study)
+        events: list[Event] = []
+        for uid, group in by_study.items():
+            if uid not in records:
+                records[uid] = self._begun(group)
+                transaction.add_study(records[uid], group[0].study)
+                events.append(_arrived_event(transaction, records[uid], group[0], now))
+        transaction.add_instances(new)
+        for uid, group in by_study.items():
+            record, changes = _with_images(transaction, records[uid], group, now)
+            events += changes
+            record, changes = self._asked_for(transaction, record, group, now)
+            events += changes
+            transaction.save_study(record)
+            for attributes in {one.study for one in group}:
+                transaction.fill_attributes(attributes)
+        return events
+
+    def _begun(self, group: Sequence[InstanceArrival]) -> StudyRecord:
+        received_at = min(one.received_at for one in group)
+        priority = _most_urgent(group) or RequestedPriority.ROUTINE
+        due = due_time(received_at, priority, self._targets)
+        return StudyRecord(
+            study_instance_uid=_study_uid(group[0]),
+            patient_id=group[0].study.patient_id,
+            received_at=received_at,
+            last_received_at=received_at,
+            instance_count=0,
+            expected_instance_count=None,
+            arriving=True,
+            reopened_at=None,
+            completeness=None,
+            assessment_number=0,
+            requested_priority=priority,
+            priority_override=None,
+            pinned=False,
+            reading_state=ReadingState.UNREAD,
+            due_at=due.due_at,
+            due_without_ai_at=due.due_at,
+            reason=due.reason,
+        )
+
+    def _asked_for(
+        self,
+        transaction: Transaction,
+        record: StudyRecord,
+        group: Sequence[InstanceArrival],
+        now: datetime,
+    ) -> tuple[StudyRecord, list[Event]]:
+        """A later object may ask for the study more urgently, never less."""
+        asked = _most_urgent(group)
+        if asked is None or _URGENCY[asked] >= _URGENCY[record.requested_priority]:
+            return record, []
+        changed, event = self._replaced(
+            transaction,
+            record,
+            replace(record, requested_priority=asked),
+            kind="requested_priority_changed",
+            actor=VIGIE,
+            details={"requested_priority": asked},
+            now=now,
+        )
+        return changed, [event]
+
+    def record_quarantined(
+        self, quarantined: Sequence[QuarantinedObject], *, now: datetime
+    ) -> None:
+        """Make objects that could not be filed visible to the administrator."""
+        with self._store.transaction() as transaction:
+            transaction.append_events(
+                [
+                    Event(
+                        kind="object_quarantined",
+                        at=now,
+                        actor=VIGIE,
+                        study_instance_uid=None,
+                        details={
+                            "quarantine_path": one.quarantine_path,
+                            "reason": one.reason,
+                            "sha256": one.sha256,
+                            "calling_ae_title": one.calling_ae_title,
+                        },
+                    )
+                    for one in quarantined
+                    if transaction.add_quarantined(one)
+                ]
+            )
+
+    def studies_arriving(self) -> list[StudyArrival]:
+        """Studies whose images may still be coming."""
+        return self._store.arriving_studies()
+
+    def complete_study(
+        self, uid: StudyInstanceUID, *, completeness: Completeness, now: datetime
+    ) -> None:
+        """Hand a study to the detectors: its state and its job commit together.
+
+        Raises
+        ------
+        UnknownStudy
+            If it was never filed.
+        """
+        with self._store.transaction() as transaction:
+            record = locked(transaction, uid)
+            if not record.arriving:
+                return
+            record = queued(transaction, replace(record, arriving=False, completeness=completeness))
+            transaction.append_events(
+                [
+                    Event(
+                        kind="study_complete",
+                        at=now,
+                        actor=VIGIE,
+                        study_instance_uid=uid,
+                        details={
+                            "completeness": completeness,
+                            "instance_count": record.instance_count,
+                            "assessment_number": record.assessment_number,
+                        },
+                    )
+                ]
+            )
+
+
+_URGENCY = {priority: rank for rank, priority in enumerate(RequestedPriority)}
+
+
+def _most_urgent(group: Iterable[InstanceArrival]) -> RequestedPriority | None:
+    said = [one.study.requested_priority for one in group if one.study.requested_priority]
+    return min(said, key=_URGENCY.__getitem__, default=None)
+
+
+def _study_uid(arrival: InstanceArrival) -> StudyInstanceUID:
+    return arrival.study.study_instance_uid
+
+
+def _as_known(arrival: InstanceArrival) -> KnownInstance:
+    return KnownInstance(
+        study_instance_uid=_study_uid(arrival),
+        sha256=arrival.sha256,
+        transfer_syntax_uid=arrival.transfer_syntax_uid,
+    )
+
+
+def _with_images(
+    transaction: Transaction, record: StudyRecord, group: Sequence[InstanceArrival], now: datetime
+) -> tuple[StudyRecord, list[Event]]:
+    """The study with these images; it reopens if it was complete, or read."""
+    events = []
+    expected = [one.expected_instance_count for one in group if one.expected_instance_count]
+    changed = replace(
+        record,
+        instance_count=record.instance_count + len(group),
+        last_received_at=max(record.last_received_at, *(one.received_at for one in group)),
+        expected_instance_count=max([record.expected_instance_count or 0, *expected]) or None,
+    )
+    if not record.arriving:
+        changed = replace(changed, arriving=True, reopened_at=now)
+        if record.reading_state is ReadingState.READ:
+            changed = replace(changed, reading_state=after(record.reading_state, ReadingAct.REOPEN))
+        events.append(
+            _event(
+                "study_reopened",
+                record,
+                now,
+                new_images=len(group),
+                was_read=record.reading_state is ReadingState.READ,
+                place=place(transaction, changed),
+            )
+        )
+    others = {one.study.patient_id for one in group} - {record.patient_id, ""}
+    if others and record.patient_id:
+        events.append(_event("patient_id_differs", record, now, objects=len(group)))
+    return changed, events
+
+
+def _event(kind: str, record: StudyRecord, now: datetime, **details: object) -> Event:
+    return Event(
+        kind=kind,
+        at=now,
+        actor=VIGIE,
+        study_instance_uid=record.study_instance_uid,
+        details=details,
+    )
+
+
+def _arrived_event(
+    transaction: Transaction, record: StudyRecord, first: InstanceArrival, now: datetime
+) -> Event:
+    return _event(
+        "study_arrived",
+        record,
+        now,
+        received_at=record.received_at.isoformat(),
+        calling_ae_title=first.calling_ae_title,
+        requested_priority=record.requested_priority,
+        due_at=record.due_at.isoformat(),
+        place=place(transaction, record),
+        reason=record.reason,
+    )
+
+
+def _conflict_event(arrival: InstanceArrival, before: KnownInstance, now: datetime) -> Event:
+    return Event(
+        kind="instance_conflict",
+        at=now,
+        actor=VIGIE,
+        study_instance_uid=before.study_instance_uid,
+        details={
+            "sop_instance_uid": arrival.sop_instance_uid,
+            "sha256": arrival.sha256,
+            "filed_sha256": before.sha256,
+            "calling_ae_title": arrival.calling_ae_title,
+        },
+    )

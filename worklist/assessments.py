@@ -1,0 +1,137 @@
+"""Detectors have looked: outcomes are kept and the study moves, in one transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Provenance
+from worklist.oversight import AISwitch
+from worklist.placement import VIGIE, Rules, locked
+from worklist.ports import AssessmentTask, Event, StudyRecord
+from worklist.reading import ReadingState
+from worklist.uid import StudyInstanceUID
+
+
+class Assessments(Rules):
+    """The part of the service that workers call."""
+
+    def begin_assessment(
+        self, uid: StudyInstanceUID, number: int, *, now: datetime
+    ) -> AssessmentTask | None:
+        """What to look at; None when a later assessment of the study is queued already.
+
+        Raises
+        ------
+        UnknownStudy
+            If the study was never filed.
+        """
+        with self._store.transaction() as transaction:
+            record = locked(transaction, uid)
+            if number < record.assessment_number:
+                transaction.finish_assessment(uid, number, now)
+                return None
+            transaction.start_assessment(uid, number, now)
+            transaction.append_events([_event("assessment_started", uid, number, now)])
+            return AssessmentTask(
+                study_instance_uid=uid,
+                number=number,
+                instances=transaction.assessment_instances(uid),
+            )
+
+    def ai_switch(self) -> AISwitch:
+        """What a person has stopped."""
+        with self._store.transaction() as transaction:
+            return transaction.ai_switch()
+
+    def record_outcome(
+        self,
+        uid: StudyInstanceUID,
+        number: int,
+        outcome: Outcome,
+        provenance: Provenance,
+        *,
+        now: datetime,
+    ) -> StudyRecord:
+        """Keep one detector's outcome and give the study its place (DESIGN.md section 3.6).
+
+        An outcome that comes after the study was read is kept as too late and moves nothing.
+
+        Returns
+        -------
+        StudyRecord
+            The study as it now stands; its due time is never later than before.
+        """
+        with self._store.transaction() as transaction:
+            record = locked(transaction, uid)
+            too_late = record.reading_state is ReadingState.READ
+            transaction.add_outcome(uid, number, outcome, provenance, too_late=too_late)
+            events = [
+                Event(
+                    kind="outcome_recorded",
+                    at=now,
+                    actor=_actor(provenance),
+                    study_instance_uid=uid,
+                    details=_outcome_details(number, outcome, provenance, too_late),
+                )
+            ]
+            due = self._due(transaction, record)
+            if not too_late and (due.due_at, due.reason) != (record.due_at, record.reason):
+                record, moved = self._replaced(
+                    transaction,
+                    record,
+                    record,
+                    kind="due_time_changed",
+                    actor=_actor(provenance),
+                    details={},
+                    now=now,
+                )
+                transaction.save_study(record)
+                events.append(moved)
+            transaction.append_events(events)
+        return record
+
+    def finish_assessment(self, uid: StudyInstanceUID, number: int, *, now: datetime) -> None:
+        """Note that every detector has had its turn."""
+        with self._store.transaction() as transaction:
+            transaction.finish_assessment(uid, number, now)
+            transaction.append_events([_event("assessment_finished", uid, number, now)])
+
+
+def _event(kind: str, uid: StudyInstanceUID, number: int, now: datetime) -> Event:
+    return Event(
+        kind=kind,
+        at=now,
+        actor=VIGIE,
+        study_instance_uid=uid,
+        details={"assessment_number": number},
+    )
+
+
+def _actor(provenance: Provenance) -> str:
+    return f"detector {provenance.detector.name} {provenance.detector.version}"
+
+
+def _outcome_details(
+    number: int, outcome: Outcome, provenance: Provenance, too_late: bool
+) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "assessment_number": number,
+        "detector": provenance.detector.name,
+        "weights_sha256": provenance.detector.weights_sha256,
+        "operating_point": provenance.detector.operating_point,
+        "instances_seen": len(provenance.instances),
+        "too_late": too_late,
+    }
+    match outcome:
+        case Flagged(probability=probability, regions=regions):
+            details |= {"outcome": "flagged", "probability": probability, "regions": len(regions)}
+        case NotFlagged(probability=probability, regions=regions):
+            details |= {
+                "outcome": "not_flagged",
+                "probability": probability,
+                "regions": len(regions),
+            }
+        case NotApplicable(reason=reason):
+            details |= {"outcome": "not_applicable", "why": reason}
+        case Failed(reason=reason):
+            details |= {"outcome": "failed", "why": reason}
+    return details

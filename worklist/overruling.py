@@ -1,0 +1,207 @@
+"""People overrule (P7): another priority, a pin, a study read elsewhere, AI stopped and started."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from worklist.due_time import due_time
+from worklist.errors import MissingReason, UnknownDetector
+from worklist.oversight import AISwitch, strongest_probabilities
+from worklist.placement import Rules, locked, queued
+from worklist.ports import Event, StudyRecord, Transaction
+from worklist.reading import ReadingAct, after
+from worklist.study import RequestedPriority
+from worklist.uid import StudyInstanceUID
+
+
+class Overruling(Rules):
+    """The part of the service that people act through; every act needs a reason."""
+
+    def override_priority(
+        self,
+        uid: StudyInstanceUID,
+        priority: RequestedPriority | None,
+        *,
+        actor: str,
+        reason: str,
+        now: datetime,
+    ) -> StudyRecord:
+        """Put a person's priority in place of the requested one; None takes it back."""
+        return self._by_person(
+            uid,
+            lambda record: replace(record, priority_override=priority),
+            kind="priority_overridden",
+            details={"priority": priority},
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+
+    def pin(
+        self, uid: StudyInstanceUID, pinned: bool, *, actor: str, reason: str, now: datetime
+    ) -> StudyRecord:
+        """Pin a study to the top of the list, or let go of it."""
+        return self._by_person(
+            uid,
+            lambda record: replace(record, pinned=pinned),
+            kind="pinned" if pinned else "unpinned",
+            details={},
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+
+    def mark_read(
+        self, uid: StudyInstanceUID, *, actor: str, reason: str, now: datetime
+    ) -> StudyRecord:
+        """Note that a person has read the study elsewhere; it leaves the list.
+
+        Raises
+        ------
+        WrongReadingState
+            If it is marked so already.
+        """
+        return self._by_person(
+            uid,
+            lambda record: replace(
+                record, reading_state=after(record.reading_state, ReadingAct.MARK_READ)
+            ),
+            kind="marked_read",
+            details={},
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+
+    def _by_person(
+        self,
+        uid: StudyInstanceUID,
+        change: Callable[[StudyRecord], StudyRecord],
+        *,
+        kind: str,
+        details: Mapping[str, Any],
+        actor: str,
+        reason: str,
+        now: datetime,
+    ) -> StudyRecord:
+        _require(reason)
+        with self._store.transaction() as transaction:
+            before = locked(transaction, uid)
+            record, event = self._replaced(
+                transaction,
+                before,
+                change(before),
+                kind=kind,
+                actor=f"person {actor}",
+                details={**details, "why": reason},
+                now=now,
+            )
+            transaction.save_study(record)
+            transaction.append_events([event])
+        return record
+
+    def stop_ai(
+        self, detectors: Sequence[str] | None, *, actor: str, reason: str, now: datetime
+    ) -> int:
+        """Stop detectors (None: all of them); the list falls back at once.
+
+        Returns
+        -------
+        int
+            How many unread studies have another due time now.
+        """
+        with self._store.transaction() as transaction:
+            before = transaction.ai_switch()
+            if detectors is None:
+                switch = replace(before, whole=True)
+            else:
+                switch = replace(before, detectors=before.detectors | set(detectors))
+            return self._switch(
+                transaction, switch, detectors, "ai_stopped", actor=actor, reason=reason, now=now
+            )
+
+    def start_ai(
+        self,
+        detectors: Sequence[str] | None,
+        *,
+        installed: Sequence[str],
+        actor: str,
+        reason: str,
+        now: datetime,
+    ) -> int:
+        """Start detectors again (None: all); studies they missed meanwhile are queued.
+
+        Raises
+        ------
+        UnknownDetector
+            If one of them is not installed.
+        """
+        unknown = sorted(set(detectors or ()) - set(installed))
+        if unknown:
+            raise UnknownDetector(f"no detector named {', '.join(unknown)} is installed")
+        with self._store.transaction() as transaction:
+            before = transaction.ai_switch()
+            if detectors is None:
+                switch = AISwitch()
+            else:
+                switch = AISwitch(detectors=before.detectors - set(detectors))
+            moved = self._switch(
+                transaction, switch, detectors, "ai_started", actor=actor, reason=reason, now=now
+            )
+            running = [name for name in installed if not switch.is_stopped(name)]
+            missed = transaction.unread_without_outcome(running)
+            for record in transaction.lock_studies(missed).values():
+                queued(transaction, record)
+        return moved
+
+    def _switch(
+        self,
+        transaction: Transaction,
+        switch: AISwitch,
+        detectors: Sequence[str] | None,
+        kind: str,
+        *,
+        actor: str,
+        reason: str,
+        now: datetime,
+    ) -> int:
+        _require(reason)
+        transaction.save_ai_switch(switch)
+        affected = transaction.unread_with_outcomes()
+        counted = transaction.counted_probabilities(affected)
+        moved = []
+        for uid, record in transaction.lock_studies(affected).items():
+            due = due_time(
+                record.received_at,
+                record.priority_in_force,
+                self._targets,
+                strongest_probabilities(counted.get(uid, ()), switch),
+            )
+            if (due.due_at, due.reason) != (record.due_at, record.reason):
+                moved.append(replace(record, due_at=due.due_at, reason=due.reason))
+        for record in moved:
+            transaction.save_study(record)
+        transaction.append_events(
+            [
+                Event(
+                    kind=kind,
+                    at=now,
+                    actor=f"person {actor}",
+                    study_instance_uid=None,
+                    details={
+                        "detectors": "all" if detectors is None else sorted(detectors),
+                        "why": reason,
+                        "moved": {
+                            record.study_instance_uid: record.due_at.isoformat() for record in moved
+                        },
+                    },
+                )
+            ]
+        )
+        return len(moved)
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise MissingReason("say why: the reason stands in the event log")

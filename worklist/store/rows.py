@@ -1,0 +1,134 @@
+"""Between rows and the core's values, in both directions."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from worklist.finding import (
+    Failed,
+    Flagged,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    Provenance,
+    Region,
+)
+from worklist.ports import StudyRecord
+from worklist.store.tables import OutcomeKind
+from worklist.study import InstanceArrival
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
+
+_RECORD_COLUMNS = (
+    "received_at",
+    "last_received_at",
+    "instance_count",
+    "expected_instance_count",
+    "arriving",
+    "reopened_at",
+    "completeness",
+    "assessment_number",
+    "requested_priority",
+    "priority_override",
+    "reading_state",
+    "due_at",
+    "due_without_ai_at",
+    "reason",
+)
+
+
+def record_from_row(row: sa.Row[Any]) -> StudyRecord:
+    """A study as the rules see it."""
+    values = row._mapping
+    return StudyRecord(
+        study_instance_uid=StudyInstanceUID(values["study_instance_uid"]),
+        patient_id=values["patient_id"],
+        pinned=not values["unpinned"],
+        **{name: values[name] for name in _RECORD_COLUMNS},
+    )
+
+
+def record_values(record: StudyRecord) -> dict[str, Any]:
+    """The columns of a study that the rules change."""
+    values = {name: getattr(record, name) for name in _RECORD_COLUMNS}
+    return {**values, "unpinned": not record.pinned}
+
+
+def without_nul(text: str) -> str:
+    """PostgreSQL's text holds no NUL; a header may, and is data all the same (P9)."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def instance_values(arrival: InstanceArrival) -> dict[str, Any]:
+    """A row of the instance table."""
+    return {
+        "sop_instance_uid": arrival.sop_instance_uid,
+        "series_instance_uid": arrival.series.series_instance_uid,
+        "study_instance_uid": arrival.study.study_instance_uid,
+        "sop_class_uid": without_nul(arrival.sop_class_uid),
+        "transfer_syntax_uid": without_nul(arrival.transfer_syntax_uid),
+        "sha256": arrival.sha256,
+        "size_bytes": arrival.size_bytes,
+        "archive_path": arrival.archive_path,
+        "received_at": arrival.received_at,
+        "calling_ae_title": without_nul(arrival.calling_ae_title),
+        "sender_address": without_nul(arrival.sender_address),
+        "instance_number": arrival.instance_number,
+        "number_of_frames": arrival.number_of_frames,
+        "rows": arrival.rows,
+        "columns": arrival.columns,
+    }
+
+
+def outcome_values(outcome: Outcome, provenance: Provenance) -> dict[str, Any]:
+    """The columns of an outcome that say what came out and what it rests on."""
+    values: dict[str, Any] = {
+        "detector": provenance.detector.name,
+        "detector_version": provenance.detector.version,
+        "weights_sha256": provenance.detector.weights_sha256,
+        "target": provenance.detector.target,
+        "operating_point": provenance.detector.operating_point,
+        "provenance": _provenance_json(provenance),
+        "finished_at": provenance.finished_at,
+        "probability": None,
+        "reason": None,
+        "regions": [],
+    }
+    match outcome:
+        case Flagged(probability=probability, regions=regions):
+            values |= {"kind": OutcomeKind.FLAGGED, "probability": probability}
+            values["regions"] = [asdict(region) for region in regions]
+        case NotFlagged(probability=probability, regions=regions):
+            values |= {"kind": OutcomeKind.NOT_FLAGGED, "probability": probability}
+            values["regions"] = [asdict(region) for region in regions]
+        case NotApplicable(reason=reason):
+            values |= {"kind": OutcomeKind.NOT_APPLICABLE, "reason": without_nul(reason)}
+        case Failed(reason=reason):
+            values |= {"kind": OutcomeKind.FAILED, "reason": without_nul(reason)}
+    return values
+
+
+def _provenance_json(provenance: Provenance) -> dict[str, Any]:
+    return {
+        "instances": [[uid, sha256] for uid, sha256 in provenance.instances],
+        "not_eligible": [
+            [series, without_nul(reason)] for series, reason in provenance.not_eligible
+        ],
+        "software_version": provenance.software_version,
+        "started_at": provenance.started_at.isoformat(),
+        "finished_at": provenance.finished_at.isoformat(),
+    }
+
+
+def region_from_json(value: Mapping[str, Any]) -> Region:
+    """A region as `outcome_values` wrote it."""
+    return Region(
+        sop_instance_uid=SOPInstanceUID(value["sop_instance_uid"]),
+        frame_number=value["frame_number"],
+        polygon=tuple((column, row) for column, row in value["polygon"]),
+        score=value["score"],
+        polygon_mm=tuple((x, y, z) for x, y, z in value["polygon_mm"])
+        if value["polygon_mm"]
+        else None,
+    )

@@ -1,0 +1,242 @@
+"""The tables, as SQLAlchemy sees them. The migrations make them; a test holds the two together."""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
+
+from worklist.finding import TargetFinding
+from worklist.reading import ReadingState
+from worklist.study import Completeness, RequestedPriority
+
+metadata = sa.MetaData()
+
+
+class OutcomeKind(StrEnum):
+    """The four things an assessment can come to, as stored."""
+
+    FLAGGED = "flagged"
+    NOT_FLAGGED = "not_flagged"
+    NOT_APPLICABLE = "not_applicable"
+    FAILED = "failed"
+
+
+def _enum(kind: type[StrEnum], name: str) -> sa.Enum:
+    return sa.Enum(kind, name=name, values_callable=lambda kinds: [str(one) for one in kinds])
+
+
+_UID = sa.String(64, collation="C")  # by code point, as Python compares
+_AT = sa.DateTime(timezone=True)
+requested_priority_type = _enum(RequestedPriority, "requested_priority")
+completeness_type = _enum(Completeness, "completeness")
+reading_state_type = _enum(ReadingState, "reading_state")
+outcome_kind_type = _enum(OutcomeKind, "outcome_kind")
+target_finding_type = _enum(TargetFinding, "target_finding")
+
+study = sa.Table(
+    "study",
+    metadata,
+    sa.Column("study_instance_uid", _UID, primary_key=True),
+    sa.Column("patient_id", sa.Text, nullable=False),
+    sa.Column("patient_name", sa.Text, nullable=False),
+    sa.Column("patient_birth_date", sa.Date),
+    sa.Column("patient_sex", sa.Text, nullable=False),
+    sa.Column("accession_number", sa.Text, nullable=False),
+    sa.Column("study_id", sa.Text, nullable=False),
+    sa.Column("study_description", sa.Text, nullable=False),
+    sa.Column("study_at", _AT),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("last_received_at", _AT, nullable=False),
+    sa.Column("instance_count", sa.Integer, nullable=False),
+    sa.Column("expected_instance_count", sa.Integer),
+    sa.Column("arriving", sa.Boolean, nullable=False),
+    sa.Column("reopened_at", _AT),
+    sa.Column("completeness", completeness_type),
+    sa.Column("assessment_number", sa.Integer, nullable=False),
+    sa.Column("requested_priority", requested_priority_type, nullable=False),
+    sa.Column("priority_override", requested_priority_type),
+    sa.Column("unpinned", sa.Boolean, nullable=False),
+    sa.Column("reading_state", reading_state_type, nullable=False),
+    sa.Column("due_at", _AT, nullable=False),
+    sa.Column("due_without_ai_at", _AT, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    # P2 as the database sees it: no row may say that AI made a study wait.
+    sa.CheckConstraint("due_at <= due_without_ai_at", name="ai_never_delays"),
+    sa.CheckConstraint("last_received_at >= received_at", name="last_after_first"),
+)
+
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("series_instance_uid", _UID, primary_key=True),
+    sa.Column(
+        "study_instance_uid", _UID, sa.ForeignKey("study.study_instance_uid"), primary_key=True
+    ),
+    sa.Column("modality", sa.Text, nullable=False),
+    sa.Column("body_part_examined", sa.Text, nullable=False),
+    sa.Column("series_description", sa.Text, nullable=False),
+    sa.Column("series_number", sa.Integer),
+    sa.Index("series_of_study", "study_instance_uid"),
+)
+
+instance = sa.Table(
+    "instance",
+    metadata,
+    sa.Column("sop_instance_uid", _UID, primary_key=True),
+    sa.Column("series_instance_uid", _UID, nullable=False),
+    sa.Column("study_instance_uid", _UID, nullable=False),
+    sa.Column("sop_class_uid", sa.Text, nullable=False),
+    sa.Column("transfer_syntax_uid", sa.Text, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("archive_path", sa.Text, nullable=False, unique=True),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("calling_ae_title", sa.Text, nullable=False),
+    sa.Column("sender_address", sa.Text, nullable=False),
+    sa.Column("instance_number", sa.Integer),
+    sa.Column("number_of_frames", sa.Integer, nullable=False),
+    sa.Column("rows", sa.Integer),
+    sa.Column("columns", sa.Integer),
+    sa.ForeignKeyConstraint(
+        ["series_instance_uid", "study_instance_uid"],
+        ["series.series_instance_uid", "series.study_instance_uid"],
+    ),
+    sa.Index("instance_of_study", "study_instance_uid"),
+)
+
+instance_conflict = sa.Table(
+    "instance_conflict",
+    metadata,
+    sa.Column(
+        "sop_instance_uid", _UID, sa.ForeignKey("instance.sop_instance_uid"), primary_key=True
+    ),
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("transfer_syntax_uid", sa.Text, primary_key=True),
+    sa.Column("study_instance_uid", _UID, nullable=False),  # as the second object says
+    sa.Column("archive_path", sa.Text, nullable=False),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("calling_ae_title", sa.Text, nullable=False),
+)
+
+quarantined_object = sa.Table(
+    "quarantined_object",
+    metadata,
+    sa.Column("quarantine_path", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("calling_ae_title", sa.Text, nullable=False),
+    sa.Column("sender_address", sa.Text, nullable=False),
+)
+
+study_association = sa.Table(
+    "study_association",
+    metadata,
+    sa.Column(
+        "study_instance_uid", _UID, sa.ForeignKey("study.study_instance_uid"), primary_key=True
+    ),
+    sa.Column("association_id", sa.Text, primary_key=True),
+    sa.Column("calling_ae_title", sa.Text, primary_key=True),
+    sa.Column("sender_address", sa.Text, primary_key=True),
+)
+
+assessment = sa.Table(
+    "assessment",
+    metadata,
+    sa.Column(
+        "study_instance_uid", _UID, sa.ForeignKey("study.study_instance_uid"), primary_key=True
+    ),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("queued_at", _AT, nullable=False, server_default=sa.func.now()),
+    sa.Column("started_at", _AT),
+    sa.Column("finished_at", _AT),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.CheckConstraint("finished_at IS NULL OR finished_at >= queued_at", name="ends_after_queued"),
+)
+
+outcome = sa.Table(
+    "outcome",
+    metadata,
+    sa.Column("outcome_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("study_instance_uid", _UID, nullable=False),
+    sa.Column("assessment_number", sa.Integer, nullable=False),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("detector_version", sa.Text, nullable=False),
+    sa.Column("weights_sha256", sa.Text, nullable=False),
+    sa.Column("target", target_finding_type, nullable=False),
+    sa.Column("operating_point", sa.Double, nullable=False),
+    sa.Column("kind", outcome_kind_type, nullable=False),
+    sa.Column("probability", sa.Double),
+    sa.Column("reason", sa.Text),
+    sa.Column("regions", JSONB, nullable=False),
+    sa.Column("provenance", JSONB, nullable=False),
+    sa.Column("too_late", sa.Boolean, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+    sa.Column("finished_at", _AT, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["study_instance_uid", "assessment_number"],
+        ["assessment.study_instance_uid", "assessment.number"],
+    ),
+    sa.CheckConstraint(
+        "(kind IN ('flagged', 'not_flagged')) = (probability IS NOT NULL)",
+        name="kind_has_probability",
+    ),
+    sa.CheckConstraint("probability BETWEEN 0 AND 1", name="probability_range"),
+    sa.CheckConstraint(
+        "(kind IN ('not_applicable', 'failed')) = (reason IS NOT NULL)", name="kind_has_reason"
+    ),
+    sa.Index(
+        "one_current_outcome",
+        "study_instance_uid",
+        "detector",
+        unique=True,
+        postgresql_where=sa.text("current"),
+    ),
+    sa.Index("outcome_of_study", "study_instance_uid"),
+)
+
+detector = sa.Table(
+    "detector",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("target", target_finding_type),
+    sa.Column("weights_sha256", sa.Text, nullable=False),
+    sa.Column("operating_point", sa.Double),
+    sa.Column("broken", sa.Text),  # why it could not be loaded; null: it works
+    sa.Column("registered_at", _AT, nullable=False),
+)
+
+ai_switch = sa.Table(
+    "ai_switch",
+    metadata,
+    sa.Column("single", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("whole", sa.Boolean, nullable=False),
+    sa.Column("detectors", ARRAY(sa.Text), nullable=False),
+    sa.CheckConstraint("single", name="one_row"),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", _AT, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("study_instance_uid", _UID),
+    sa.Column("details", JSONB, nullable=False),
+    sa.Column("previous_hash", BYTEA, nullable=False),
+    sa.Column("hash", BYTEA, nullable=False),
+    sa.Index("event_of_study", "study_instance_uid", "event_id"),
+)
+
+sa.Index(
+    "study_reading_order",
+    study.c.unpinned,
+    study.c.due_at,
+    study.c.received_at,
+    study.c.study_instance_uid,
+    postgresql_where=sa.text("reading_state = 'unread'"),
+)
+sa.Index("study_arriving", study.c.last_received_at, postgresql_where=sa.text("arriving"))
