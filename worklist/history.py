@@ -1,0 +1,64 @@
+"""Events in words, for people who ask what happened to a study."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+Details = Mapping[str, Any]
+
+
+def in_a_sentence(kind: str, details: Details) -> str:
+    """What happened; a kind this version does not know is named as it is stored."""
+    words = _WORDS.get(kind)
+    return words(details) if words else kind.replace("_", " ")
+
+
+def _moved(details: Details) -> str:
+    place = f"place {details['place_before']} → {details['place']}"
+    return f"due {_clock(details['due_at'])} ({details['reason']}), {place}"
+
+
+def _clock(at: str) -> str:
+    return datetime.fromisoformat(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _outcome(details: Details) -> str:
+    said = str(details["outcome"]).replace("_", " ")
+    late = ", too late: the study was read" if details["too_late"] else ""
+    if "why" in details:
+        return f"{details['detector']}: {said}, because {details['why']}{late}"
+    return f"{details['detector']}: {said}, probability {details['probability']:.2f}{late}"
+
+
+def _complete(details: Details) -> str:
+    count = details["instance_count"]
+    if details["completeness"] == "complete":
+        return f"complete with {count} objects; queued for the detectors"
+    return f"not known to be complete in time; queued with the {count} objects that are there"
+
+
+_WORDS: Mapping[str, Callable[[Details], str]] = {
+    "study_arrived": lambda d: (
+        f"first object received, requested {d['requested_priority']}; "
+        f"due {_clock(d['due_at'])}, place {d['place']}"
+    ),
+    "study_reopened": lambda d: f"{d['new_images']} more objects arrived after it was complete",
+    "study_complete": _complete,
+    "patient_id_differs": lambda d: (
+        f"{d['objects']} objects name another patient ID than the first did"
+    ),
+    "instance_conflict": lambda d: (
+        f"an object came again under {d['sop_instance_uid']} with other bytes; both are kept"
+    ),
+    "requested_priority_changed": lambda d: f"asked for as {d['requested_priority']}; {_moved(d)}",
+    "assessment_started": lambda d: f"assessment {d['assessment_number']} started",
+    "assessment_finished": lambda d: f"assessment {d['assessment_number']} finished",
+    "outcome_recorded": _outcome,
+    "due_time_changed": _moved,
+    "priority_overridden": lambda d: (
+        f"priority {d['priority'] or 'as requested'}, because {d['why']}; {_moved(d)}"
+    ),
+    "pinned": lambda d: f"pinned to the top, because {d['why']}",
+    "unpinned": lambda d: f"no longer pinned, because {d['why']}",
+    "marked_read": lambda d: f"marked as read elsewhere, because {d['why']}",
+}

@@ -1,0 +1,401 @@
+"""What people are shown, read from PostgreSQL into `worklist.views`."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from worklist.errors import InvalidUID, UnknownStudy
+from worklist.finding import OutcomeState
+from worklist.history import in_a_sentence
+from worklist.order import Position
+from worklist.oversight import AISwitch
+from worklist.reading import ReadingState
+from worklist.store import tables as t
+from worklist.store.engine import translated
+from worklist.store.jobs import ASSESSMENT_QUEUE
+from worklist.store.rows import region_from_json
+from worklist.store.transaction import READING_ORDER, PostgresTransaction, position_tuple
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from worklist.views import (
+    DetectorView,
+    EventView,
+    InstanceView,
+    InvalidCursor,
+    NodeCounts,
+    ProvenanceView,
+    RegionView,
+    SeriesView,
+    StudyView,
+    UnknownInstance,
+    WorklistPage,
+    WorklistRow,
+)
+
+
+class PostgresReader:
+    """Reads the worklist for people; each call is one consistent snapshot.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    archive
+        The folder that archive paths are relative to.
+    inbox_objects
+        Counts the objects that wait in the inbox.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, *, archive: Path, inbox_objects: Callable[[], int]
+    ) -> None:
+        self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        self._archive = archive
+        self._inbox_objects = inbox_objects
+
+    def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
+        """At most `limit` rows after the cursor; see `viewer.ports.WorklistReader`."""
+        unread = t.study.c.reading_state == ReadingState.UNREAD
+        wanted = sa.select(t.study.c.study_instance_uid).where(unread).order_by(*READING_ORDER)
+        with translated(), self._engine.begin() as connection:
+            place = 0
+            if after is not None:
+                last = _from_cursor(after)
+                wanted = wanted.where(position_tuple(last) < READING_ORDER)
+                place = PostgresTransaction(connection).place_of(last)
+            total = connection.scalar(sa.select(sa.func.count()).where(unread)) or 0
+            uids = list(connection.scalars(wanted.limit(limit + 1)))
+            rows = _rows(connection, uids[:limit])
+            switch = PostgresTransaction(connection).ai_switch()
+        numbered = tuple(
+            _worklist_row(row, detectors, place + index)
+            for index, (row, detectors) in enumerate(rows, start=1)
+        )
+        return WorklistPage(
+            rows=numbered,
+            total=total,
+            next_cursor=numbered[-1].cursor if len(uids) > limit else None,
+            ai_stopped=switch.whole,
+            stopped_detectors=tuple(sorted(switch.detectors)),
+            generated_at=now,
+        )
+
+    def study(self, study_instance_uid: StudyInstanceUID, now: datetime) -> StudyView:
+        """One study, opened; see `viewer.ports.WorklistReader`."""
+        del now  # nothing shown of a study depends on it yet
+        with translated(), self._engine.begin() as connection:
+            rows = _rows(connection, [study_instance_uid])
+            if not rows:
+                raise UnknownStudy(f"no study {study_instance_uid} has been filed here")
+            row, detectors = rows[0]
+            position = Position(
+                unpinned=row.unpinned,
+                due_at=row.due_at,
+                received_at=row.received_at,
+                study_instance_uid=study_instance_uid,
+            )
+            place = PostgresTransaction(connection).place_of(position)
+            outcomes = connection.execute(
+                sa.select(t.outcome)
+                .where(t.outcome.c.study_instance_uid == study_instance_uid, t.outcome.c.current)
+                .order_by(t.outcome.c.detector)
+            ).all()
+            return StudyView(
+                row=_worklist_row(row, detectors, place),
+                series=_series(connection, study_instance_uid),
+                regions=tuple(
+                    _region(outcome.detector, value)
+                    for outcome in outcomes
+                    for value in outcome.regions
+                ),
+                provenance=tuple(map(_provenance, outcomes)),
+                events=_events(connection, study_instance_uid),
+            )
+
+    def archived_path(
+        self,
+        study_instance_uid: StudyInstanceUID,
+        series_instance_uid: SeriesInstanceUID,
+        sop_instance_uid: SOPInstanceUID,
+    ) -> Path:
+        """Where an object lies; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            path = connection.scalar(
+                sa.select(t.instance.c.archive_path).where(
+                    t.instance.c.sop_instance_uid == sop_instance_uid,
+                    t.instance.c.series_instance_uid == series_instance_uid,
+                    t.instance.c.study_instance_uid == study_instance_uid,
+                )
+            )
+        if path is None:
+            raise UnknownInstance(f"no object {sop_instance_uid} has been filed in this series")
+        return self._archive / str(path)
+
+    def counts(self) -> NodeCounts:
+        """How much of everything the node holds now."""
+        with translated(), self._engine.begin() as connection:
+            state = sa.case(
+                (t.study.c.reading_state == ReadingState.READ, "read"),
+                (t.study.c.arriving, "arriving"),
+                else_="unread",
+            )
+            studies = (
+                connection.execute(
+                    sa.select(state, sa.func.count()).group_by(sa.literal_column("1"))
+                )
+                .tuples()
+                .all()
+            )
+            outcomes = connection.execute(
+                sa.select(
+                    t.outcome.c.detector,
+                    sa.case(
+                        (t.outcome.c.too_late, "too_late"), else_=sa.cast(t.outcome.c.kind, sa.Text)
+                    ).label("state"),
+                    sa.func.count(),
+                )
+                .where(t.outcome.c.current)
+                .group_by(sa.literal_column("1"), sa.literal_column("2"))
+            ).all()
+            quarantined = connection.scalar(
+                sa.select(sa.func.count()).select_from(t.quarantined_object)
+            )
+            jobs: dict[str, int] = dict(
+                connection.execute(
+                    sa.text(
+                        "SELECT status::text, count(*) FROM procrastinate_jobs"
+                        " WHERE queue_name = :queue GROUP BY status"
+                    ),
+                    {"queue": ASSESSMENT_QUEUE},
+                )
+                .tuples()
+                .all()
+            )
+        return NodeCounts(
+            studies=dict(studies),
+            outcomes={(name, kind): count for name, kind, count in outcomes},
+            inbox_objects=self._inbox_objects(),
+            quarantined_objects=quarantined or 0,
+            jobs_waiting=jobs.get("todo", 0),
+            jobs_failed=jobs.get("failed", 0),
+        )
+
+
+def _rows(
+    connection: sa.Connection, uids: list[StudyInstanceUID]
+) -> list[tuple[sa.Row[Any], tuple[DetectorView, ...]]]:
+    """The studies with what their series and detectors add, in reading order."""
+    mine = t.series.c.study_instance_uid == t.study.c.study_instance_uid
+    running = (
+        sa.select(sa.literal(True))
+        .where(
+            t.assessment.c.study_instance_uid == t.study.c.study_instance_uid,
+            t.assessment.c.number == t.study.c.assessment_number,
+            t.assessment.c.started_at.is_not(None),
+            t.assessment.c.finished_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        sa.select(
+            t.study,
+            sa.func.array(
+                sa.select(t.series.c.modality.distinct()).where(mine).scalar_subquery()
+            ).label("modalities"),
+            sa.select(sa.func.max(t.series.c.body_part_examined))
+            .where(mine)
+            .scalar_subquery()
+            .label("body_part"),
+            sa.select(sa.func.count())
+            .select_from(t.instance_conflict)
+            .where(t.instance_conflict.c.study_instance_uid == t.study.c.study_instance_uid)
+            .scalar_subquery()
+            .label("conflicts"),
+            sa.func.coalesce(running, False).label("running"),
+        )
+        .where(t.study.c.study_instance_uid.in_(uids))
+        .order_by(*READING_ORDER)
+    ).all()
+    detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
+    switch = PostgresTransaction(connection).ai_switch()
+    outcomes = {
+        (one.study_instance_uid, one.detector): one
+        for one in connection.execute(
+            sa.select(t.outcome).where(
+                t.outcome.c.study_instance_uid.in_(uids), t.outcome.c.current
+            )
+        )
+    }
+    return [
+        (
+            row,
+            tuple(
+                _detector_view(one, outcomes.get((row.study_instance_uid, one.name)), row, switch)
+                for one in detectors
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _detector_view(
+    detector: sa.Row[Any], outcome: sa.Row[Any] | None, study: sa.Row[Any], switch: AISwitch
+) -> DetectorView:
+    stopped = switch.is_stopped(detector.name)
+    if outcome is None:
+        state = OutcomeState.RUNNING if study.running else OutcomeState.NOT_RUN_YET
+        return DetectorView(
+            name=detector.name,
+            target=detector.target,
+            state=OutcomeState.STOPPED if stopped else state,
+            reason="a person has stopped it" if stopped else None,
+            version=detector.version,
+            operating_point=detector.operating_point,
+        )
+    state = OutcomeState.TOO_LATE if outcome.too_late else OutcomeState(outcome.kind)
+    return DetectorView(
+        name=detector.name,
+        target=outcome.target,
+        state=OutcomeState.STOPPED if stopped else state,
+        probability=None if stopped else outcome.probability,
+        reason="a person has stopped it" if stopped else outcome.reason,
+        version=outcome.detector_version,
+        operating_point=outcome.operating_point,
+        assessed_at=outcome.finished_at,
+    )
+
+
+def _worklist_row(row: sa.Row[Any], detectors: tuple[DetectorView, ...], place: int) -> WorklistRow:
+    return WorklistRow(
+        place=place,
+        study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+        patient_id=row.patient_id,
+        patient_name=row.patient_name,
+        patient_birth_date=row.patient_birth_date,
+        patient_sex=row.patient_sex,
+        accession_number=row.accession_number,
+        study_description=row.study_description,
+        modalities=tuple(sorted(filter(None, row.modalities))),
+        body_part=row.body_part or "",
+        requested_priority=row.requested_priority,
+        priority_in_force=row.priority_override or row.requested_priority,
+        pinned=not row.unpinned,
+        received_at=row.received_at,
+        due_at=row.due_at,
+        due_without_ai_at=row.due_without_ai_at,
+        reason=row.reason,
+        completeness=row.completeness,
+        arriving=row.arriving,
+        instance_count=row.instance_count,
+        conflicts=row.conflicts,
+        detectors=detectors,
+        cursor=_to_cursor(row),
+    )
+
+
+def _series(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[SeriesView, ...]:
+    instances: dict[str, list[InstanceView]] = {}
+    for one in connection.execute(
+        sa.select(t.instance)
+        .where(t.instance.c.study_instance_uid == uid)
+        .order_by(t.instance.c.instance_number.nulls_last(), t.instance.c.sop_instance_uid)
+    ):
+        instances.setdefault(one.series_instance_uid, []).append(
+            InstanceView(
+                sop_instance_uid=SOPInstanceUID(one.sop_instance_uid),
+                instance_number=one.instance_number,
+                number_of_frames=one.number_of_frames,
+                rows=one.rows,
+                columns=one.columns,
+            )
+        )
+    series = connection.execute(
+        sa.select(t.series)
+        .where(t.series.c.study_instance_uid == uid)
+        .order_by(t.series.c.series_number.nulls_last(), t.series.c.series_instance_uid)
+    )
+    return tuple(
+        SeriesView(
+            series_instance_uid=SeriesInstanceUID(one.series_instance_uid),
+            modality=one.modality,
+            description=one.series_description,
+            body_part=one.body_part_examined,
+            instances=tuple(instances.get(one.series_instance_uid, ())),
+        )
+        for one in series
+    )
+
+
+def _region(detector: str, value: dict[str, Any]) -> RegionView:
+    region = region_from_json(value)
+    return RegionView(
+        detector=detector,
+        sop_instance_uid=region.sop_instance_uid,
+        frame_number=region.frame_number,
+        polygon=region.polygon,
+        score=region.score,
+    )
+
+
+def _provenance(outcome: sa.Row[Any]) -> ProvenanceView:
+    value = outcome.provenance
+    return ProvenanceView(
+        detector=outcome.detector,
+        version=outcome.detector_version,
+        weights_sha256=outcome.weights_sha256,
+        operating_point=outcome.operating_point,
+        software_version=value["software_version"],
+        instances=tuple((SOPInstanceUID(uid), sha256) for uid, sha256 in value["instances"]),
+        not_eligible=tuple((series, reason) for series, reason in value["not_eligible"]),
+        started_at=datetime.fromisoformat(value["started_at"]),
+        finished_at=datetime.fromisoformat(value["finished_at"]),
+    )
+
+
+def _events(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[EventView, ...]:
+    rows = connection.execute(
+        sa.select(t.event).where(t.event.c.study_instance_uid == uid).order_by(t.event.c.event_id)
+    )
+    return tuple(
+        EventView(
+            event_id=row.event_id,
+            at=row.at,
+            kind=row.kind,
+            actor=row.actor,
+            words=in_a_sentence(row.kind, row.details),
+            details=row.details,
+        )
+        for row in rows
+    )
+
+
+def _to_cursor(row: sa.Row[Any]) -> str:
+    key = [
+        row.unpinned,
+        row.due_at.isoformat(),
+        row.received_at.isoformat(),
+        row.study_instance_uid,
+    ]
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> Position:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        unpinned, due_at, received_at, uid = key
+        position = Position(
+            unpinned=bool(unpinned),
+            due_at=datetime.fromisoformat(due_at),
+            received_at=datetime.fromisoformat(received_at),
+            study_instance_uid=StudyInstanceUID(uid),
+        )
+        aware = position.due_at.tzinfo and position.received_at.tzinfo
+    except (ValueError, TypeError, InvalidUID) as error:
+        raise InvalidCursor("this is no cursor of this list") from error
+    if not aware:
+        raise InvalidCursor("this is no cursor of this list")
+    return position
