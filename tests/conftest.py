@@ -1,0 +1,85 @@
+"""Fixtures shared by all tests: the images beside the checkout, programs, and a database."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from vigie.database import EmbeddedPostgres
+from worklist.store.engine import connect
+from worklist.store.schema import migrate
+
+_REPOSITORY = Path(__file__).parent.parent
+_SHARED = _REPOSITORY.parent / "shared"
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip on a stranger's machine; fail where CI promises that everything is there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"must not be skipped in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real images beside the checkout."""
+    if not _SHARED.is_dir():
+        skip_or_fail(f"the shared images are not at {_SHARED}")
+    return _SHARED
+
+
+@pytest.fixture(scope="session")
+def shared_dicom(shared: Path) -> Path:
+    """Real DICOM objects: `studies/` and `corpus/`."""
+    return shared / "dicom"
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """The path of a program of the system (never pynetdicom's of the same name)."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path="/usr/local/bin:/usr/bin:/usr/sbin:/opt/homebrew/bin")
+        if path is None:
+            skip_or_fail(f"the program {name} is not installed")
+            raise AssertionError
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One PostgreSQL server for the whole run, its database `vigie` migrated."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("database") / "postgres")
+    server.start()
+    engine = connect(server.url)
+    migrate(engine)
+    engine.dispose()
+    yield server
+    server.stop()
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> str:
+    """A fresh, migrated database of its own for one test."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.url.replace("/vigie?", "/postgres?"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE vigie")
+    return postgres.url.replace("/vigie?", f"/{name}?")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """An engine on a fresh, migrated database."""
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
