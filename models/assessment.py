@@ -1,0 +1,145 @@
+"""One detector looks at one study: which series, are they what was filed, what comes of it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from models.data_set import UnreadableDataSet, data_set_sha256
+from models.detector import (
+    Assessment,
+    Detector,
+    InstanceHeader,
+    NotEligible,
+    SeriesHeader,
+    SeriesImages,
+)
+from models.headers import SeriesHeaders
+from models.images import UndecodableImage, load_series
+from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Region
+from worklist.uid import SOPInstanceUID
+
+_REASONS_SHOWN = 3
+
+
+class AlteredInstance(Exception):
+    """An archived object whose bytes are not those that were received."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The series of one study that a detector looks at, and why not the others."""
+
+    eligible: tuple[SeriesHeader, ...]
+    not_eligible: tuple[tuple[str, str], ...]  # Series Instance UID and why
+    unread: tuple[str, ...]  # why objects that might have counted could not be read
+
+    @property
+    def instances(self) -> tuple[tuple[SOPInstanceUID, str], ...]:
+        """UID and SHA-256 of every image of the eligible series, sorted."""
+        return instances_of(self.eligible)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What came of it, and which images the detector really saw."""
+
+    outcome: Outcome
+    instances: tuple[tuple[SOPInstanceUID, str], ...]  # UID and SHA-256, sorted
+
+
+def instances_of(series: Iterable[SeriesHeader]) -> tuple[tuple[SOPInstanceUID, str], ...]:
+    """UID and SHA-256 of every image of these series, sorted."""
+    return tuple(sorted((i.sop_instance_uid, i.sha256) for s in series for i in s.instances))
+
+
+def select(detector: Detector, headers: SeriesHeaders) -> Selection:
+    """Ask the detector about each series that holds images."""
+    eligible: list[SeriesHeader] = []
+    not_eligible: list[tuple[str, str]] = []
+    for series in headers.series:
+        if not series.instances:
+            not_eligible.append((series.series_instance_uid, "holds no images"))
+            continue
+        answer = detector.eligibility(series)
+        if isinstance(answer, NotEligible):
+            not_eligible.append((series.series_instance_uid, answer.reason))
+        else:
+            eligible.append(series)
+    passed_over = {uid for uid, _ in not_eligible}
+    unread = tuple(
+        f"object {u.instance.sop_instance_uid}: {u.reason}"
+        for u in headers.unreadable
+        if u.instance.series_instance_uid not in passed_over
+    )
+    return Selection(eligible=tuple(eligible), not_eligible=tuple(not_eligible), unread=unread)
+
+
+def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
+    """Decode the eligible series, let the detector assess them, and judge its answer.
+
+    What could not be read or decoded never makes a study look unflagged: the detector sees
+    the rest, and unless it flags that, the outcome is ``Failed`` (P4).
+
+    Raises
+    ------
+    AlteredInstance
+        If an object is not, bit for bit, what was received (P6).
+    """
+    if not selection.eligible and not selection.unread:
+        return Look(outcome=_not_applicable(selection), instances=())
+    seen: list[SeriesImages] = []
+    problems = list(selection.unread)
+    for header in selection.eligible:
+        for instance in header.instances:
+            _verify(instance)
+        try:
+            seen.append(load_series(header, limit_bytes=limit_bytes))
+        except UndecodableImage as error:
+            problems.append(f"series {header.series_instance_uid}: {error}")
+    if not seen:
+        return Look(outcome=Failed(reason=join_reasons(problems)), instances=())
+    outcome = judge(detector.assess(seen), detector.card.operating_point)
+    if problems and isinstance(outcome, NotFlagged):
+        outcome = Failed(
+            reason="nothing was flagged in what could be looked at, but not all could be: "
+            + join_reasons(problems)
+        )
+    return Look(outcome=outcome, instances=instances_of(images.header for images in seen))
+
+
+def judge(assessment: Assessment, operating_point: float) -> Outcome:
+    """Flag at or above the operating point."""
+    probability = float(assessment.probability)
+    if math.isnan(probability) or not 0.0 <= probability <= 1.0:
+        return Failed(reason=f"the detector answered {probability}, which is no probability")
+    regions = tuple(assessment.regions)
+    if not all(isinstance(region, Region) for region in regions):
+        return Failed(reason="the detector answered with places that are no regions")
+    if probability >= operating_point:
+        return Flagged(probability=probability, regions=regions)
+    return NotFlagged(probability=probability, regions=regions)
+
+
+def join_reasons(reasons: Sequence[str]) -> str:
+    """The first few different reasons in one line."""
+    different = list(dict.fromkeys(reasons))
+    shown = "; ".join(different[:_REASONS_SHOWN])
+    left_out = len(different) - _REASONS_SHOWN
+    return f"{shown}; and {left_out} more" if left_out > 0 else shown
+
+
+def _not_applicable(selection: Selection) -> NotApplicable:
+    reasons = [reason for _, reason in selection.not_eligible]
+    return NotApplicable(reason=join_reasons(reasons) or "the study holds no objects")
+
+
+def _verify(instance: InstanceHeader) -> None:
+    try:
+        digest = data_set_sha256(instance.path)
+    except UnreadableDataSet as error:
+        raise AlteredInstance(f"object {instance.sop_instance_uid}: {error}") from error
+    if digest != instance.sha256:
+        raise AlteredInstance(
+            f"object {instance.sop_instance_uid} is not what was received: its SHA-256 is "
+            f"{digest}, filed was {instance.sha256}"
+        )

@@ -1,0 +1,169 @@
+"""The process in which detectors run: loads them once, then answers requests over a pipe.
+
+It trusts nothing to go well: a codec may crash it, a network may eat all memory, and the
+parent may be killed. Then it is gone, and the parent starts another or nobody needs one.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+
+from models.assessment import AlteredInstance, Look, look, select
+from models.detector import Detector
+from models.headers import SeriesHeaders, read_series_headers
+from models.registry import BrokenDetector, load_detector
+from worklist.finding import DetectorIdentity, Failed, Outcome
+from worklist.study import ArchivedInstance
+from worklist.uid import SOPInstanceUID
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChildSettings:
+    """What the process is started with."""
+
+    entry_points: Mapping[str, EntryPoint]
+    archive: Path
+    threads: int
+    cache: Path | None
+    limit_bytes: int  # of one series decoded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loading:
+    """The next detector to load; if nothing follows, this one killed the process."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """A detector is ready, or broken."""
+
+    detector: DetectorIdentity | BrokenDetector
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """All detectors have been tried; also the answer to ``AreYouReady``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AreYouReady:
+    """Asked before a study, so that a child that died idle costs no detector its turn."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """Look at one study with these detectors, one after the other."""
+
+    study_instance_uid: str
+    instances: Sequence[ArchivedInstance]
+    detectors: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selected:
+    """What a detector is about to see; sent ahead, so that a crash still has provenance."""
+
+    instances: tuple[tuple[SOPInstanceUID, str], ...]
+    not_eligible: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What one detector came to, and what it saw."""
+
+    outcome: Outcome
+    instances: tuple[tuple[SOPInstanceUID, str], ...]
+
+
+Message = Loading | Loaded | Ready | Selected | Answer
+
+
+def run_child(pipe: Connection, settings: ChildSettings) -> None:
+    """Serve until the parent closes the pipe or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, not the terminal
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
+    )
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    detectors = _load(pipe, settings)
+    while True:
+        try:
+            request: Request | AreYouReady = pipe.recv()
+        except EOFError:
+            return
+        if isinstance(request, AreYouReady):
+            pipe.send(Ready())
+        else:
+            _answer(pipe, request, detectors, settings)
+
+
+def _die_with_parent() -> None:
+    """End at once when the parent is gone, in the middle of an assessment if need be."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _load(pipe: Connection, settings: ChildSettings) -> dict[str, Detector]:
+    detectors: dict[str, Detector] = {}
+    for name, entry_point in settings.entry_points.items():
+        pipe.send(Loading(name=name))
+        started = perf_counter()
+        loaded = load_detector(entry_point, threads=settings.threads, cache=settings.cache)
+        if isinstance(loaded, BrokenDetector):
+            pipe.send(Loaded(detector=loaded))
+            continue
+        detectors[name] = loaded
+        pipe.send(Loaded(detector=loaded.card.identity))
+        log.info("detector %s loaded in %.1f s", name, perf_counter() - started)
+    pipe.send(Ready())
+    return detectors
+
+
+def _answer(
+    pipe: Connection, request: Request, detectors: Mapping[str, Detector], settings: ChildSettings
+) -> None:
+    headers = read_series_headers(
+        request.instances, settings.archive, limit_bytes=settings.limit_bytes
+    )
+    for name in request.detectors:
+        started = perf_counter()
+        answer = _assess(pipe, detectors[name], headers, settings.limit_bytes)
+        pipe.send(Answer(outcome=answer.outcome, instances=answer.instances))
+        log.info(
+            "detector %s on study %s: %s in %.2f s",
+            name,
+            request.study_instance_uid,
+            type(answer.outcome).__name__,
+            perf_counter() - started,
+        )
+
+
+def _assess(pipe: Connection, detector: Detector, headers: SeriesHeaders, limit_bytes: int) -> Look:
+    """Whatever a detector raises ends here, as a reason."""
+    instances: tuple[tuple[SOPInstanceUID, str], ...] = ()
+    try:
+        selection = select(detector, headers)
+        instances = selection.instances
+        pipe.send(Selected(instances=instances, not_eligible=selection.not_eligible))
+        return look(detector, selection, limit_bytes=limit_bytes)
+    except AlteredInstance as error:
+        return Look(outcome=Failed(reason=str(error)), instances=instances)
+    except Exception as error:
+        log.exception("detector %s failed", detector.card.name)
+        reason = f"the detector failed: {type(error).__name__}: {error}"
+        return Look(outcome=Failed(reason=reason[:500]), instances=instances)

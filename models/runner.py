@@ -1,0 +1,365 @@
+"""Running detectors so that nothing they do harms the worker (DESIGN.md section 3, step 5).
+
+One warm child process holds the loaded detectors. A detector that raises, crashes, is killed
+or takes too long becomes ``Failed`` with a reason; the other detectors still get their turn.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import EntryPoint
+from itertools import takewhile
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self, TypeVar
+
+from models.child import (
+    Answer,
+    AreYouReady,
+    ChildSettings,
+    Loaded,
+    Loading,
+    Message,
+    Ready,
+    Request,
+    Selected,
+    run_child,
+)
+from models.headers import DEFAULT_LIMIT_BYTES
+from models.registry import BrokenDetector, installed_detectors
+from worklist.finding import DetectorIdentity, Failed, Outcome, Provenance
+from worklist.study import ArchivedInstance
+from worklist.uid import StudyInstanceUID
+
+_READY_LIMIT_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class ChildGone(Exception):
+    """The process that runs detectors died, or was killed for its slowness; says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What one detector came to on one study."""
+
+    name: str  # of the detector
+    outcome: Outcome
+    provenance: Provenance | None  # None: not loaded, and its name gives no target finding
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AssessmentRunner:
+    """Runs detectors in one warm child process; may be shared by threads, which take turns.
+
+    Parameters
+    ----------
+    archive
+        The folder that ``ArchivedInstance.archive_path`` is relative to.
+    software_version
+        Stands in every provenance (P6).
+    threads
+        CPU threads a network may use.
+    cache
+        Where compiled networks may be kept; None: nowhere.
+    detectors
+        Entry points by name; None: the installed ones.
+    limit_bytes
+        What one series may take in memory once decoded.
+    startup_limit_s
+        How long starting the process and loading one detector may take.
+    clock
+        Gives the aware UTC time that provenance records.
+    """
+
+    def __init__(
+        self,
+        *,
+        archive: Path,
+        software_version: str,
+        threads: int = 1,
+        cache: Path | None = None,
+        detectors: Mapping[str, EntryPoint] | None = None,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        startup_limit_s: float = 300.0,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._settings = ChildSettings(
+            entry_points=dict(installed_detectors() if detectors is None else detectors),
+            archive=archive,
+            threads=threads,
+            cache=cache,
+            limit_bytes=limit_bytes,
+        )
+        self._software_version = software_version
+        self._startup_limit_s = startup_limit_s
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._child: _Child | None = None
+        self._detectors: dict[str, DetectorIdentity | BrokenDetector] = {}
+        self._deadly: dict[str, BrokenDetector] = {}  # those that kill the process by loading
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Load the detectors ahead of the first study.
+
+        Raises
+        ------
+        ChildGone
+            If no process can be started at all; a broken detector is no reason.
+        """
+        with self._lock:
+            self._warm_child()
+
+    def close(self) -> None:
+        """End the child; the runner may be started again."""
+        with self._lock:
+            if self._child is not None:
+                self._child.kill()
+                self._child = None
+            self._deadly.clear()
+
+    def identities(self) -> list[DetectorIdentity | BrokenDetector]:
+        """The installed detectors by name, those that cannot be loaded included.
+
+        Raises
+        ------
+        ChildGone
+            If no process can be started at all.
+        """
+        with self._lock:
+            self._warm_child()
+            return [self._detectors[name] for name in sorted(self._detectors)]
+
+    def assess(
+        self,
+        study_instance_uid: StudyInstanceUID,
+        instances: Sequence[ArchivedInstance],
+        *,
+        detectors: Sequence[str],
+        time_limit_s: float,
+    ) -> list[Result]:
+        """Let these detectors look at one study; one result each, in the order given.
+
+        Parameters
+        ----------
+        time_limit_s
+            For each detector: decoding and assessing; for the first, reading headers too.
+        """
+        results: list[Result] = []
+        with self._lock:
+            while len(results) < len(detectors):
+                waiting = detectors[len(results) :]
+                try:
+                    child = self._warm_child()
+                except ChildGone as gone:
+                    results += [self._not_run(name, str(gone)) for name in waiting]
+                    break
+                loaded = tuple(takewhile(self._is_loaded, waiting))
+                if not loaded:
+                    results.append(self._not_loaded(waiting[0]))
+                    continue
+                request = Request(
+                    study_instance_uid=study_instance_uid,
+                    instances=tuple(instances),
+                    detectors=loaded,
+                )
+                try:
+                    results += self._ask(child, request, time_limit_s)
+                except BaseException:
+                    child.kill()  # an answer nobody waits for must not meet the next question
+                    raise
+        return results
+
+    def _ask(self, child: "_Child", request: Request, time_limit_s: float) -> list[Result]:
+        """Results of the request's detectors, up to the first that ends the child."""
+        results: list[Result] = []
+        for name in request.detectors:
+            started_at = self._clock()
+            deadline = monotonic() + time_limit_s
+            selected = Selected(instances=(), not_eligible=())
+            try:
+                if not results:
+                    child.send(request)
+                message = child.receive(deadline)
+                if isinstance(message, Selected):
+                    selected = message
+                    message = child.receive(deadline)
+                answer = _expected(message, Answer)
+            except TimeoutError:
+                answer = Answer(
+                    outcome=Failed(reason=f"took longer than {time_limit_s:g} s"),
+                    instances=selected.instances,
+                )
+            except ChildGone as gone:
+                answer = Answer(outcome=Failed(reason=str(gone)), instances=selected.instances)
+            results.append(self._result(name, answer, selected, started_at))
+            if isinstance(answer.outcome, Failed):
+                log.warning("detector %s failed: %s", name, answer.outcome.reason)
+            if child.closed:
+                break
+        return results
+
+    def _result(
+        self, name: str, answer: Answer, selected: Selected, started_at: datetime
+    ) -> Result:
+        known = self._detectors.get(name)
+        identity = known.identity if isinstance(known, BrokenDetector) else known
+        provenance = None
+        if identity is not None:
+            provenance = Provenance(
+                detector=identity,
+                instances=answer.instances,
+                not_eligible=selected.not_eligible,
+                software_version=self._software_version,
+                started_at=started_at,
+                finished_at=self._clock(),
+            )
+        return Result(name=name, outcome=answer.outcome, provenance=provenance)
+
+    def _is_loaded(self, name: str) -> bool:
+        return isinstance(self._detectors.get(name), DetectorIdentity)
+
+    def _not_loaded(self, name: str) -> Result:
+        known = self._detectors.get(name)
+        if isinstance(known, BrokenDetector):
+            return self._not_run(name, known.reason)
+        return self._not_run(name, f"no detector named {name} is installed")
+
+    def _not_run(self, name: str, reason: str) -> Result:
+        nothing = Selected(instances=(), not_eligible=())
+        answer = Answer(outcome=Failed(reason=reason), instances=())
+        return self._result(name, answer, nothing, self._clock())
+
+    def _warm_child(self) -> "_Child":
+        """The child with its detectors loaded; started anew where there is none."""
+        while self._child is None or not self._child.is_ready():
+            loadable = {
+                name: entry_point
+                for name, entry_point in self._settings.entry_points.items()
+                if name not in self._deadly
+            }
+            child = _Child(replace(self._settings, entry_points=loadable))
+            if self._load(child):
+                self._child = child
+                break
+        return self._child
+
+    def _load(self, child: "_Child") -> bool:
+        """Whether the child got through loading; the detector that killed it is noted."""
+        detectors: dict[str, DetectorIdentity | BrokenDetector] = dict(self._deadly)
+        loading: str | None = None
+        while True:
+            try:
+                message = child.receive(monotonic() + self._startup_limit_s)
+            except (TimeoutError, ChildGone) as error:
+                if loading is None:
+                    raise ChildGone(f"no process for detectors can be started: {error}") from error
+                reason = f"the detector cannot be loaded: {error}"
+                self._deadly[loading] = BrokenDetector(name=loading, reason=reason)
+                log.error("detector %s: %s", loading, reason)
+                return False
+            if isinstance(message, Loading):
+                loading = message.name
+            elif isinstance(message, Loaded):
+                detectors[message.detector.name] = message.detector
+            else:
+                _expected(message, Ready)
+                self._detectors = detectors
+                return True
+
+
+class _Child:
+    """The process and this end of its pipe."""
+
+    def __init__(self, settings: ChildSettings) -> None:
+        context = get_context("spawn")  # fork would copy the parent's threads' locks
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=run_child, args=(theirs, settings), name="vigie-detectors", daemon=True
+        )
+        try:
+            self._process.start()
+        except OSError as error:
+            raise ChildGone(f"no process for detectors can be started: {error}") from error
+        finally:
+            theirs.close()  # so that its death ends our reads
+
+    @property
+    def closed(self) -> bool:
+        """Whether it died or was killed."""
+        return self._pipe.closed
+
+    def is_ready(self) -> bool:
+        """Whether it answers; killed if not."""
+        try:
+            if not self.closed:
+                self.send(AreYouReady())
+                return isinstance(self.receive(monotonic() + _READY_LIMIT_S), Ready)
+        except (TimeoutError, ChildGone):
+            log.warning("the process that runs detectors died between studies")
+        return False
+
+    def send(self, request: Request | AreYouReady) -> None:
+        """Ask for something; raises ``ChildGone`` if it is dead already."""
+        try:
+            self._pipe.send(request)
+        except OSError:
+            raise self._gone() from None
+
+    def receive(self, deadline: float) -> Message:
+        """The next message; kills the child if none comes before ``deadline`` (monotonic)."""
+        try:
+            if self._pipe.poll(max(0.0, deadline - monotonic())):
+                message: Message = self._pipe.recv()
+                return message
+        except (EOFError, OSError):
+            raise self._gone() from None
+        self.kill()
+        raise TimeoutError("it took too long")
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        if not self._pipe.closed:
+            self._pipe.close()
+            self._process.kill()
+            self._process.join()
+
+    def _gone(self) -> ChildGone:
+        self._process.join(timeout=5)  # its pipe is closed: it is ending
+        code = self._process.exitcode
+        self.kill()
+        if code is not None and code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        else:
+            how = f"exit code {code}"
+        return ChildGone(f"the process that runs detectors died ({how})")
+
+
+_M = TypeVar("_M", bound=Message)
+
+
+def _expected(message: Message, kind: type[_M]) -> _M:
+    if not isinstance(message, kind):
+        raise TypeError(f"the child sent {type(message).__name__}, not {kind.__name__}")
+    return message

@@ -1,0 +1,396 @@
+"""Headers and pixels of archived files: right where they are sound, refused where they lie."""
+
+import struct
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    JPEG2000Lossless,
+    JPEGExtended12Bit,
+)
+
+from models.headers import SeriesHeaders
+from models.images import UndecodableImage, decode_frame, load_series, read_series_headers
+from worklist.study import ArchivedInstance
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID
+
+Write = Callable[..., ArchivedInstance]
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+RAMP = np.arange(12, dtype=np.int16).reshape(3, 4)
+
+
+def image(pixels: Any = RAMP, **attributes: Any) -> Dataset:
+    """A CT image of 16 bits with the attributes changed; None removes one."""
+    data_set = Dataset()
+    data_set.file_meta = FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    values: dict[str, Any] = {
+        "SOPClassUID": CT_IMAGE_STORAGE,
+        "StudyInstanceUID": "1.2.3",
+        "Modality": "CT",
+        "Rows": np.shape(pixels)[-2],
+        "Columns": np.shape(pixels)[-1],
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 1,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "PixelData": np.asarray(pixels, np.int16).tobytes(),
+        **attributes,
+    }
+    for keyword, value in values.items():
+        if value is not None:
+            setattr(data_set, keyword, value)
+    return data_set
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Put a data set into the archive."""
+    numbers = count(1)
+
+    def put(data_set: Dataset, series: str = "1.2.3.1") -> ArchivedInstance:
+        uid = f"1.2.3.1.{next(numbers)}"
+        data_set.SOPInstanceUID = uid
+        data_set.file_meta.MediaStorageSOPInstanceUID = uid
+        data_set.file_meta.MediaStorageSOPClassUID = data_set.SOPClassUID
+        dcmwrite(tmp_path / f"{uid}.dcm", data_set, enforce_file_format=True)
+        return ArchivedInstance(
+            sop_instance_uid=SOPInstanceUID(uid),
+            series_instance_uid=SeriesInstanceUID(series),
+            sha256="",
+            archive_path=f"{uid}.dcm",
+        )
+
+    return put
+
+
+def pixels_of(archive: Path, *instances: ArchivedInstance) -> list[np.ndarray[Any, Any]]:
+    (series,) = read_series_headers(instances, archive).series
+    return [each.pixels for each in load_series(series).images]
+
+
+def axial(z_mm: float, number: int) -> Dataset:
+    return image(
+        InstanceNumber=number,
+        ImagePositionPatient=[0, 0, z_mm],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+    )
+
+
+def numbers(headers: SeriesHeaders) -> list[int | None]:
+    return [each.instance_number for each in headers.series[0].instances]
+
+
+# Headers ----------------------------------------------------------------------------------
+
+
+def test_a_ct_series_is_in_the_order_of_its_positions_not_of_its_numbers(
+    write: Write, tmp_path: Path
+) -> None:
+    written = [write(axial(z, n)) for n, z in ((1, 10.0), (2, -10.0), (3, 0.0))]
+    assert numbers(read_series_headers(written, tmp_path)) == [2, 3, 1]
+
+
+def test_a_ct_series_with_a_plane_across_falls_back_to_instance_numbers(
+    write: Write, tmp_path: Path
+) -> None:
+    scout = image(
+        InstanceNumber=2,
+        ImagePositionPatient=[0, 0, 5],
+        ImageOrientationPatient=[1, 0, 0, 0, 0, -1],
+    )
+    written = [write(axial(0, 3)), write(scout), write(axial(10, 1))]
+    assert numbers(read_series_headers(written, tmp_path)) == [1, 2, 3]
+
+
+def test_a_series_of_reports_or_segmentations_holds_no_images(write: Write, tmp_path: Path) -> None:
+    report = image(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.34", Rows=None, Columns=None)
+    segmentation = image(SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4")
+    headers = read_series_headers([write(report), write(segmentation)], tmp_path)
+    assert headers.series[0].instances == ()
+    assert headers.unreadable == ()
+
+
+def test_what_cannot_be_read_is_named_with_the_reason_and_the_rest_is_read(
+    write: Write, tmp_path: Path
+) -> None:
+    good, garbage, missing = write(image()), write(image()), write(image())
+    (tmp_path / garbage.archive_path).write_bytes(b"<script>" * 100)
+    (tmp_path / missing.archive_path).unlink()
+    headers = read_series_headers([good, garbage, missing], tmp_path)
+    assert [i.sop_instance_uid for i in headers.series[0].instances] == [good.sop_instance_uid]
+    reasons = {u.instance: u.reason for u in headers.unreadable}
+    assert "cannot be read" in reasons[garbage]
+    assert reasons[missing] == "the file is not in the archive"
+
+
+def test_values_that_break_the_standard_are_absent_not_fatal(write: Write, tmp_path: Path) -> None:
+    instance = write(axial(0, 1))
+    path = tmp_path / instance.archive_path
+    content = path.read_bytes()
+    start = content.index(bytes.fromhex("20003700") + b"DS")  # Image Orientation (Patient)
+    (length,) = struct.unpack_from("<H", content, start + 6)
+    nonsense = b"1\\x\\nan".ljust(length)
+    path.write_bytes(content[: start + 8] + nonsense + content[start + 8 + length :])
+    (header,) = read_series_headers([instance], tmp_path).series[0].instances
+    assert header.image_orientation is None
+    assert header.image_position_mm == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "years"),
+    [
+        ({"PatientAge": "058Y"}, 58.0),
+        ({"PatientAge": "006M"}, 0.5),
+        ({"PatientBirthDate": "20000101", "StudyDate": "20100101"}, 10.0),
+        ({"PatientBirthDate": "20200101", "StudyDate": "20100101"}, None),
+        ({}, None),
+    ],
+)
+def test_the_age_comes_from_the_age_or_the_dates(
+    write: Write, tmp_path: Path, attributes: dict[str, str], years: float | None
+) -> None:
+    (series,) = read_series_headers([write(image(**attributes))], tmp_path).series
+    assert series.patient_age_years == pytest.approx(years, abs=0.01)
+
+
+def test_a_sequence_a_hundred_thousand_deep_is_unreadable_not_an_accident(
+    write: Write, tmp_path: Path
+) -> None:
+    instance = write(image())
+    path = tmp_path / instance.archive_path
+    tag_and_item = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
+    content = path.read_bytes()
+    offset = 144 + struct.unpack("<L", content[140:144])[0]
+    path.write_bytes(content[:offset] + tag_and_item * 100_000)
+    (unreadable,) = read_series_headers([instance], tmp_path).unreadable
+    assert "cannot be read" in unreadable.reason
+    with pytest.raises(UndecodableImage):
+        decode_frame(path, 1)
+
+
+# Pixels -----------------------------------------------------------------------------------
+
+
+def test_ct_is_in_hounsfield_units_even_if_its_photometric_interpretation_is_inverted(
+    write: Write, tmp_path: Path
+) -> None:
+    for photometric in ("MONOCHROME2", "MONOCHROME1"):
+        instance = write(
+            image(RescaleSlope="2", RescaleIntercept="-1024", PhotometricInterpretation=photometric)
+        )
+        (pixels,) = pixels_of(tmp_path, instance)
+        assert pixels.dtype == np.float32
+        np.testing.assert_array_equal(pixels, RAMP * 2.0 - 1024)
+
+
+def test_bone_is_bright_on_a_radiograph_stored_as_monochrome1(write: Write, tmp_path: Path) -> None:
+    instance = write(
+        image(
+            Modality="DX",
+            PhotometricInterpretation="MONOCHROME1",
+            BitsStored=12,
+            HighBit=11,
+            PixelRepresentation=0,
+            WindowCenter="1000",
+            WindowWidth="500",
+        )
+    )
+    (pixels,) = pixels_of(tmp_path, instance)
+    np.testing.assert_array_equal(pixels, 4095.0 - RAMP)
+    frame = decode_frame(tmp_path / instance.archive_path, 1)
+    np.testing.assert_array_equal(frame.pixels, pixels)
+    assert (frame.window_center, frame.window_width) == (3095.0, 500.0)
+
+
+def test_a_modality_lut_is_applied(write: Write, tmp_path: Path) -> None:
+    lut = Dataset()
+    lut.add_new("LUTDescriptor", "US", [12, 0, 16])
+    lut.ModalityLUTType = "US"
+    lut.add_new("LUTData", "US", [100 * n for n in range(12)])
+    instance = write(image(Modality="DX", PixelRepresentation=0, ModalityLUTSequence=[lut]))
+    np.testing.assert_array_equal(pixels_of(tmp_path, instance)[0], RAMP * 100.0)
+
+
+def test_an_enhanced_ct_has_the_rescale_and_position_of_each_frame(
+    write: Write, tmp_path: Path
+) -> None:
+    def frame(z_mm: float, intercept: float) -> Dataset:
+        position, transformation, group = Dataset(), Dataset(), Dataset()
+        position.ImagePositionPatient = [0, 0, z_mm]
+        transformation.RescaleIntercept, transformation.RescaleSlope = intercept, 1
+        group.PlanePositionSequence = [position]
+        group.PixelValueTransformationSequence = [transformation]
+        return group
+
+    orientation, measures, shared = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    measures.PixelSpacing = [0.5, 0.25]
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
+    enhanced = image(
+        np.stack([RAMP, RAMP]),
+        NumberOfFrames=2,
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=[frame(5, -100), frame(-5, -200)],
+    )
+    (series,) = read_series_headers([write(enhanced)], tmp_path).series
+    first, second = load_series(series).images
+    assert (first.frame_number, second.frame_number) == (2, 1)  # by position
+    np.testing.assert_array_equal(first.pixels, RAMP - 200.0)
+    np.testing.assert_array_equal(second.pixels, RAMP - 100.0)
+    assert first.pixel_spacing_mm == (0.5, 0.25)
+    assert first.image_position_mm == (0.0, 0.0, -5.0)
+
+
+def test_colour_becomes_luminance_for_detectors_and_stays_colour_for_viewers(
+    write: Write, tmp_path: Path
+) -> None:
+    red = np.zeros((3, 4, 3), np.uint8)
+    red[..., 0] = 200
+    instance = write(
+        image(
+            PixelData=red.tobytes(),
+            SamplesPerPixel=3,
+            PhotometricInterpretation="RGB",
+            PlanarConfiguration=0,
+            BitsAllocated=8,
+            BitsStored=8,
+            HighBit=7,
+            PixelRepresentation=0,
+        )
+    )
+    np.testing.assert_allclose(pixels_of(tmp_path, instance)[0], 0.299 * 200, rtol=1e-5)
+    frame = decode_frame(tmp_path / instance.archive_path, 1)
+    np.testing.assert_array_equal(frame.pixels, red)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "window"),
+    [
+        ({"WindowCenter": [60, 600], "WindowWidth": [350, 1500]}, (60, 350)),
+        ({"BodyPartExamined": "HEAD"}, (40, 80)),
+        ({"BodyPartExamined": "HEAD", "WindowCenter": "40", "WindowWidth": "0"}, (40, 80)),
+        ({}, (40, 400)),
+        ({"Modality": "DX"}, (5.5, 10.89)),
+    ],
+)
+def test_the_window_is_the_files_own_or_a_sensible_one(
+    write: Write, tmp_path: Path, attributes: dict[str, Any], window: tuple[float, float]
+) -> None:
+    frame = decode_frame(tmp_path / write(image(**attributes)).archive_path, 1)
+    assert (frame.window_center, frame.window_width) == pytest.approx(window, abs=0.01)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(
+    ("transfer_syntax", "encode"),
+    [
+        (HTJ2KLossless, imagecodecs.htj2k_encode),
+        (JPEG2000Lossless, lambda pixels: imagecodecs.jpeg2k_encode(pixels, level=0)),
+        (JPEGExtended12Bit, imagecodecs.jpegls_encode),  # mislabelled on purpose
+    ],
+)
+def test_what_pydicom_refuses_is_decoded_by_what_its_codestream_is(
+    write: Write, tmp_path: Path, transfer_syntax: str, encode: Callable[..., bytes], sign: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 2000, (32, 24)).astype(np.int16) * sign
+    signed = encode is not imagecodecs.jpegls_encode
+    codestream = encode(pixels if signed else pixels.view(np.uint16))
+    data_set = image(pixels, PixelData=encapsulate([bytes(codestream)]))
+    data_set.file_meta.TransferSyntaxUID = transfer_syntax
+    data_set["PixelData"].VR = "OB"
+    np.testing.assert_array_equal(pixels_of(tmp_path, write(data_set))[0], pixels)
+
+
+# Hostile claims ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"Rows": 4, "Columns": 5}, "cannot be decoded"),
+        ({"NumberOfFrames": 1_000_000}, "cannot be decoded"),
+        ({"Rows": 0}, "0 rows"),
+        ({"BitsAllocated": 0}, "0 bits"),
+        ({"PixelData": None}, "no pixel data"),
+        ({"SamplesPerPixel": 7}, "cannot be decoded"),
+    ],
+)
+def test_p9_a_header_that_claims_more_than_there_is_is_refused_with_a_reason(
+    write: Write, tmp_path: Path, attributes: dict[str, Any], reason: str
+) -> None:
+    instance = write(image(**attributes))
+    with pytest.raises(UndecodableImage, match=reason):
+        decode_frame(tmp_path / instance.archive_path, 1)
+
+
+def test_p9_a_frame_or_a_series_above_the_limit_is_refused_before_it_is_decoded(
+    write: Write, tmp_path: Path
+) -> None:
+    instance = write(image())  # 24 bytes stored, 48 as float32
+    path = tmp_path / instance.archive_path
+    (series,) = read_series_headers([instance], tmp_path).series
+    decode_frame(path, 1, limit_bytes=24)
+    load_series(series, limit_bytes=48)
+    with pytest.raises(UndecodableImage, match="the limit is 23"):
+        decode_frame(path, 1, limit_bytes=23)
+    with pytest.raises(UndecodableImage, match="the limit is 47"):
+        load_series(series, limit_bytes=47)
+
+
+def test_p9_a_codestream_of_another_size_than_the_header_is_not_decoded(
+    write: Write, tmp_path: Path
+) -> None:
+    big = imagecodecs.jpeg2k_encode(np.zeros((64, 64), np.int16), level=0)
+    data_set = image(PixelData=encapsulate([bytes(big)]))
+    data_set.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    data_set["PixelData"].VR = "OB"
+    instance = write(data_set)
+    with pytest.raises(UndecodableImage, match="the codestream holds 64 x 64 pixels"):
+        decode_frame(tmp_path / instance.archive_path, 1)
+
+
+def test_p9_a_deflated_data_set_is_inflated_no_further_than_the_limit(
+    write: Write, tmp_path: Path
+) -> None:
+    data_set = image(np.zeros((500, 500), np.int16))
+    data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    path = tmp_path / write(data_set).archive_path
+    assert path.stat().st_size < 10_000
+    decode_frame(path, 1)
+    with pytest.raises(UndecodableImage, match="grows beyond 400000 bytes"):
+        decode_frame(path, 1, limit_bytes=400_000)
+
+
+@pytest.mark.parametrize("frame_number", [0, 2])
+def test_a_frame_that_is_not_there_is_refused(
+    write: Write, tmp_path: Path, frame_number: int
+) -> None:
+    with pytest.raises(UndecodableImage, match="the object has 1"):
+        decode_frame(tmp_path / write(image()).archive_path, frame_number)
+
+
+def test_p9_files_cut_anywhere_are_decoded_or_refused_and_nothing_else(
+    write: Write, tmp_path: Path
+) -> None:
+    path = tmp_path / write(axial(0, 1)).archive_path
+    content = path.read_bytes()
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(UndecodableImage):
+            decode_frame(path, 1)
