@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
@@ -29,6 +29,7 @@ MALFORMED = (
     ArithmeticError,
     AttributeError,
     BufferError,
+    BytesLengthException,
     EOFError,
     InvalidDicomError,
     LookupError,

@@ -115,9 +115,7 @@ def decode_frames(
             raise UndecodableImage(
                 f"frame {index + 1} was asked for, the object has {described.number_of_frames}"
             )
-    encapsulated = described.transfer_syntax_uid.is_encapsulated
-    prepare = _encapsulated_frames if encapsulated else _native_frames
-    frame_at = _translated(partial(prepare, data_set, described, frame_indices))
+    frame_at = _translated(partial(_prepare, data_set, described, frame_indices))
     for index in frame_indices:
         yield _translated(partial(frame_at, index))
 
@@ -136,9 +134,15 @@ def _translated(step: Callable[[], _Result]) -> _Result:
             ) from error
 
 
-def _native_frames(
-    data_set: Dataset, described: ImagePixel, _frame_indices: Sequence[int]
+def _prepare(
+    data_set: Dataset, described: ImagePixel, frame_indices: Sequence[int]
 ) -> Callable[[int], StoredFrame]:
+    if described.transfer_syntax_uid.is_encapsulated:  # ValueError where it is none we know
+        return _encapsulated_frames(data_set, described, frame_indices)
+    return _native_frames(data_set, described)
+
+
+def _native_frames(data_set: Dataset, described: ImagePixel) -> Callable[[int], StoredFrame]:
     keyword = next(
         k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in data_set
     )

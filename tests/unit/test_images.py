@@ -385,6 +385,25 @@ def test_a_frame_that_is_not_there_is_refused(
         decode_frame(tmp_path / write(image()).archive_path, frame_number)
 
 
+def test_p9_a_transfer_syntax_nobody_knows_is_refused(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / write(image()).archive_path
+    content = path.read_bytes()
+    path.write_bytes(content.replace(ExplicitVRLittleEndian.encode(), b"1.2.840.10008.1.9.1"))
+    with pytest.raises(UndecodableImage, match="not a transfer syntax"):
+        decode_frame(path, 1)
+
+
+def test_p9_a_value_of_a_length_its_vr_cannot_have_is_refused(write: Write, tmp_path: Path) -> None:
+    instance = write(image())
+    path = tmp_path / instance.archive_path
+    content = bytearray(path.read_bytes())
+    content[138] = 7  # the length of File Meta Information Group Length, which is 4
+    path.write_bytes(content)
+    assert len(read_series_headers([instance], tmp_path).unreadable) == 1
+    with pytest.raises(UndecodableImage, match="cannot be read"):
+        decode_frame(path, 1)
+
+
 def test_p9_files_cut_anywhere_are_decoded_or_refused_and_nothing_else(
     write: Write, tmp_path: Path
 ) -> None:
