@@ -1,0 +1,275 @@
+"""The durable inbox: bytes as received, safe before Success is answered (promise P1).
+
+::
+
+    inbox/tmp/            being received; worthless after a crash
+    inbox/<name>.dcm      received, durable, not yet filed
+    inbox/associations/   one marker an open association (see `association_evidence`)
+    inbox/listeners/      one lock a running listener
+
+An object is written to ``tmp/``, its file is synced, renamed into ``inbox/``, and the folder
+is synced; only then may Success be answered. Names are made here, never from the network, and
+sort by the time of reception.
+"""
+
+import os
+import re
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from dicom_listener.uid import padded
+
+IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"
+
+_NAME = re.compile(r"(?P<ns>[0-9]{20})_(?P<association>[0-9a-z-]{1,48})_(?P<n>[0-9]{6,10})\.dcm")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Where an object came from."""
+
+    association_id: str  # listener and number, [0-9a-z-]; empty never
+    calling_ae_title: str
+    called_ae_title: str
+    address: str  # IP address of the sender
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReceivedName:
+    """What the name of an inbox file says; sorts by time of reception."""
+
+    received_at_ns: int  # since 1970, UTC
+    association_id: str
+    number: int  # within the association, from 1
+
+    def __str__(self) -> str:
+        return f"{self.received_at_ns:020d}_{self.association_id}_{self.number:06d}.dcm"
+
+    @classmethod
+    def parse(cls, name: str) -> Self | None:
+        """Read a file name; None for a file that the listener did not name."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return None
+        return cls(
+            received_at_ns=int(match["ns"]),
+            association_id=match["association"],
+            number=int(match["n"]),
+        )
+
+    @property
+    def received_at(self) -> datetime:
+        """The time of reception, to the microsecond."""
+        seconds, nanoseconds = divmod(self.received_at_ns, 10**9)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000)
+
+
+class Inbox:
+    """The inbox folder, made if it is missing.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; it must lie on the file system of the archive.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.temporary = root / "tmp"
+        self.associations = root / "associations"
+        self.listeners = root / "listeners"
+        for folder in (self.temporary, self.associations, self.listeners):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._folder_sync = FolderSync(root)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._folder_sync.close()
+
+    def create(self, header: bytes, temporary_name: str) -> "IncomingObject":
+        """Start to receive an object.
+
+        Parameters
+        ----------
+        header : bytes
+            What stands before the data set in the file: preamble and file meta information.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be made.
+        """
+        return IncomingObject(self, header, self.temporary / temporary_name)
+
+    def publish(self, temporary: Path, name: str) -> Path:
+        """Move a synced file in, and return when its name is durable too."""
+        path = self.root / name
+        temporary.rename(path)
+        try:
+            self._folder_sync.sync()
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    def pending(self) -> list[str]:
+        """Names of the objects not yet filed, in the order of their reception."""
+        with os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if entry.name.endswith(".dcm"))
+
+    def free_bytes(self) -> int:
+        """Free space of the file system for an ordinary user."""
+        state = os.statvfs(self.root)
+        return state.f_bavail * state.f_frsize
+
+    def stale_temporaries(self, is_alive: "dict[str, bool]") -> Iterator[Path]:
+        """Files in ``tmp/`` whose listener no longer runs."""
+        for path in self.temporary.iterdir():
+            listener_id = path.name.split("-", 1)[0]
+            if not is_alive.get(listener_id, False):
+                yield path
+
+
+class IncomingObject:
+    """One object on its way to the disk. Every method may raise `OSError`."""
+
+    def __init__(self, inbox: Inbox, header: bytes, temporary: Path) -> None:
+        self._inbox = inbox
+        self._temporary = temporary
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._descriptor = os.open(temporary, flags, 0o640)
+        self.size_bytes = 0  # of the data set so far
+        self._pending = header
+
+    def write(self, data: memoryview) -> None:
+        """Append bytes of the data set as they came."""
+        if self._pending:
+            self._write_all(b"".join((self._pending, data)))
+            self._pending = b""
+        else:
+            self._write_all(data)
+        self.size_bytes += len(data)
+
+    def finish(self, name: str) -> Path:
+        """Make the object durable under its final name; Success may be answered afterwards."""
+        if self._pending:
+            self._write_all(self._pending)
+        os.fsync(self._descriptor)
+        self._close()
+        return self._inbox.publish(self._temporary, name)
+
+    def discard(self) -> None:
+        """Remove what was written; safe to call at any time, more than once."""
+        self._close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _write_all(self, data: bytes | memoryview) -> None:
+        written = os.write(self._descriptor, data)
+        while written < len(data):
+            written += os.write(self._descriptor, memoryview(data)[written:])
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+
+class FolderSync:
+    """Syncs one folder for many threads: whoever waits meanwhile shares the next sync.
+
+    Parameters
+    ----------
+    folder : Path
+        Opened once and kept open.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._changed = threading.Condition()
+        self._asked = 0  # syncs asked for, so far
+        self._tried = 0  # of those, answered by a sync that is over
+        self._failed = 0  # the highest answered by a sync that failed
+        self._running = False
+
+    def close(self) -> None:
+        """Close the folder; no sync may follow."""
+        os.close(self._descriptor)
+
+    def sync(self) -> None:
+        """Return when every change of the folder made before this call is durable.
+
+        Raises
+        ------
+        OSError
+            If the sync that covered this call failed.
+        """
+        with self._changed:
+            self._asked += 1
+            mine = self._asked
+            while self._running and self._tried < mine:
+                self._changed.wait()
+            if self._tried >= mine:
+                if mine <= self._failed:
+                    raise OSError("the folder could not be synced")
+                return
+            self._running = True
+            covered = self._asked
+        self._run(covered)
+
+    def _run(self, covered: int) -> None:
+        failed = True
+        try:
+            os.fsync(self._descriptor)
+            failed = False
+        finally:
+            with self._changed:
+                self._running = False
+                self._tried = covered
+                if failed:
+                    self._failed = covered
+                self._changed.notify_all()
+
+
+def file_header(
+    *,
+    sop_class_uid: bytes,
+    sop_instance_uid: bytes,
+    transfer_syntax_uid: str,
+    origin: Origin,
+    implementation_version_name: str,
+) -> bytes:
+    """Preamble and file meta information of a received object (PS3.10 section 7.1).
+
+    The two UIDs are those of the C-STORE command, byte for byte, whatever they are.
+    """
+    elements = [
+        (0x0001, b"OB", b"\0\1"),
+        (0x0002, b"UI", sop_class_uid),
+        (0x0003, b"UI", sop_instance_uid),
+        (0x0010, b"UI", transfer_syntax_uid.encode("ascii", "replace")),
+        (0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode()),
+        (0x0013, b"SH", implementation_version_name.encode("ascii", "replace")[:16]),
+        (0x0016, b"AE", origin.calling_ae_title.encode("ascii", "replace")),
+        (0x0017, b"AE", origin.calling_ae_title.encode("ascii", "replace")),
+        (0x0018, b"AE", origin.called_ae_title.encode("ascii", "replace")),
+        (0x0026, b"UR", f"dicom://{_host(origin.address)}".encode("ascii", "replace")),
+    ]
+    body = b"".join(_meta_element(number, vr, value) for number, vr, value in elements)
+    length = struct.pack("<HH2sHL", 0x0002, 0x0000, b"UL", 4, len(body))
+    return bytes(128) + b"DICM" + length + body
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
+    value = padded(value, b"\0" if vr in (b"UI", b"OB") else b" ")
+    if vr in (b"OB", b"UR"):
+        return struct.pack("<HH2sxxL", 0x0002, number, vr, len(value)) + value
+    return struct.pack("<HH2sH", 0x0002, number, vr, len(value)) + value

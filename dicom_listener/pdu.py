@@ -1,0 +1,186 @@
+"""Upper Layer PDUs on a socket (PS3.8 section 9.3): bounded, with deadlines, without copies.
+
+pynetdicom reads a PDU 4096 bytes at a time, believes any announced length, and copies a
+data PDU about five times before its bytes reach a file. `PDUReader` receives straight into one
+buffer an association and hands out views of it, which the inbox writes as they are. The
+rarer PDUs of the association's life are encoded and decoded by pynetdicom.
+"""
+
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dicom_listener.errors import PeerGone, ProtocolError
+
+A_ASSOCIATE_RQ = 0x01
+P_DATA_TF = 0x04
+A_RELEASE_RQ = 0x05
+A_RELEASE_RP = 0x06
+A_ABORT = 0x07
+
+MAX_ASSOCIATE_BYTES = 1024 * 1024  # 128 contexts with every transfer syntax stay under 200 kB
+_LENGTH_SLACK_BYTES = 1024  # some senders do not count the headers into the maximum length
+_HEADER = struct.Struct(">BxL")
+_PDV_HEADER = struct.Struct(">LBB")
+_POLL_S = 0.25  # how soon an idle association sees that the listener is stopping
+
+
+@dataclass(slots=True)
+class PDU:
+    """One received PDU; `body` is a view that the next read overwrites."""
+
+    type: int
+    body: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One presentation data value (PS3.8 section 9.3.5.1 and annex E.2)."""
+
+    context_id: int
+    is_command: bool
+    is_last: bool
+    data: memoryview
+
+
+class PDUReader:
+    """Reads whole PDUs from a connected socket.
+
+    Parameters
+    ----------
+    max_pdu_bytes : int
+        The maximum length announced in negotiation; a data PDU longer than that is refused
+        before any of it is stored.
+    """
+
+    def __init__(self, connection: socket.socket, *, max_pdu_bytes: int) -> None:
+        self._connection = connection
+        self._max_data_bytes = max_pdu_bytes + _LENGTH_SLACK_BYTES
+        self._memory = memoryview(bytearray(2 * (self._max_data_bytes + _HEADER.size)))
+        self._start = 0
+        self._end = 0
+
+    def read(
+        self, *, idle_s: float, whole_s: float, give_up: Callable[[], bool] | None = None
+    ) -> PDU:
+        """Wait for the next PDU.
+
+        Parameters
+        ----------
+        idle_s : float
+            Longest wait for its first byte, seconds.
+        whole_s : float
+            Longest wait from its first to its last byte, seconds.
+        give_up : callable, optional
+            Asked while nothing has come; True ends the wait.
+
+        Raises
+        ------
+        PeerGone
+            If the peer closed, kept silent, or the wait was given up.
+        ProtocolError
+            If the PDU's type is unknown or its length beyond what was negotiated.
+        """
+        if self._start == self._end:
+            self._start = self._end = 0
+            self._wait_for_first_byte(idle_s, give_up)
+        deadline = time.monotonic() + whole_s
+        self._fill(_HEADER.size, deadline)
+        kind, length = _HEADER.unpack_from(self._memory, self._start)
+        self._check(kind, length)
+        self._fill(_HEADER.size + length, deadline)
+        body_start = self._start + _HEADER.size
+        self._start = body_start + length
+        return PDU(kind, self._memory[body_start : self._start])
+
+    def _check(self, kind: int, length: int) -> None:
+        if not A_ASSOCIATE_RQ <= kind <= A_ABORT:
+            raise ProtocolError(f"a PDU of unknown type 0x{kind:02X}", abort_reason=0x01)
+        limit = {P_DATA_TF: self._max_data_bytes, A_ASSOCIATE_RQ: MAX_ASSOCIATE_BYTES}
+        if length > limit.get(kind, 64):
+            raise ProtocolError(
+                f"a PDU of type 0x{kind:02X} with {length} bytes", abort_reason=0x06
+            )
+
+    def _wait_for_first_byte(self, idle_s: float, give_up: Callable[[], bool] | None) -> None:
+        deadline = time.monotonic() + idle_s
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise PeerGone(f"the peer said nothing for {idle_s:g} s")
+            try:
+                self._receive(min(left, _POLL_S))
+            except TimeoutError:
+                if give_up is not None and give_up():
+                    raise PeerGone("the listener is stopping") from None
+            else:
+                return
+
+    def _fill(self, needed: int, deadline: float) -> None:
+        """Have `needed` bytes from `_start` on."""
+        if self._start + needed > len(self._memory):
+            self._make_room(needed)
+        while self._end - self._start < needed:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise PeerGone("the peer stopped inside a PDU")
+            try:
+                self._receive(left)
+            except TimeoutError as error:
+                raise PeerGone("the peer stopped inside a PDU") from error
+
+    def _make_room(self, needed: int) -> None:
+        have = self._end - self._start
+        memory = self._memory
+        if needed > len(memory):
+            memory = memoryview(bytearray(needed))
+        # bytes() because the two places may overlap
+        memory[:have] = bytes(self._memory[self._start : self._end])
+        self._memory, self._start, self._end = memory, 0, have
+
+    def _receive(self, timeout_s: float) -> None:
+        self._connection.settimeout(timeout_s)
+        received = self._connection.recv_into(self._memory[self._end :])
+        if received == 0:
+            raise PeerGone("the peer closed the connection")
+        self._end += received
+
+
+def fragments(body: memoryview) -> Iterator[Fragment]:
+    """Split a P-DATA-TF's body into its presentation data values.
+
+    Raises
+    ------
+    ProtocolError
+        If their lengths do not add up.
+    """
+    position = 0
+    while position < len(body):
+        if position + _PDV_HEADER.size > len(body):
+            raise ProtocolError("a data PDU that ends inside an item", abort_reason=0x06)
+        length, context_id, control = _PDV_HEADER.unpack_from(body, position)
+        end = position + 4 + length
+        if length < 2 or end > len(body):
+            raise ProtocolError("a data PDU whose lengths do not add up", abort_reason=0x06)
+        yield Fragment(context_id, bool(control & 1), bool(control & 2), body[position + 6 : end])
+        position = end
+
+
+def command_pdu(context_id: int, encoded: bytes) -> bytes:
+    """A P-DATA-TF that holds one whole command set."""
+    length = len(encoded) + 2
+    return (
+        _HEADER.pack(P_DATA_TF, length + 4) + _PDV_HEADER.pack(length, context_id, 0x03) + encoded
+    )
+
+
+def release_response_pdu() -> bytes:
+    """An A-RELEASE-RP (PS3.8 section 9.3.7)."""
+    return _HEADER.pack(A_RELEASE_RP, 4) + bytes(4)
+
+
+def abort_pdu(reason: int) -> bytes:
+    """An A-ABORT by the service provider (PS3.8 section 9.3.8)."""
+    return _HEADER.pack(A_ABORT, 4) + bytes((0, 0, 2, reason))
