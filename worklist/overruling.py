@@ -102,7 +102,13 @@ class Overruling(Rules):
         return record
 
     def stop_ai(
-        self, detectors: Sequence[str] | None, *, actor: str, reason: str, now: datetime
+        self,
+        detectors: Sequence[str] | None,
+        *,
+        installed: Sequence[str],
+        actor: str,
+        reason: str,
+        now: datetime,
     ) -> int:
         """Stop detectors (None: all of them); the list falls back at once.
 
@@ -110,7 +116,13 @@ class Overruling(Rules):
         -------
         int
             How many unread studies have another due time now.
+
+        Raises
+        ------
+        UnknownDetector
+            If one of them is not installed.
         """
+        _require_installed(detectors, installed)
         with self._store.transaction() as transaction:
             before = transaction.ai_switch()
             if detectors is None:
@@ -137,9 +149,7 @@ class Overruling(Rules):
         UnknownDetector
             If one of them is not installed.
         """
-        unknown = sorted(set(detectors or ()) - set(installed))
-        if unknown:
-            raise UnknownDetector(f"no detector named {', '.join(unknown)} is installed")
+        _require_installed(detectors, installed)
         with self._store.transaction() as transaction:
             before = transaction.ai_switch()
             if detectors is None:
@@ -205,3 +215,10 @@ class Overruling(Rules):
 def _require(reason: str) -> None:
     if not reason.strip():
         raise MissingReason("say why: the reason stands in the event log")
+
+
+def _require_installed(detectors: Sequence[str] | None, installed: Sequence[str]) -> None:
+    unknown = sorted(set(detectors or ()) - set(installed))
+    if unknown:
+        have = ", ".join(sorted(installed)) or "none"
+        raise UnknownDetector(f"no detector named {', '.join(unknown)}; installed: {have}")
