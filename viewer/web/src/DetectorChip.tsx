@@ -1,0 +1,90 @@
+import { Tooltip } from "@mantine/core";
+import {
+  IconAlertTriangle,
+  IconClock,
+  IconClockOff,
+  IconFlag3Filled,
+  IconFlagOff,
+  IconLoader2,
+  IconMinus,
+  IconPlayerStop,
+} from "@tabler/icons-react";
+import type { ComponentType } from "react";
+
+import type { Detector, OutcomeState } from "./api";
+import classes from "./DetectorChip.module.css";
+import { fullTime, probability, STATE_WORDS } from "./words";
+
+const ICONS: Record<OutcomeState, ComponentType<{ size: number; className?: string | undefined }>> =
+  {
+    flagged: IconFlag3Filled,
+    not_flagged: IconFlagOff,
+    not_applicable: IconMinus,
+    not_run_yet: IconClock,
+    running: IconLoader2,
+    failed: IconAlertTriangle,
+    too_late: IconClockOff,
+    stopped: IconPlayerStop,
+  };
+
+const URGENCY: OutcomeState[] = [
+  "flagged",
+  "failed",
+  "running",
+  "not_run_yet",
+  "stopped",
+  "too_late",
+  "not_flagged",
+  "not_applicable",
+];
+
+/** What matters to a reader first; detectors that do not look at such studies last. */
+export function byUrgency(detectors: readonly Detector[]): Detector[] {
+  return detectors.toSorted((a, b) => URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state));
+}
+
+/** One detector's state on one study: an icon and words, so that colour is never needed. */
+export function DetectorChip({ detector }: { detector: Detector }) {
+  const { finding, state } = detector;
+  const Icon = ICONS[state];
+  const said = chipWords(detector);
+  return (
+    <Tooltip label={<Details detector={detector} />}>
+      <span className={classes.chip} data-state={state} data-testid={`chip-${detector.name}`}>
+        <Icon size={13} className={classes.icon} />
+        <span className={classes.finding}>{finding}</span>
+        <span className={classes.state}>{said}</span>
+      </span>
+    </Tooltip>
+  );
+}
+
+function chipWords({ state, probability: p }: Detector): string {
+  if (state === "flagged" && p !== null) return `flagged ${probability(p)}`;
+  return STATE_WORDS[state];
+}
+
+function Details({ detector }: { detector: Detector }) {
+  const { finding, state, reason, probability: p, operating_point: point } = detector;
+  return (
+    <>
+      <strong>
+        {finding}: {STATE_WORDS[state]}
+      </strong>
+      {reason !== null && <div>{reason}</div>}
+      {p !== null && (
+        <div>
+          Probability {probability(p)}
+          {point !== null && `, people are told from ${probability(point)}`}
+        </div>
+      )}
+      {state === "not_flagged" && <div>Not flagged is not a statement that the study is free of findings.</div>}
+      {detector.version !== null && (
+        <div>
+          {detector.name} {detector.version}, not reviewed
+        </div>
+      )}
+      {detector.assessed_at !== null && <div>{fullTime(detector.assessed_at)}</div>}
+    </>
+  );
+}

@@ -1,0 +1,224 @@
+import { useElementSize, useHotkeys } from "@mantine/hooks";
+import { IconEye, IconEyeOff } from "@tabler/icons-react";
+import { useMemo, useRef, useState, type WheelEvent } from "react";
+
+import type { Region, Series } from "./api";
+import {
+  firstFrame,
+  firstPreset,
+  type Frame,
+  framesOf,
+  isOn,
+  markedFrames,
+  presetsFor,
+} from "./frames";
+import classes from "./ImagePanel.module.css";
+import { SliceTrack } from "./SliceTrack";
+import { useFramePicture } from "./useFramePicture";
+import { fit, useZoom } from "./useZoom";
+import { probability, ranges } from "./words";
+
+interface Props {
+  studyInstanceUid: string;
+  series: Series;
+  regions: Region[]; // of the whole study
+  jump: { index: number } | null; // a slice asked for from outside; a new object each time
+}
+
+/** One series: a frame, the suspect regions on it, and the way through the others. */
+export function ImagePanel({ studyInstanceUid, series, regions, jump }: Props) {
+  const frames = useMemo(() => framesOf(series), [series]);
+  const marked = useMemo(() => markedFrames(frames, regions), [frames, regions]);
+  const [index, setIndex] = useState(() => jump?.index ?? firstFrame(frames, regions));
+  const [jumped, setJumped] = useState(jump);
+  if (jump !== jumped) {
+    setJumped(jump);
+    if (jump !== null) setIndex(jump.index);
+  }
+  const [preset, setPreset] = useState(() => firstPreset(series.modality, series.body_part));
+  const [marksShown, setMarksShown] = useState(true);
+  const presets = presetsFor(series.modality);
+  const at = Math.min(index, frames.length - 1);
+  const frame = frames[at];
+  const step = (by: number) => {
+    setIndex((before) => Math.max(0, Math.min(frames.length - 1, before + by)));
+  };
+
+  useHotkeys([
+    ["M", () => { setMarksShown((shown) => !shown); }],
+    ["ArrowDown", () => { step(1); }],
+    ["ArrowUp", () => { step(-1); }],
+    ["PageDown", () => { step(10); }],
+    ["PageUp", () => { step(-10); }],
+    ["Home", () => { setIndex(0); }],
+    ["End", () => { setIndex(frames.length - 1); }],
+    ...presets.map(
+      (one, number): [string, () => void] => [`${number + 1}`, () => { setPreset(one); }],
+    ),
+  ], ["TEXTAREA", "SELECT"]);
+
+  if (frame === undefined) return null;
+  const here = regions.filter((region) => isOn(region, frame));
+  return (
+    <div className={classes.panel}>
+      <div className={classes.tools}>
+        {presets.length > 1 && (
+          <div role="group" aria-label="Window" className={classes.presets}>
+            {presets.map((one, number) => (
+              <button
+                key={one.name}
+                type="button"
+                aria-pressed={one === preset}
+                onClick={() => { setPreset(one); }}
+              >
+                {one.name}
+                <kbd>{number + 1}</kbd>
+              </button>
+            ))}
+          </div>
+        )}
+        <button
+          type="button"
+          className={classes.marks}
+          aria-pressed={marksShown}
+          onClick={() => { setMarksShown(!marksShown); }}
+        >
+          {marksShown ? <IconEye size={15} aria-hidden /> : <IconEyeOff size={15} aria-hidden />}
+          {marksShown ? "Marks shown" : "Marks hidden"}
+          <kbd>M</kbd>
+        </button>
+        <span className={classes.summary}>{markSummary(marked, frames.length)}</span>
+      </div>
+      <div className={classes.stage}>
+        <Stage
+          studyInstanceUid={studyInstanceUid}
+          frames={frames}
+          index={at}
+          window={preset.window}
+          regions={marksShown ? here : []}
+          onStep={step}
+        />
+        {frames.length > 1 && (
+          <SliceTrack count={frames.length} index={at} marked={marked} onIndex={setIndex} />
+        )}
+        <div className={classes.caption}>
+          {frames.length > 1 ? `Slice ${at + 1} of ${frames.length}` : `${series.modality} ${series.description}`}
+          {preset.window !== null && (
+            <span>
+              C {preset.window[0]} W {preset.window[1]}
+            </span>
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function markSummary(marked: readonly number[], count: number): string {
+  if (marked.length === 0) return "Nothing marked by AI in this series";
+  if (count === 1) return "Marked by AI, not reviewed";
+  return `Marked by AI, not reviewed: slice ${ranges(marked.map((index) => index + 1))}`;
+}
+
+interface StageProps {
+  studyInstanceUid: string;
+  frames: readonly Frame[];
+  index: number;
+  window: readonly [number, number] | null;
+  regions: Region[];
+  onStep: (by: number) => void;
+}
+
+const WHEEL_STEP = 40; // px of wheel for one slice; a touchpad sends many small ones
+
+function Stage({ studyInstanceUid, frames, index, window, regions, onStep }: StageProps) {
+  const { ref, width, height } = useElementSize<HTMLDivElement>();
+  const zoom = useZoom();
+  const wheel = useRef(0);
+  const frame = frames[index];
+  const box = fit(frame?.columns ?? 1, frame?.rows ?? 1, width, height);
+  const viewport = viewportFor(frame, box.width * zoom.scale);
+  const picture = useFramePicture(studyInstanceUid, frames, index, window, viewport);
+
+  const onWheel = (event: WheelEvent) => {
+    if (event.ctrlKey || frames.length === 1) {
+      zoom.by(Math.exp(-event.deltaY / 400));
+      return;
+    }
+    wheel.current += event.deltaMode === 0 ? event.deltaY : event.deltaY * WHEEL_STEP;
+    const steps = Math.trunc(wheel.current / WHEEL_STEP);
+    if (steps === 0) return;
+    wheel.current -= steps * WHEEL_STEP;
+    onStep(steps);
+  };
+
+  if (frame === undefined) return null;
+  return (
+    <div
+      ref={ref}
+      className={classes.view}
+      onWheel={onWheel}
+      onDoubleClick={zoom.reset}
+      {...zoom.drag}
+    >
+      <div
+        className={classes.picture}
+        style={{
+          width: box.width,
+          height: box.height,
+          transform: `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`,
+        }}
+      >
+        {picture.shown !== null && <img src={picture.shown} alt="" draggable={false} />}
+        <Marks frame={frame} regions={regions} scale={zoom.scale} />
+      </div>
+      {picture.failed === picture.wanted && picture.wanted !== null && (
+        <p className={classes.failed} role="alert">
+          This image cannot be shown.
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Outlines in the image's own pixel grid, whatever size it is shown at. */
+function Marks({ frame, regions, scale }: { frame: Frame; regions: Region[]; scale: number }) {
+  const unit = frame.columns / 100;
+  return (
+    <svg
+      className={classes.overlay}
+      viewBox={`0 0 ${frame.columns} ${frame.rows}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`${regions.length} marked by AI on this image, not reviewed`}
+      data-testid="marks"
+    >
+      {regions.map((region, number) => (
+        <g key={number}>
+          <polygon className={classes.under} points={points(region)} />
+          <polygon className={classes.outline} points={points(region)} />
+          <text
+            className={classes.label}
+            x={Math.min(...region.polygon.map(([column]) => column))}
+            y={Math.min(...region.polygon.map(([, row]) => row)) - unit / scale}
+            fontSize={(unit * 2) / scale}
+          >
+            {region.detector} {probability(region.score)}
+          </text>
+        </g>
+      ))}
+    </svg>
+  );
+}
+
+function points(region: Region): string {
+  return region.polygon.map((point) => point.join(",")).join(" ");
+}
+
+/** Ask for no more pixels than are shown, in steps, so that a resize rarely asks anew. */
+function viewportFor(frame: Frame | undefined, shownWidth: number): [number, number] | null {
+  if (frame === undefined || shownWidth === 0) return null;
+  const wanted = Math.ceil((shownWidth * window.devicePixelRatio) / 512) * 512;
+  if (wanted >= frame.columns) return null;
+  return [wanted, Math.ceil((wanted * frame.rows) / frame.columns)];
+}

@@ -1,0 +1,205 @@
+import { Collapse, UnstyledButton } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
+
+import type { Detector, Provenance, Study } from "./api";
+import { useNow } from "./clock";
+import { byUrgency, DetectorChip } from "./DetectorChip";
+import { framesOf, markedFrames } from "./frames";
+import classes from "./StudySide.module.css";
+import {
+  due,
+  duration,
+  fullTime,
+  plural,
+  PRIORITY_WORDS,
+  probability,
+  timeOfDay,
+  timeToTheSecond,
+} from "./words";
+
+interface Props {
+  study: Study;
+  onShow: (seriesAt: number, frameAt: number) => void;
+}
+
+/** Beside the images: what AI came to, why the study stands where it stands, what happened. */
+export function StudySide({ study, onShow }: Props) {
+  return (
+    <aside className={classes.side}>
+      <Order study={study} />
+      <section>
+        <h2>AI, not reviewed</h2>
+        {byUrgency(study.row.detectors).map((detector) => (
+          <Result key={detector.name} detector={detector} study={study} onShow={onShow} />
+        ))}
+      </section>
+      <History study={study} />
+    </aside>
+  );
+}
+
+function Order({ study: { row } }: { study: Study }) {
+  const now = useNow();
+  const time = due(row.due_at, now);
+  const won = Date.parse(row.due_without_ai_at) - Date.parse(row.due_at);
+  const asked = row.requested_priority;
+  return (
+    <section>
+      <h2>Place {row.place}</h2>
+      <p className={classes.due} data-late={time.late} data-soon={time.soon}>
+        Due {time.words.replace(/^due /, "")}
+        <span title={fullTime(row.due_at)}>{timeOfDay(row.due_at, now)}</span>
+      </p>
+      <p className={classes.reason}>{row.reason}</p>
+      <dl className={classes.facts}>
+        <dt>Study</dt>
+        <dd>
+          {[row.modalities.join(" "), row.study_description].filter((x) => x !== "").join(" · ")}
+        </dd>
+        <dt>Requested</dt>
+        <dd>
+          {asked === null ? "not stated" : PRIORITY_WORDS[asked]}
+          {asked !== row.priority_in_force &&
+            `, ${asked === null ? "taken as" : "now"} ${PRIORITY_WORDS[row.priority_in_force]}`}
+          {row.pinned && ", put first by a person"}
+        </dd>
+        <dt>Arrived</dt>
+        <dd>
+          {timeOfDay(row.received_at, now)}, {plural(row.instance_count, "image")}
+          {row.arriving && ", still arriving"}
+          {row.completeness === "incomplete" && ", assessed incomplete"}
+          {row.conflicts > 0 && `, ${plural(row.conflicts, "conflict")}`}
+        </dd>
+        <dt>Without AI</dt>
+        <dd>
+          due {timeOfDay(row.due_without_ai_at, now)}
+          {won >= 60_000 && `, ${duration(won)} later`}
+        </dd>
+      </dl>
+    </section>
+  );
+}
+
+function Result({ detector, study, onShow }: { detector: Detector } & Props) {
+  const provenance = study.provenance.find((one) => one.detector === detector.name);
+  return (
+    <div className={classes.result}>
+      <div className={classes.resultHead}>
+        <DetectorChip detector={detector} />
+        {detector.version !== null && (
+          <span>
+            {detector.name} {detector.version}
+          </span>
+        )}
+      </div>
+      {detector.probability !== null && (
+        <Gauge probability={detector.probability} point={detector.operating_point} />
+      )}
+      {detector.reason !== null && <p>{detector.reason}</p>}
+      <Places detector={detector} study={study} onShow={onShow} />
+      {provenance !== undefined && <Basis provenance={provenance} />}
+    </div>
+  );
+}
+
+/** The probability on a line from 0 to 1, with the point from which people are told. */
+function Gauge({ probability: p, point }: { probability: number; point: number | null }) {
+  return (
+    <div className={classes.gauge}>
+      <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden>
+        <rect x="0" y="1.5" width="100" height="3" className={classes.gaugeAll} />
+        <rect x="0" y="1.5" width={p * 100} height="3" className={classes.gaugePart} />
+        {point !== null && (
+          <rect x={point * 100 - 0.25} y="0" width="0.5" height="6" className={classes.gaugePoint} />
+        )}
+      </svg>
+      <span>
+        Probability {probability(p)}
+        {point !== null && `, flagged from ${probability(point)}`}
+      </span>
+    </div>
+  );
+}
+
+function Places({ detector, study, onShow }: { detector: Detector } & Props) {
+  const regions = study.regions.filter((region) => region.detector === detector.name);
+  if (regions.length === 0) return null;
+  const places = study.series.flatMap((series, seriesAt) =>
+    markedFrames(framesOf(series), regions).map((frameAt) => ({ series, seriesAt, frameAt })),
+  );
+  return (
+    <div className={classes.places}>
+      {plural(regions.length, "place")} marked:
+      {places.map(({ series, seriesAt, frameAt }) => (
+        <button
+          key={`${series.series_instance_uid} ${frameAt}`}
+          type="button"
+          onClick={() => {
+            onShow(seriesAt, frameAt);
+          }}
+        >
+          {framesOf(series).length > 1
+            ? `slice ${frameAt + 1}`
+            : series.description === ""
+              ? `image ${seriesAt + 1}`
+              : series.description}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Basis({ provenance }: { provenance: Provenance }) {
+  const [open, { toggle }] = useDisclosure(false);
+  const seconds = (Date.parse(provenance.finished_at) - Date.parse(provenance.started_at)) / 1000;
+  const Chevron = open ? IconChevronDown : IconChevronRight;
+  return (
+    <>
+      <UnstyledButton className={classes.more} onClick={toggle} aria-expanded={open}>
+        <Chevron size={13} aria-hidden /> What this rests on
+      </UnstyledButton>
+      <Collapse in={open}>
+        <dl className={classes.facts}>
+          <dt>Images</dt>
+          <dd>{plural(provenance.instances.length, "image")} seen</dd>
+          <dt>Weights</dt>
+          <dd title={provenance.weights_sha256}>
+            <code>{provenance.weights_sha256.slice(0, 16)}</code>
+          </dd>
+          <dt>Software</dt>
+          <dd>Vigie {provenance.software_version}</dd>
+          <dt>Time</dt>
+          <dd>
+            {timeToTheSecond(provenance.finished_at)}, {seconds.toFixed(1)} s
+          </dd>
+          {provenance.not_eligible.map(([uid, why]) => (
+            <div key={uid} className={classes.notUsed} title={uid}>
+              <dt>Not used</dt>
+              <dd>{why}</dd>
+            </div>
+          ))}
+        </dl>
+      </Collapse>
+    </>
+  );
+}
+
+function History({ study }: { study: Study }) {
+  return (
+    <section>
+      <h2>History</h2>
+      <ol className={classes.history}>
+        {study.events.toReversed().map((event) => (
+          <li key={event.event_id}>
+            <time dateTime={event.at} title={fullTime(event.at)}>
+              {timeToTheSecond(event.at)}
+            </time>
+            <span>{event.words}</span>
+            <small>{event.actor}</small>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

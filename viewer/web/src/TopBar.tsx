@@ -1,0 +1,47 @@
+import { ActionIcon, useMantineColorScheme } from "@mantine/core";
+import { IconBroadcast, IconMoon, IconPlugConnectedX, IconSun } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+
+import type { LiveState } from "./live";
+import classes from "./TopBar.module.css";
+
+const LIVE_WORDS: Record<LiveState, string> = {
+  connecting: "connecting",
+  live: "live",
+  reconnecting: "reconnecting",
+};
+
+/** What stands above everything: where one is, whether it is live, and what AI results are not. */
+export function TopBar({ live, children }: { live: LiveState; children: ReactNode }) {
+  const { colorScheme, toggleColorScheme } = useMantineColorScheme();
+  const Icon = live === "live" ? IconBroadcast : IconPlugConnectedX;
+  return (
+    <header className={classes.bar}>
+      <div className={classes.place}>{children}</div>
+      <p className={classes.notice}>AI results are not reviewed. Not a medical device.</p>
+      <span className={classes.live} data-live={live} role="status">
+        <Icon size={15} aria-hidden />
+        {LIVE_WORDS[live]}
+      </span>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        onClick={toggleColorScheme}
+        aria-label={colorScheme === "dark" ? "Light page" : "Dark page"}
+      >
+        {colorScheme === "dark" ? <IconSun size={16} /> : <IconMoon size={16} />}
+      </ActionIcon>
+    </header>
+  );
+}
+
+/** The lookout's lamp. */
+export function Mark() {
+  return (
+    <svg className={classes.mark} viewBox="0 0 24 24" width="24" height="24" aria-hidden>
+      <path d="M12 22V10.5" className={classes.mast} />
+      <path d="M5.2 10.2h13.6l-2 5.6H7.2z" className={classes.nest} />
+      <circle cx="12" cy="5.2" r="3" className={classes.lamp} />
+    </svg>
+  );
+}

@@ -1,0 +1,170 @@
+import {
+  IconAlertTriangle,
+  IconArrowUp,
+  IconClockExclamation,
+  IconCopy,
+  IconDownload,
+  IconPin,
+  IconUserUp,
+} from "@tabler/icons-react";
+import { memo, type ReactNode } from "react";
+
+import type { Row } from "./api";
+import { byUrgency, DetectorChip } from "./DetectorChip";
+import { openStudy, studyHref } from "./route";
+import { age, due, duration, fullTime, personName, plural, PRIORITY_WORDS, timeOfDay } from "./words";
+import classes from "./Worklist.module.css";
+
+export function rowId(studyInstanceUid: string): string {
+  return `study-${studyInstanceUid}`;
+}
+
+interface Props {
+  row: Row;
+  index: number;
+  top: number; // px
+  now: number; // ms
+  active: boolean;
+}
+
+export const WorklistRow = memo(function WorklistRow({ row, index, top, now, active }: Props) {
+  const time = due(row.due_at, now);
+  return (
+    // The grid itself has the focus and takes the keys (aria-activedescendant).
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events
+    <div
+      role="row"
+      tabIndex={-1}
+      id={rowId(row.study_instance_uid)}
+      aria-rowindex={index + 2}
+      aria-selected={active}
+      className={classes.row}
+      data-uid={row.study_instance_uid}
+      data-late={time.late}
+      style={{ top }}
+      onClick={() => {
+        openStudy(row.study_instance_uid);
+      }}
+    >
+      <div role="gridcell" className={classes.place}>
+        {row.place}
+        {row.pinned && (
+          <IconPin size={13} role="img" aria-label="put first by a person">
+            <title>put first by a person</title>
+          </IconPin>
+        )}
+      </div>
+      <div role="gridcell" title={`Due ${fullTime(row.due_at)}`}>
+        <span className={classes.due} data-late={time.late} data-soon={time.soon}>
+          {time.late && <IconClockExclamation size={15} aria-hidden />}
+          {time.words}
+        </span>
+        <span className={classes.second}>{timeOfDay(row.due_at, now)}</span>
+      </div>
+      <div role="gridcell" title={row.reason}>
+        <span className={classes.first}>{row.reason}</span>
+        <Sooner row={row} now={now} />
+      </div>
+      <div role="gridcell">
+        <a
+          className={classes.name}
+          href={studyHref(row.study_instance_uid)}
+          tabIndex={-1}
+          title={personName(row.patient_name)}
+        >
+          <bdi>{personName(row.patient_name)}</bdi>
+        </a>
+        <span className={classes.second}>{row.patient_id}</span>
+      </div>
+      <div role="gridcell">
+        <span className={classes.first}>{age(row.patient_birth_date, now)}</span>
+        <span className={classes.second}>{row.patient_sex}</span>
+      </div>
+      <div role="gridcell" title={row.study_description}>
+        <span className={classes.first}>
+          <span className={classes.modality}>{row.modalities.join(" ")}</span>
+          {row.study_description}
+        </span>
+        <span className={classes.second}>{row.body_part.toLowerCase()}</span>
+      </div>
+      <div role="gridcell">
+        <Priority row={row} />
+      </div>
+      <div role="gridcell" title={`Arrived ${fullTime(row.received_at)}`}>
+        <span className={classes.first}>{timeOfDay(row.received_at, now)}</span>
+        <Arrival row={row} />
+      </div>
+      <div role="gridcell" className={classes.chips}>
+        {byUrgency(row.detectors).map((detector) => (
+          <DetectorChip key={detector.name} detector={detector} />
+        ))}
+      </div>
+    </div>
+  );
+});
+
+function Sooner({ row, now }: { row: Row; now: number }) {
+  const won = Date.parse(row.due_without_ai_at) - Date.parse(row.due_at);
+  if (won < 60_000) return null;
+  return (
+    <span
+      className={`${classes.second} ${classes.sooner}`}
+      title={`Without AI due ${timeOfDay(row.due_without_ai_at, now)}`}
+    >
+      <IconArrowUp size={12} aria-hidden />
+      {duration(won)} sooner with AI
+    </span>
+  );
+}
+
+function Priority({ row }: { row: Row }) {
+  const { requested_priority: asked, priority_in_force: inForce } = row;
+  const overruled = asked !== null && asked !== inForce;
+  return (
+    <>
+      <span className={classes.priority} data-priority={asked ?? inForce}>
+        {asked === null ? "Not stated" : PRIORITY_WORDS[asked]}
+      </span>
+      {overruled && (
+        <Second icon={<IconUserUp size={12} aria-hidden />}>
+          now {PRIORITY_WORDS[inForce]}, by a person
+        </Second>
+      )}
+      {asked === null && <Second>taken as {PRIORITY_WORDS[inForce].toLowerCase()}</Second>}
+    </>
+  );
+}
+
+function Arrival({ row }: { row: Row }) {
+  if (row.conflicts > 0) {
+    return (
+      <Second warning icon={<IconCopy size={12} aria-hidden />}>
+        {plural(row.conflicts, "conflict")}
+      </Second>
+    );
+  }
+  if (row.arriving) {
+    return (
+      <Second icon={<IconDownload size={12} aria-hidden />}>
+        arriving, {row.instance_count.toLocaleString()}
+      </Second>
+    );
+  }
+  if (row.completeness === "incomplete") {
+    return (
+      <Second warning icon={<IconAlertTriangle size={12} aria-hidden />}>
+        incomplete
+      </Second>
+    );
+  }
+  return <Second>{plural(row.instance_count, "image")}</Second>;
+}
+
+function Second(props: { icon?: ReactNode; warning?: boolean; children: ReactNode }) {
+  return (
+    <span className={classes.second} data-warning={props.warning}>
+      {props.icon}
+      {props.children}
+    </span>
+  );
+}

@@ -1,0 +1,173 @@
+/** The JSON of the node's HTTP API (`viewer/schemas.py`), and how it is asked. */
+
+export type OutcomeState =
+  | "not_run_yet"
+  | "running"
+  | "flagged"
+  | "not_flagged"
+  | "not_applicable"
+  | "failed"
+  | "too_late"
+  | "stopped";
+
+export type RequestedPriority = "stat" | "urgent" | "routine";
+
+export interface Detector {
+  name: string;
+  finding: string;
+  state: OutcomeState;
+  probability: number | null;
+  reason: string | null;
+  version: string | null;
+  operating_point: number | null;
+  assessed_at: string | null;
+}
+
+export interface Row {
+  place: number;
+  study_instance_uid: string;
+  patient_id: string;
+  patient_name: string;
+  patient_birth_date: string | null;
+  patient_sex: string;
+  accession_number: string;
+  study_description: string;
+  modalities: string[];
+  body_part: string;
+  requested_priority: RequestedPriority | null;
+  priority_in_force: RequestedPriority;
+  pinned: boolean;
+  received_at: string;
+  due_at: string;
+  due_without_ai_at: string;
+  reason: string;
+  completeness: "complete" | "incomplete" | null;
+  arriving: boolean;
+  instance_count: number;
+  conflicts: number;
+  detectors: Detector[];
+  cursor: string;
+}
+
+export interface WorklistPage {
+  rows: Row[];
+  total: number;
+  next_cursor: string | null;
+  ai_stopped: boolean;
+  stopped_detectors: string[];
+  generated_at: string;
+}
+
+export interface Instance {
+  sop_instance_uid: string;
+  instance_number: number | null;
+  number_of_frames: number;
+  rows: number | null;
+  columns: number | null;
+}
+
+export interface Series {
+  series_instance_uid: string;
+  modality: string;
+  description: string;
+  body_part: string;
+  instances: Instance[];
+}
+
+/** (0, 0) is the top-left corner of the top-left pixel, column first, as in SCOORD. */
+export interface Region {
+  detector: string;
+  sop_instance_uid: string;
+  frame_number: number;
+  polygon: [number, number][];
+  score: number;
+}
+
+export interface Provenance {
+  detector: string;
+  version: string;
+  weights_sha256: string;
+  operating_point: number;
+  software_version: string;
+  instances: [string, string][];
+  not_eligible: [string, string][];
+  started_at: string;
+  finished_at: string;
+}
+
+export interface HistoryEvent {
+  event_id: number;
+  at: string;
+  kind: string;
+  actor: string;
+  words: string;
+}
+
+export interface Study {
+  row: Row;
+  series: Series[];
+  regions: Region[];
+  provenance: Provenance[];
+  events: HistoryEvent[];
+}
+
+export interface NodeInfo {
+  ae_title: string;
+  dicom_port: number;
+  version: string;
+}
+
+/** An answer that is a problem (RFC 9457); the message is its sentence for people. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** Ask for JSON; rejects with `Problem` for any answer but success. */
+export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
+  const response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+  if (!response.ok) {
+    throw new Problem(response.status, await problemWords(response));
+  }
+  return (await response.json()) as T;
+}
+
+async function problemWords(response: Response): Promise<string> {
+  if (response.headers.get("Content-Type")?.includes("json")) {
+    const body = (await response.json()) as { title?: string; detail?: string };
+    return body.detail ?? body.title ?? response.statusText;
+  }
+  return response.statusText;
+}
+
+export function studyPath(studyInstanceUid: string): string {
+  return `/api/studies/${encodeURIComponent(studyInstanceUid)}`;
+}
+
+export interface FrameAddress {
+  studyInstanceUid: string;
+  seriesInstanceUid: string;
+  sopInstanceUid: string;
+  frameNumber: number;
+}
+
+/** Where the node serves one frame as a picture; the window is (center, width). */
+export function frameUrl(
+  frame: FrameAddress,
+  window: readonly [number, number] | null,
+  viewport: readonly [number, number] | null,
+): string {
+  const query = new URLSearchParams();
+  if (window !== null) query.set("window", window.join(","));
+  if (viewport !== null) query.set("viewport", viewport.join(","));
+  const asked = query.toString();
+  return (
+    `${studyPath(frame.studyInstanceUid)}/series/${frame.seriesInstanceUid}` +
+    `/instances/${frame.sopInstanceUid}/frames/${frame.frameNumber}/rendered` +
+    (asked === "" ? "" : `?${asked}`)
+  );
+}

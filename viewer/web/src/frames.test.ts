@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+
+import type { Region, Series } from "./api";
+import { firstFrame, firstPreset, firstSeries, framesOf, markedFrames, presetsFor } from "./frames";
+
+const series = (uid: string, frames: number[], rows: number | null = 512): Series => ({
+  series_instance_uid: uid,
+  modality: "CT",
+  description: "",
+  body_part: "HEAD",
+  instances: frames.map((count, index) => ({
+    sop_instance_uid: `${uid}.${index + 1}`,
+    instance_number: index + 1,
+    number_of_frames: count,
+    rows,
+    columns: 512,
+  })),
+});
+const region = (uid: string, frame: number, score: number): Region => ({
+  detector: "d",
+  sop_instance_uid: uid,
+  frame_number: frame,
+  polygon: [],
+  score,
+});
+
+describe("the frames of a series", () => {
+  it("count multi-frame objects frame by frame and leave out what has no pixels", () => {
+    expect(framesOf(series("1", [1, 3])).map((f) => [f.sopInstanceUid, f.frameNumber])).toEqual([
+      ["1.1", 1],
+      ["1.2", 1],
+      ["1.2", 2],
+      ["1.2", 3],
+    ]);
+    expect(framesOf(series("1", [1], null))).toEqual([]);
+  });
+
+  it("know which of them are marked", () => {
+    const frames = framesOf(series("1", [1, 3]));
+    expect(markedFrames(frames, [region("1.2", 2, 0.5), region("1.1", 1, 0.1)])).toEqual([0, 2]);
+  });
+});
+
+describe("what is opened first", () => {
+  const both = [series("1", [1]), series("2", [1, 1, 1])];
+  it("is the surest region", () => {
+    const regions = [region("1.1", 1, 0.2), region("2.3", 1, 0.9)];
+    expect(firstSeries(both, regions)).toBe(1);
+    expect(firstFrame(framesOf(series("2", [1, 1, 1])), regions)).toBe(2);
+  });
+  it("is the middle of the first series with pixels when nothing is marked", () => {
+    expect(firstSeries([series("0", [1], null), ...both], [])).toBe(1);
+    expect(firstFrame(framesOf(series("2", [1, 1, 1])), [])).toBe(1);
+  });
+});
+
+describe("windows", () => {
+  it("are chosen by body part for CT, and left as sent for the rest", () => {
+    expect(firstPreset("CT", "HEAD").window).toEqual([40, 80]);
+    expect(firstPreset("CT", "CHEST").name).toBe("Lung");
+    expect(firstPreset("CT", "").name).toBe("Soft tissue");
+    expect(firstPreset("DX", "CHEST").window).toBeNull();
+    expect(presetsFor("DX")).toHaveLength(1);
+  });
+});

@@ -1,0 +1,91 @@
+/** A series as the row of frames a reader scrolls through, and what is marked on each. */
+
+import type { Region, Series } from "./api";
+
+export interface Frame {
+  seriesInstanceUid: string;
+  sopInstanceUid: string;
+  frameNumber: number; // counts from 1
+  rows: number; // pixels
+  columns: number;
+}
+
+/** Every frame of a series that has pixels, in the server's order. */
+export function framesOf(series: Series): Frame[] {
+  return series.instances.flatMap((instance) => {
+    const { rows, columns } = instance;
+    if (rows === null || columns === null || rows === 0 || columns === 0) return [];
+    return Array.from({ length: instance.number_of_frames }, (_, index) => ({
+      seriesInstanceUid: series.series_instance_uid,
+      sopInstanceUid: instance.sop_instance_uid,
+      frameNumber: index + 1,
+      rows,
+      columns,
+    }));
+  });
+}
+
+export function isOn(region: Region, frame: Frame): boolean {
+  return (
+    region.sop_instance_uid === frame.sopInstanceUid && region.frame_number === frame.frameNumber
+  );
+}
+
+/** Indices of the frames that carry a region, ascending. */
+export function markedFrames(frames: readonly Frame[], regions: readonly Region[]): number[] {
+  return frames.flatMap((frame, index) =>
+    regions.some((region) => isOn(region, frame)) ? [index] : [],
+  );
+}
+
+/** Where to look first: the frame of the surest region, or the middle of the series. */
+export function firstFrame(frames: readonly Frame[], regions: readonly Region[]): number {
+  const surest = regions.toSorted((a, b) => b.score - a.score);
+  for (const region of surest) {
+    const index = frames.findIndex((frame) => isOn(region, frame));
+    if (index >= 0) return index;
+  }
+  return Math.floor((frames.length - 1) / 2);
+}
+
+/** The series to open: the one with the surest region, else the first that has frames. */
+export function firstSeries(series: readonly Series[], regions: readonly Region[]): number {
+  const surest = regions.toSorted((a, b) => b.score - a.score);
+  for (const region of surest) {
+    const index = series.findIndex((one) => framesOf(one).some((frame) => isOn(region, frame)));
+    if (index >= 0) return index;
+  }
+  return Math.max(
+    0,
+    series.findIndex((one) => framesOf(one).length > 0),
+  );
+}
+
+export interface WindowPreset {
+  name: string;
+  window: readonly [number, number] | null; // center and width; null: as the image says
+}
+
+export const AS_SENT: WindowPreset = { name: "As sent", window: null };
+
+const CT_PRESETS: readonly WindowPreset[] = [
+  { name: "Brain", window: [40, 80] },
+  { name: "Subdural", window: [75, 215] },
+  { name: "Bone", window: [500, 2000] },
+  { name: "Lung", window: [-600, 1500] },
+  { name: "Soft tissue", window: [50, 400] },
+];
+
+/** Windows in Hounsfield units make sense for CT alone. */
+export function presetsFor(modality: string): readonly WindowPreset[] {
+  return modality === "CT" ? [...CT_PRESETS, AS_SENT] : [AS_SENT];
+}
+
+export function firstPreset(modality: string, bodyPart: string): WindowPreset {
+  const presets = presetsFor(modality);
+  const named = (name: string) => presets.find((preset) => preset.name === name) ?? AS_SENT;
+  if (modality !== "CT") return AS_SENT;
+  if (/head|brain|skull/i.test(bodyPart)) return named("Brain");
+  if (/chest|lung|thorax/i.test(bodyPart)) return named("Lung");
+  return named("Soft tissue");
+}

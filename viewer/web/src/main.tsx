@@ -1,0 +1,36 @@
+import "@fontsource-variable/ibm-plex-sans/wght.css";
+import "@mantine/core/styles.css";
+import "./app.css";
+
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { Problem } from "./api";
+import { App } from "./App";
+import { theme } from "./theme";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      networkMode: "always", // the node is in the house, whatever the browser thinks of the internet
+      staleTime: 2000,
+      retry: (failures, error) =>
+        failures < 2 && !(error instanceof Problem && error.status < 500),
+    },
+  },
+});
+const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
+const root = document.getElementById("root");
+if (root === null) throw new Error("the page has no element #root");
+
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <MantineProvider theme={theme} defaultColorScheme="dark" getStyleNonce={() => nonce}>
+        <App />
+      </MantineProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);

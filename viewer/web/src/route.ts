@@ -1,0 +1,30 @@
+/** Which study is open, kept in the address so that Back and links work. */
+
+import { useSyncExternalStore } from "react";
+
+const STUDY = /^#\/studies\/([0-9.]{1,64})$/;
+
+function subscribe(listener: () => void): () => void {
+  window.addEventListener("hashchange", listener);
+  return () => {
+    window.removeEventListener("hashchange", listener);
+  };
+}
+
+/** The Study Instance UID in the address; null: the list. */
+export function useOpenStudy(): string | null {
+  const hash = useSyncExternalStore(subscribe, () => window.location.hash);
+  return STUDY.exec(hash)?.[1] ?? null;
+}
+
+export function studyHref(studyInstanceUid: string): string {
+  return `#/studies/${studyInstanceUid}`;
+}
+
+export function openStudy(studyInstanceUid: string): void {
+  window.location.hash = studyHref(studyInstanceUid);
+}
+
+export function openList(): void {
+  window.location.hash = "#/";
+}
