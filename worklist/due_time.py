@@ -13,7 +13,7 @@ negative, so a probability can only bring the due time forward (promises P2 and 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from worklist.finding import TargetFinding
@@ -120,20 +120,22 @@ def due_time(
     if received_at.tzinfo is None:
         raise ValueError("received_at must be an aware datetime")
     target = targets.requested[requested_priority]
-    rate = 1.0 / target.total_seconds()
+    rates = [1.0 / target.total_seconds()]
     terms = []
     for finding, probability in probabilities.items():
         if not 0.0 <= probability <= 1.0:
             raise ValueError(f"the probability of {finding} is {probability}, not within 0 to 1")
         share = probability / targets.findings[finding].total_seconds()
-        rate += share
+        rates.append(share)
         if share > 0 and math.isfinite(1.0 / share):
             terms.append(DueTerm(finding=finding, probability=probability, alone=_capped(share)))
-    # Rounding may put 1/(1/T) a step past T; P2 allows no step.
-    wait = min(timedelta(seconds=1.0 / rate), target)
+    # Rounded once: a plain sum depends on the order in which the findings came. Rounding may
+    # also put 1/(1/T) a step past T; P2 allows no step.
+    wait = min(timedelta(seconds=1.0 / math.fsum(rates)), target)
     terms.sort(key=lambda term: (term.alone, term.finding))
     return DueTime(
-        due_at=received_at + wait,
+        # In UTC: adding to a local time would add an hour too many when the clocks change.
+        due_at=received_at.astimezone(UTC) + wait,
         requested_priority=requested_priority,
         requested_target=target,
         terms=tuple(terms),
@@ -142,10 +144,10 @@ def due_time(
 
 def in_words(span: timedelta) -> str:
     """A span as people say it: ``45 s``, ``11 min``, ``2 h 12 min``, ``24 h``, ``60 days``."""
-    seconds = span.total_seconds()
+    seconds = round(span.total_seconds())
     if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
+        return f"{seconds} s"
+    minutes = round(span.total_seconds() / 60)
     if minutes < 60:
         return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
