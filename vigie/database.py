@@ -139,7 +139,8 @@ class EmbeddedPostgres:
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,
                 start_new_session=True,  # a Ctrl-C meant for the parent is not meant for it
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                # Safe: the supervisor that calls this has one thread.
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             )
 
     def _ready(self) -> bool:

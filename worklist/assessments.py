@@ -29,11 +29,12 @@ class Assessments(Rules):
             if number < record.assessment_number:
                 transaction.finish_assessment(uid, number, now)
                 return None
-            transaction.start_assessment(uid, number, now)
+            attempt = transaction.start_assessment(uid, number, now)
             transaction.append_events([_event("assessment_started", uid, number, now)])
             return AssessmentTask(
                 study_instance_uid=uid,
                 number=number,
+                attempt=attempt,
                 instances=transaction.assessment_instances(uid),
             )
 

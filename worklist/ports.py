@@ -75,6 +75,7 @@ class AssessmentTask:
 
     study_instance_uid: StudyInstanceUID
     number: int
+    attempt: int  # how many times it has been begun, this time included
     instances: tuple[ArchivedInstance, ...]
 
 

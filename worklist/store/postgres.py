@@ -63,36 +63,22 @@ class PostgresStore:
         ]
 
     def register_detectors(
-        self,
-        working: Sequence[DetectorIdentity],
-        broken: Mapping[str, str],
-        now: datetime,
+        self, installed: Sequence[DetectorIdentity], broken: Mapping[str, str], now: datetime
     ) -> None:
         """Say which detectors are installed, so that "not run yet" can be shown (P4).
 
         Parameters
         ----------
-        working
-            Those that were loaded.
+        installed
+            All of them.
         broken
             Names of those that could not be loaded, with the reason.
         now
             When.
         """
         rows: list[dict[str, Any]] = [
-            {**asdict(one), "broken": None, "registered_at": now} for one in working
-        ]
-        rows += [
-            {
-                "name": name,
-                "version": "",
-                "target": None,
-                "weights_sha256": "",
-                "operating_point": None,
-                "broken": reason,
-                "registered_at": now,
-            }
-            for name, reason in broken.items()
+            {**asdict(one), "broken": broken.get(one.name), "registered_at": now}
+            for one in installed
         ]
         with translated(), self._engine.begin() as connection:
             connection.execute(

@@ -1,0 +1,113 @@
+"""Settings: what weighs more, and mistakes that are named."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vigie.settings import Settings, SettingsError, load_settings
+from vigie.wiring import due_targets
+from worklist.finding import TargetFinding
+from worklist.study import RequestedPriority
+
+_REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("VIGIE_"):
+            monkeypatch.delenv(name)
+
+
+def test_every_setting_has_help_and_names_its_unit() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        if name.endswith("_s"):
+            assert "second" in field.description.lower(), name
+        if name.endswith("_min"):
+            assert "minutes" in field.description.lower(), name
+        if name.endswith("_bytes"):
+            assert "bytes" in field.description.lower() or "Largest" in field.description, name
+
+
+def test_every_setting_is_in_the_operations_page() -> None:
+    page = (_REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    missing = [name for name in Settings.model_fields if f"`{name}`" not in page]
+    assert missing == []
+
+
+def test_the_command_line_weighs_more_than_variables_than_the_file_than_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vigie.toml").write_text("dicom_port = 1\nhttp_port = 2\nae_title = 'FILE'\n")
+    monkeypatch.setenv("VIGIE_HTTP_PORT", "3")
+    monkeypatch.setenv("VIGIE_AE_TITLE", "VARIABLE")
+
+    settings = load_settings(data=tmp_path, ae_title="LINE")
+
+    assert (settings.dicom_port, settings.http_port, settings.ae_title) == (1, 3, "LINE")
+    assert settings.quiet_period_s == 5
+
+
+def test_the_file_is_looked_for_in_the_folder_that_the_variable_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vigie.toml").write_text("quiet_period_s = 7\n")
+    monkeypatch.setenv("VIGIE_DATA", str(tmp_path))
+    assert load_settings().quiet_period_s == 7
+
+
+def test_names_in_a_variable_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_ALLOWED_CALLING_AE_TITLES", "CT1, MR2,")
+    assert load_settings().allowed_calling_ae_titles == ("CT1", "MR2")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("VIGIE_DICOM_PORT", "0"),
+        ("VIGIE_DICOM_PORT", "65536"),
+        ("VIGIE_DICOM_PORT", "eleven"),
+        ("VIGIE_QUIET_PERIOD_S", "0"),
+        ("VIGIE_QUIET_PERIOD_S", "-1"),
+        ("VIGIE_DATABASE_URL", "sqlite:///x"),
+        ("VIGIE_FRACTURE_TARGET_MIN", "0"),
+        ("VIGIE_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_name(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=variable.removeprefix("VIGIE_").lower()):
+        load_settings()
+
+
+def test_a_variable_that_is_no_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_QUITE_PERIOD_S", "5")
+    with pytest.raises(SettingsError, match="VIGIE_QUITE_PERIOD_S"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("quite_period_s = 5", "quite_period_s"),
+        ("dicom_port = 'x'", "dicom_port"),
+        ("dicom_port = ", "no TOML"),
+        ("data = '/elsewhere'", "data"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(content: str, named: str, tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text(content)
+    with pytest.raises(SettingsError, match=named):
+        load_settings(data=tmp_path)
+
+
+def test_the_targets_of_the_site_reach_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_STAT_TARGET_MIN", "30")
+    monkeypatch.setenv("VIGIE_FRACTURE_TARGET_MIN", "90")
+    targets = due_targets(load_settings())
+    assert targets.requested[RequestedPriority.STAT].total_seconds() == 30 * 60
+    assert targets.findings[TargetFinding.FRACTURE].total_seconds() == 90 * 60

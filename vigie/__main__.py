@@ -1,0 +1,62 @@
+"""The front door: ``vigie`` on the command line."""
+
+from typing import Annotated
+
+import typer
+
+from vigie import __version__
+from vigie.commands import auditing, models, node, people, sending
+from vigie.commands import demo as demonstration
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def make_app() -> typer.Typer:
+    """Every command."""
+    app = typer.Typer(
+        name="vigie",
+        help="The lookout of the reading worklist: receives studies, runs detectors, orders the "
+        "list. AI results are not reviewed; not a medical device.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+        ] = False,
+    ) -> None:
+        del version
+
+    app.command()(node.serve)
+    for name, what in node.ROLE_HELP.items():
+        app.command(name)(node.role_command(name, what))
+    app.command()(sending.send)
+    app.command()(people.worklist)
+    app.command()(people.pin)
+    app.command()(people.unpin)
+    app.command()(people.priority)
+    app.command("mark-read")(people.mark_read)
+    app.add_typer(people.ai, name="ai")
+    app.add_typer(auditing.audit, name="audit")
+    app.command()(node.settings)
+    app.command()(node.doctor)
+    app.command()(demonstration.demo)
+    app.add_typer(models.train, name="train")
+    app.add_typer(models.evaluate, name="evaluate")
+    return app
+
+
+def main() -> None:
+    """Run a command."""
+    make_app()()
+
+
+if __name__ == "__main__":
+    main()

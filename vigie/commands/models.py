@@ -1,0 +1,122 @@
+"""`vigie train` and `vigie evaluate`: anyone can retrain and measure (DESIGN.md section 6)."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from vigie.commands.common import EXIT_FAILED, err, out
+
+train = typer.Typer(help="Train a detector.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure a detector on labelled images.", no_args_is_help=True)
+
+Labelled = Annotated[
+    Path,
+    typer.Option("--data", help="Folder with labels.csv and images.", exists=True, file_okay=False),
+]
+
+
+@train.command("fracture")
+def train_fracture(
+    data: Labelled,
+    run: Annotated[
+        Path, typer.Option(help="Folder for checkpoints, weights, card and report.")
+    ] = Path("runs/fracture"),
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights to start from (safetensors): a fracture network or the ImageNet "
+            "MobileNetV2; left out: the installed detector's.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 14,
+    size: Annotated[int, typer.Option(min=64, help="Longest side of an image, pixels.")] = 448,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 1,
+    resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
+    version: Annotated[str, typer.Option(help="Version the model card states.")] = "0.0.0",
+    install: Annotated[bool, typer.Option(help="Make it the installed detector.")] = False,
+) -> None:
+    """Train the fracture detector; uses a GPU where there is one.
+
+    Example: vigie train fracture --data ../shared/data/fracture --run runs/a --resume
+
+    Exit codes: 0 trained, 1 the data cannot be trained on, 2 misused.
+    """
+    from models.training import export  # torch: only where it is needed
+    from models.training import fracture as training
+
+    settings = training.TrainingSettings(epochs=epochs, image_size=size, seed=seed)
+    with _failures(), _progress() as progress:
+        report = training.train(
+            data,
+            run,
+            settings=settings,
+            start=start,
+            version=version,
+            resume=resume,
+            progress=progress,
+        )
+        if install:
+            export.promote(run)
+    last = report["epochs"][-1]
+    out.print(f"{len(report['epochs'])} passes, valid AUC {last['auc']:.3f}; see {run}/report.svg")
+
+
+@evaluate.command("fracture")
+def evaluate_fracture(
+    data: Labelled,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File to write the figures to.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, valid or all; left out: every row that is not of split train.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Measure the installed fracture detector on a folder of labelled radiographs.
+
+    Example: vigie evaluate fracture --data ../shared/data/fracture --json fracture.json
+
+    Exit codes: 0 measured, 1 the data cannot be measured on, 2 misused.
+    """
+    from models.training.evaluation import evaluate as measure
+
+    with _failures(), _progress() as progress:
+        figures = measure(data, split=split, progress=progress)
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in figures.items():
+        if not isinstance(value, dict | list) or name.endswith("ci95"):
+            table.add_row(name, str(value))
+    out.print(table)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    from models.training.labels import LabelsError
+
+    try:
+        yield
+    except (LabelsError, OSError, ValueError) as error:
+        err.print(str(error), style="red", markup=False)
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+        bar = progress.add_task("starting", total=1.0)
+        yield lambda what, share: progress.update(bar, description=what, completed=share)

@@ -1,0 +1,77 @@
+"""`vigie doctor`: what an administrator checks first, one line each."""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import sqlalchemy as sa
+
+from models.registry import BrokenDetector, installed_detectors, load_detector
+from viewer.ports import Check
+from vigie.database import DatabaseStartFailed
+from vigie.node import CannotStart, check_port_is_free
+from vigie.readiness import check_database, check_disk
+from vigie.settings import Settings
+from vigie.wiring import migrated_engine
+from worklist.errors import VigieError
+
+_TOLERATED_S = 2.0
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check, as it is done."""
+    yield from _database_and_clock(settings)
+    yield check_disk(settings)
+    yield _port(settings, "dicom_port", settings.dicom_host, settings.dicom_port)
+    yield _port(settings, "http_port", settings.http_host, settings.http_port)
+    yield from _detectors()
+
+
+def _database_and_clock(settings: Settings) -> Iterator[Check]:
+    try:
+        with migrated_engine(settings) as engine:
+            yield check_database(engine)
+            yield _clock(engine)
+    except (VigieError, DatabaseStartFailed, sa.exc.SQLAlchemyError, psycopg.Error) as error:
+        yield Check(name="database", ok=False, detail=str(error).splitlines()[0])
+
+
+def _clock(engine: sa.Engine) -> Check:
+    """Due times come from this machine's clock; the database's is the second opinion."""
+    with engine.connect() as connection:
+        before = time.time()
+        theirs: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        ours = datetime.fromtimestamp((before + time.time()) / 2, UTC)
+    apart_s = abs((theirs - ours).total_seconds())
+    detail = f"{ours:%Y-%m-%d %H:%M:%S} UTC, {apart_s:.1f} s from the database's"
+    sane = ours.year >= 2025
+    return Check(name="clock", ok=sane and apart_s <= _TOLERATED_S, detail=detail)
+
+
+def _port(settings: Settings, name: str, host: str, port: int) -> Check:
+    del settings
+    try:
+        check_port_is_free(name, host, port)
+    except CannotStart as error:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            return Check(name=name, ok=False, detail=str(error))
+        return Check(name=name, ok=True, detail=f"{host}:{port} is listened on (a node runs?)")
+    return Check(name=name, ok=True, detail=f"{host}:{port} is free")
+
+
+def _detectors() -> Iterator[Check]:
+    for name, entry_point in installed_detectors().items():
+        detector = load_detector(entry_point, threads=0, cache=None)
+        if isinstance(detector, BrokenDetector):
+            yield Check(name=f"detector {name}", ok=False, detail=detector.reason)
+        else:
+            card = detector.card
+            yield Check(
+                name=f"detector {name}",
+                ok=True,
+                detail=f"version {card.version}, weights as its card says",
+            )

@@ -1,0 +1,160 @@
+"""A whole node on one machine: the database, the roles, and their supervisor."""
+
+import fcntl
+import os
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from vigie.database import EmbeddedPostgres
+from vigie.processes import stop_event
+from vigie.settings import PREFIX, Settings
+from vigie.supervision import Role, Supervisor
+from vigie.wiring import database_url
+from worklist.errors import VigieError
+from worklist.store.engine import connect
+from worklist.store.schema import migrate
+
+log = structlog.get_logger(__name__)
+
+_START_LIMIT_S = 120.0
+_STOP_MARGIN_S = 5.0
+
+
+class CannotStart(VigieError):
+    """The node cannot start here; the message says why and what to do."""
+
+
+def run_node(settings: Settings, *, started: Callable[[], None]) -> None:
+    """Run a node until SIGTERM or Ctrl-C.
+
+    Parameters
+    ----------
+    started
+        Called once, when the DICOM node and the web page answer.
+
+    Raises
+    ------
+    CannotStart
+        If a port is taken or another node uses the folder.
+    DatabaseStartFailed
+        If the embedded database does not come up.
+    """
+    stop = stop_event()
+    with only_node_of(settings.data):
+        supervisor = prepare_node(settings)
+
+        def announce() -> None:
+            if wait_until_up(settings, stop):
+                started()
+
+        announcer = threading.Thread(target=announce, daemon=True)
+        try:
+            supervisor.start()
+            announcer.start()
+        except BaseException:
+            supervisor.stop()
+            raise
+        supervisor.run(stop)
+        announcer.join(timeout=1)
+
+
+def prepare_node(settings: Settings) -> Supervisor:
+    """Check the ports, start and migrate the database; the roles are not started yet."""
+    check_port_is_free("dicom_port", settings.dicom_host, settings.dicom_port)
+    check_port_is_free("http_port", settings.http_host, settings.http_port)
+    embedded = None
+    if settings.database_url is None:
+        embedded = EmbeddedPostgres(settings.postgres)
+        embedded.start()
+    try:
+        engine = connect(database_url(settings))
+        migrate(engine)
+        engine.dispose()
+    except BaseException:
+        if embedded is not None:
+            embedded.stop()
+        raise
+    kinds = {"listen": settings.listener_processes, "file": 1, "work": settings.worker_processes}
+    return Supervisor(
+        roles=[
+            Role(name=name, arguments=[name])
+            for name, count in {**kinds, "web": 1}.items()
+            for _ in range(count)
+        ],
+        database=embedded,
+        variables=_variables(settings),
+        stop_limit_s=settings.stop_limit_s + _STOP_MARGIN_S,
+    )
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """What the command line may have changed, for the roles; the rest they read themselves."""
+    names = ("data", "dicom_port", "http_port", "ae_title")
+    return {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}
+
+
+@contextmanager
+def only_node_of(data: Path) -> Iterator[None]:
+    """Hold the data folder; a second node on it would supervise the same database."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "node.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"another Vigie runs on {data}: stop it, or choose another folder with --data"
+            ) from None
+        yield
+
+
+def check_port_is_free(setting: str, host: str, port: int) -> None:
+    """Raise `CannotStart`, naming the setting, if the port cannot be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotStart(
+                f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
+                f"set another {setting} (VIGIE_{setting.upper()} or --{setting.replace('_', '-')})"
+            ) from None
+
+
+def wait_until_up(settings: Settings, stop: threading.Event) -> bool:
+    """Wait until DICOM and the web page answer; False if stopped or too late."""
+    deadline = time.monotonic() + _START_LIMIT_S
+    while not stop.is_set() and time.monotonic() < deadline:
+        if _dicom_answers(settings) and _web_answers(settings):
+            return True
+        stop.wait(0.1)
+    if not stop.is_set():
+        log.error("node_not_up", limit_s=_START_LIMIT_S)
+    return False
+
+
+def _dicom_answers(settings: Settings) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.dicom_host, settings.dicom_host)  # noqa: S104
+    try:
+        socket.create_connection((host, settings.dicom_port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _web_answers(settings: Settings) -> bool:
+    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+    address = f"http://{host}:{settings.http_port}/health/live"
+    try:
+        with urllib.request.urlopen(address, timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,159 @@
+"""`vigie send`: files and folders by C-STORE, bytes as they lie on disk, never transcoded."""
+
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.misc import is_dicom
+from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
+from pynetdicom.status import code_to_category
+
+_CONTEXTS_OF_AN_ASSOCIATION = 128  # PS3.8 section 9.3.2.2: odd numbers from 1 to 255
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutgoingFile:
+    """A DICOM file to be sent."""
+
+    path: Path
+    sop_class_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A file that was not taken, and why."""
+
+    path: Path
+    reason: str
+
+
+class NoAssociation(ConnectionError):
+    """The peer cannot be reached, or does not talk to us; the message says which."""
+
+
+def dicom_files(paths: Iterable[Path]) -> tuple[list[OutgoingFile], list[Refusal]]:
+    """The DICOM files among these files and, through all their folders, below them.
+
+    A file named by itself that is no DICOM file is a refusal; in folders such files are passed
+    over in silence, for studies come with other files beside them.
+    """
+    files, refusals = [], []
+    for path, named in _walk(paths):
+        try:
+            if not is_dicom(path):
+                if named:
+                    refusals.append(Refusal(path=path, reason="not a DICOM file"))
+                continue
+            meta = read_file_meta_info(path)
+            files.append(
+                OutgoingFile(
+                    path=path,
+                    sop_class_uid=str(meta.MediaStorageSOPClassUID),
+                    transfer_syntax_uid=str(meta.TransferSyntaxUID),
+                )
+            )
+        except (OSError, InvalidDicomError, AttributeError, ValueError) as error:
+            refusals.append(Refusal(path=path, reason=f"unreadable: {error}"))
+    return files, refusals
+
+
+def _walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    for path in paths:
+        if path.is_dir():
+            yield from ((one, False) for one in sorted(path.rglob("*")) if one.is_file())
+        else:
+            yield path, True
+
+
+def send(
+    files: Sequence[OutgoingFile],
+    *,
+    host: str,
+    port: int,
+    called_ae_title: str,
+    calling_ae_title: str,
+    sent: Callable[[], object],
+) -> list[Refusal]:
+    """Send files in their order, over as many associations as their kinds need.
+
+    Parameters
+    ----------
+    sent
+        Called after each file, whether it was taken or not.
+
+    Returns
+    -------
+    list of Refusal
+        The files that were not taken.
+
+    Raises
+    ------
+    NoAssociation
+        If no association can be opened, or the peer ends one.
+    """
+    refusals: list[Refusal] = []
+    kinds = list(dict.fromkeys((one.sop_class_uid, one.transfer_syntax_uid) for one in files))
+    remaining = iter(kinds)
+    while batch := set(islice(remaining, _CONTEXTS_OF_AN_ASSOCIATION)):
+        mine = [one for one in files if (one.sop_class_uid, one.transfer_syntax_uid) in batch]
+        association = _associate(batch, host, port, called_ae_title, calling_ae_title)
+        try:
+            for file in mine:
+                reason = _store(association, file)
+                if reason is not None:
+                    refusals.append(Refusal(path=file.path, reason=reason))
+                sent()
+        finally:
+            association.release()
+    return refusals
+
+
+def _associate(
+    kinds: Iterable[tuple[str, str]], host: str, port: int, called: str, calling: str
+) -> Association:
+    _config.STORE_SEND_CHUNKED_DATASET = True  # else every file is decoded before it is sent
+    entity = AE(ae_title=calling)
+    entity.acse_timeout = entity.network_timeout = 30
+    entity.dimse_timeout = 120  # a node that makes sure of the bytes may take its time
+    for sop_class_uid, transfer_syntax_uid in sorted(kinds):
+        entity.add_requested_context(sop_class_uid, transfer_syntax_uid)
+    association = entity.associate(
+        host, port, ae_title=called, max_pdu=131072, evt_handlers=[(evt.EVT_CONN_OPEN, _no_delay)]
+    )
+    if association.is_established:
+        return association
+    if association.is_rejected:
+        why = association.acceptor.primitive
+        raise NoAssociation(
+            f"{host}:{port} refused the association: "
+            + (why.reason_str if why is not None and why.result else "no reason given")
+        )
+    raise NoAssociation(f"no DICOM node answers at {host}:{port}")
+
+
+def _no_delay(event: evt.Event) -> None:
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _store(association: Association, file: OutgoingFile) -> str | None:
+    """Why the peer did not take the file; None when it did."""
+    if not association.is_established:
+        raise NoAssociation("the peer ended the association")
+    try:
+        status = association.send_c_store(file.path)
+    except ValueError:
+        return f"the peer takes no {file.sop_class_uid} in {file.transfer_syntax_uid}"
+    if "Status" not in status:
+        raise NoAssociation("the peer did not answer: the association is lost")
+    if code_to_category(status.Status) in ("Success", "Warning"):
+        return None
+    comment = status.get("ErrorComment", "")
+    return f"status 0x{status.Status:04X}" + (f": {comment}" if comment else "")

@@ -1,0 +1,241 @@
+"""What an administrator may set, each with its unit, default and help.
+
+In order of weight: command line, ``VIGIE_*`` variables, ``vigie.toml`` in the data folder,
+defaults. All are checked before anything starts.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from vigie.processes import SUPERVISOR_VARIABLE
+
+PREFIX = "VIGIE_"
+FILE_NAME = "vigie.toml"
+DEFAULT_DATA = Path("vigie-data")
+_GIB = 1024**3
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Several names: a list in TOML, separated by commas in a variable."""
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be meant; each line names one."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data: Path = Field(DEFAULT_DATA, description="Folder that holds everything a node keeps.")
+    database_url: str | None = Field(
+        None,
+        description="PostgreSQL server (postgresql://user@host/name); none: an embedded one.",
+        pattern=r"^postgres(ql)?://",
+    )
+
+    ae_title: str = Field("VIGIE", description="AE title of this node.")
+    dicom_host: str = Field(
+        "127.0.0.1", description="Address the DICOM node listens on; 0.0.0.0: every one."
+    )
+    dicom_port: int = Field(11112, ge=1, le=65535, description="TCP port of the DICOM node.")
+    listener_processes: int = Field(
+        2, ge=1, le=64, description="Listener processes that share the DICOM port."
+    )
+    allowed_calling_ae_titles: Names = Field(
+        (), description="Senders' AE titles that are let in; none: all."
+    )
+    allowed_addresses: Names = Field(
+        (), description="Senders' addresses or networks (10.1.0.0/16) let in; none: all."
+    )
+    require_called_ae_title: bool = Field(
+        False, description="Refuse senders that call another AE title than ours."
+    )
+    max_associations: int = Field(
+        64, ge=1, description="Associations at once in one listener process."
+    )
+    max_pdu_bytes: int = Field(
+        131072, ge=4096, le=16 * 1024**2, description="Longest PDU accepted, in bytes."
+    )
+    max_object_bytes: int = Field(
+        8 * _GIB, ge=1024, description="Largest object accepted, in bytes."
+    )
+    acse_timeout_s: float = Field(
+        30, gt=0, description="Seconds for a sender to open or close an association."
+    )
+    dimse_timeout_s: float = Field(
+        30, gt=0, description="Seconds of silence allowed in the middle of a message."
+    )
+    network_timeout_s: float = Field(
+        60, gt=0, description="Seconds of silence allowed between messages."
+    )
+    stop_limit_s: float = Field(
+        30, gt=0, description="Seconds for associations in hand when the node is stopped."
+    )
+    disk_reserve_bytes: int = Field(
+        2 * _GIB, ge=0, description="Free disk, in bytes, below which objects are refused."
+    )
+
+    quiet_period_s: float = Field(
+        5, gt=0, description="Seconds without a new image until a study counts as complete."
+    )
+    open_association_quiet_period_s: float = Field(
+        30, gt=0, description="The same, in seconds, while its sender's association stays open."
+    )
+    completion_limit_s: float = Field(
+        600, gt=0, description="Seconds after which a study is assessed with what is there."
+    )
+
+    stat_target_min: float = Field(60, gt=0, description="Minutes to read a STAT study.")
+    urgent_target_min: float = Field(240, gt=0, description="Minutes to read an urgent study.")
+    routine_target_min: float = Field(1440, gt=0, description="Minutes to read a routine study.")
+    intracranial_haemorrhage_target_min: float = Field(
+        10, gt=0, description="Minutes to read a study with a certain haemorrhage."
+    )
+    fracture_target_min: float = Field(
+        120, gt=0, description="Minutes to read a study with a certain fracture."
+    )
+    pulmonary_nodule_target_min: float = Field(
+        720, gt=0, description="Minutes to read a study with a certain nodule."
+    )
+
+    worker_processes: int = Field(1, ge=1, le=64, description="Workers that run detectors.")
+    detector_threads: int = Field(
+        0, ge=0, description="CPU threads for one network; 0: one for each core."
+    )
+    detector_time_limit_s: float = Field(
+        120, gt=0, description="Seconds one detector may take for one study."
+    )
+    assessment_attempts: int = Field(
+        3, ge=1, description="Times an assessment is begun before it is given up as failed."
+    )
+    stalled_worker_s: float = Field(
+        15, ge=5, description="Seconds without a sign of life until a worker's job is taken over."
+    )
+
+    http_host: str = Field("127.0.0.1", description="Address of the web page; loopback only.")
+    http_port: int = Field(8008, ge=1, le=65535, description="TCP port of the web page.")
+    allowed_hosts: Names = Field(
+        (), description="Host names the page is served under besides the loopback's."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log lines that are written."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Log lines for people, or one JSON object a line."
+    )
+
+    @field_validator(
+        "allowed_calling_ae_titles", "allowed_addresses", "allowed_hosts", mode="before"
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, variables, then the file in the data folder."""
+        del dotenv_settings, file_secret_settings
+        given = {**env_settings(), **init_settings()}
+        data = Path(given.get("data") or DEFAULT_DATA).expanduser()
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _from_file(data))
+
+    @property
+    def archive(self) -> Path:
+        """Filed objects."""
+        return self.data / "archive"
+
+    @property
+    def inbox(self) -> Path:
+        """Objects received and not yet filed."""
+        return self.data / "inbox"
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded database."""
+        return self.data / "postgres"
+
+    @property
+    def model_cache(self) -> Path:
+        """Compiled networks; may be deleted at any time."""
+        return self.data / "cache" / "models"
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings in force.
+
+    Parameters
+    ----------
+    **given
+        From the command line; None where it says nothing.
+
+    Raises
+    ------
+    SettingsError
+        If any cannot be meant, is unknown, or the file cannot be read.
+    """
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(PREFIX)
+        and name != SUPERVISOR_VARIABLE
+        and name.removeprefix(PREFIX).lower() not in Settings.model_fields
+    )
+    if unknown:
+        raise SettingsError(f"no such setting: {', '.join(unknown)} (see `vigie settings`)")
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {_plain(one['msg'])}"
+            f" (given: {one['input']!r})"
+            for one in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _plain(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        return "no such setting (see `vigie settings`)"
+    return message[0].lower() + message[1:]
+
+
+def _from_file(data: Path) -> dict[str, Any]:
+    path = data / FILE_NAME
+    if not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is no TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    if "data" in content:
+        raise SettingsError(f"{path}: data cannot be set in the folder it names")
+    return content

@@ -1,0 +1,115 @@
+"""The parts, put together as the settings say."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+
+from vigie.database import EmbeddedPostgres
+from vigie.processes import is_supervised
+from vigie.settings import Settings
+from worklist.due_time import DueTargets
+from worklist.finding import TargetFinding
+from worklist.service import Worklist
+from worklist.store.engine import connect
+from worklist.store.postgres import PostgresStore
+from worklist.store.reader import PostgresReader
+from worklist.store.schema import migrate, schema_is_current
+from worklist.study import RequestedPriority
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of everything that needs one."""
+    return datetime.now(UTC)
+
+
+def due_targets(settings: Settings) -> DueTargets:
+    """The site's targets."""
+    return DueTargets(
+        requested={
+            kind: timedelta(minutes=getattr(settings, f"{kind}_target_min"))
+            for kind in RequestedPriority
+        },
+        findings={
+            kind: timedelta(minutes=getattr(settings, f"{kind}_target_min"))
+            for kind in TargetFinding
+        },
+    )
+
+
+def database_url(settings: Settings) -> str:
+    """Where the database is, whether or not it runs."""
+    return settings.database_url or EmbeddedPostgres(settings.postgres).url
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The database's URL, with the embedded server running where nobody else keeps it so.
+
+    A supervisor keeps the embedded server for its roles, which then do not wait for it.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    embedded = EmbeddedPostgres(settings.postgres)
+    if is_supervised():
+        yield embedded.url
+        return
+    settings.data.mkdir(parents=True, exist_ok=True)
+    embedded.start()
+    try:
+        yield embedded.url
+    finally:
+        embedded.stop()
+
+
+@contextmanager
+def migrated_engine(settings: Settings, *, pool_size: int = 5) -> Iterator[sa.Engine]:
+    """An engine on a database that is running and has the schema this software needs."""
+    with database(settings) as url:
+        engine = connect(url, pool_size=pool_size)
+        try:
+            if not is_supervised():
+                migrate(engine)
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def wait_for_database(engine: sa.Engine, stop: threading.Event) -> bool:
+    """Wait until the database answers; False if asked to stop before it did."""
+    while not stop.is_set():
+        try:
+            if schema_is_current(engine):
+                return True
+        except sa.exc.SQLAlchemyError:
+            log.warning("database_unavailable")
+        stop.wait(1.0)
+    return False
+
+
+def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:
+    """The service over the database."""
+    return Worklist(PostgresStore(engine), due_targets(settings))
+
+
+def make_reader(settings: Settings, engine: sa.Engine) -> PostgresReader:
+    """What people are shown."""
+    return PostgresReader(
+        engine, archive=settings.archive, inbox_objects=lambda: waiting_in_inbox(settings)
+    )
+
+
+def waiting_in_inbox(settings: Settings) -> int:
+    """How many objects were received and are not yet filed."""
+    try:
+        with os.scandir(settings.inbox) as entries:
+            return sum(entry.is_file() for entry in entries)
+    except FileNotFoundError:
+        return 0

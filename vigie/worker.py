@@ -1,0 +1,190 @@
+"""The worker role: takes assessments from the queue, first due first, records what comes out."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import procrastinate
+import psycopg
+import psycopg_pool
+import structlog
+from procrastinate.exceptions import ConnectorException
+
+from models.registry import BrokenDetector
+from models.runner import AssessmentRunner, Result
+from vigie import __version__
+from vigie.settings import Settings
+from vigie.wiring import utc_now
+from worklist.errors import StoreUnavailable, UnknownStudy
+from worklist.finding import DetectorIdentity, Failed, Provenance
+from worklist.ports import AssessmentTask
+from worklist.service import Worklist
+from worklist.store.jobs import ASSESS_STUDY, ASSESSMENT_QUEUE
+from worklist.store.postgres import PostgresStore
+from worklist.uid import StudyInstanceUID
+
+log = structlog.get_logger(__name__)
+
+_RECONNECT_S = 1.0
+_HEARTBEATS = 4  # signs of life in the time after which a worker counts as stalled
+
+
+class Assessor:
+    """What one job does: ask the detectors, record their outcomes."""
+
+    def __init__(self, settings: Settings, worklist: Worklist, runner: AssessmentRunner) -> None:
+        self._settings = settings
+        self._worklist = worklist
+        self._runner = runner
+
+    def register(self, store: PostgresStore) -> None:
+        """Say which detectors are installed, broken ones included."""
+        broken = {
+            one.name: one.reason
+            for one in self._runner.identities()
+            if isinstance(one, BrokenDetector)
+        }
+        for name, reason in broken.items():
+            log.error("detector_broken", detector=name, reason=reason)
+        store.register_detectors(self._installed(), broken, utc_now())
+
+    def assess(self, uid: StudyInstanceUID, number: int) -> None:
+        """Assess one study; whatever happens ends in outcomes that people can see.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the database went away; the job is to be tried again.
+        """
+        task = self._worklist.begin_assessment(uid, number, now=utc_now())
+        if task is None:
+            log.info("assessment_obsolete", study_instance_uid=uid, number=number)
+            return
+        switch = self._worklist.ai_switch()
+        detectors = [one for one in self._installed() if not switch.is_stopped(one.name)]
+        for result in self._results(task, detectors):
+            if result.provenance is not None:
+                self._worklist.record_outcome(
+                    uid, number, result.outcome, result.provenance, now=utc_now()
+                )
+        self._worklist.finish_assessment(uid, number, now=utc_now())
+        log.info("assessed", study_instance_uid=uid, number=number)
+
+    def _installed(self) -> list[DetectorIdentity]:
+        identities = [
+            one.identity if isinstance(one, BrokenDetector) else one
+            for one in self._runner.identities()
+        ]
+        return [one for one in identities if one is not None]
+
+    def _results(self, task: AssessmentTask, detectors: Sequence[DetectorIdentity]) -> list[Result]:
+        limit = self._settings.assessment_attempts
+        if task.attempt > limit:
+            reason = f"given up: the worker died {limit} times while it looked at this study"
+            return [_failed(one, reason) for one in detectors]
+        try:
+            return self._runner.assess(
+                task.study_instance_uid,
+                task.instances,
+                detectors=[one.name for one in detectors],
+                time_limit_s=self._settings.detector_time_limit_s,
+            )
+        except Exception as error:
+            log.exception("assessment_failed", study_instance_uid=task.study_instance_uid)
+            return [_failed(one, f"{type(error).__name__}: {error}") for one in detectors]
+
+
+def _failed(detector: DetectorIdentity, reason: str) -> Result:
+    now = utc_now()
+    return Result(
+        name=detector.name,
+        outcome=Failed(reason=reason),
+        provenance=Provenance(
+            detector=detector,
+            instances=(),
+            not_eligible=(),
+            software_version=__version__,
+            started_at=now,
+            finished_at=now,
+        ),
+    )
+
+
+def make_jobs(assessor: Assessor, url: str) -> procrastinate.App:
+    """The queue's application, its one task bound to the assessor."""
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4)
+    )
+
+    @app.task(
+        name=ASSESS_STUDY,
+        queue=ASSESSMENT_QUEUE,
+        retry=procrastinate.RetryStrategy(
+            max_attempts=1000, wait=2, retry_exceptions={StoreUnavailable}
+        ),
+    )
+    def assess_study(study_instance_uid: str, number: int) -> None:
+        try:
+            assessor.assess(StudyInstanceUID(study_instance_uid), number)
+        except UnknownStudy:
+            log.warning("study_gone", study_instance_uid=study_instance_uid)
+
+    return app
+
+
+def run_worker(jobs: procrastinate.App, settings: Settings, stop: threading.Event) -> None:
+    """Work until asked to stop; wait and go on when the database goes away.
+
+    When asked to stop, the assessment in hand is finished unless it takes longer than
+    ``stop_limit_s``; then another worker takes it over.
+    """
+    while not stop.is_set():
+        try:
+            asyncio.run(_work(jobs, settings, stop))
+        except (ConnectorException, psycopg.Error, psycopg_pool.PoolTimeout, OSError) as error:
+            log.warning("database_unavailable", error=str(error))
+            stop.wait(_RECONNECT_S)
+
+
+async def _work(jobs: procrastinate.App, settings: Settings, stop: threading.Event) -> None:
+    async with jobs.open_async():
+        worker = asyncio.create_task(
+            jobs.run_worker_async(
+                queues=[ASSESSMENT_QUEUE],
+                concurrency=1,
+                fetch_job_polling_interval=2,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=settings.stop_limit_s,
+                update_heartbeat_interval=settings.stalled_worker_s / _HEARTBEATS,
+                stalled_worker_timeout=settings.stalled_worker_s,
+            )
+        )
+        rescue = asyncio.create_task(_take_over_stalled(jobs, settings))
+        stopped = asyncio.create_task(_is_set(stop))
+        await asyncio.wait([worker, rescue, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not worker.done():
+            worker.cancel()  # Procrastinate's way of asking a worker to stop
+        rescue.cancel()
+        stopped.cancel()
+        ended = await asyncio.gather(worker, rescue, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, Exception):
+            raise one
+
+
+async def _is_set(stop: threading.Event) -> None:
+    while not stop.is_set():
+        await asyncio.sleep(0.2)
+
+
+async def _take_over_stalled(jobs: procrastinate.App, settings: Settings) -> None:
+    """Put back in the queue what a worker that gives no sign of life had in hand."""
+    while True:
+        stalled = await jobs.job_manager.get_stalled_jobs(
+            queue=ASSESSMENT_QUEUE, seconds_since_heartbeat=settings.stalled_worker_s
+        )
+        for job in stalled:
+            log.warning("job_taken_over", job_id=job.id, **job.task_kwargs)
+            await jobs.job_manager.retry_job(job)
+        await asyncio.sleep(settings.stalled_worker_s / _HEARTBEATS)
