@@ -156,7 +156,7 @@ def average_precision(
     hits: list[bool] = []
     for (boxes, of_image), true in zip(found, truth, strict=True):
         scores.extend(float(score) for score in np.sort(of_image)[::-1])
-        hits.extend(_hits(boxes, of_image, true, overlap))
+        hits.extend(match_boxes(boxes, of_image, true, overlap))
     order = np.argsort(-np.array(scores), kind="stable")
     hit = np.array(hits, bool)[order]
     true_positives = np.cumsum(hit)
@@ -165,7 +165,7 @@ def average_precision(
     return float(envelope[hit].sum() / total)
 
 
-def _hits(
+def match_boxes(
     boxes: Boxes, scores: npt.NDArray[np.floating], true: Boxes, overlap: float
 ) -> list[bool]:
     """For each box, highest score first, whether it finds a true box not found before."""

@@ -18,13 +18,12 @@ from models.detector import (
     Eligibility,
     Eligible,
     Image,
-    InstanceHeader,
     NotEligible,
     SeriesHeader,
     SeriesImages,
 )
 from models.fracture_rules import why_instance_not_usable, why_not_usable
-from models.letterbox import to_canvas
+from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.runtime import Blueprint, Device, Floats, Network, load_network
 from worklist.finding import Region
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 CARD_PATH = Path(__file__).with_name("weights") / "fracture.toml"
-STRIDE = 8  # canvas pixels a cell of the network's maps
-CANVAS_MULTIPLE = 32
 _CANDIDATES = 20  # boxes read out of one image at most, shown or not
 _SHOWN = 5  # regions of one image at most
 _OVERLAP = 0.3  # a box that overlaps a better one by more is the same fracture

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 8  # canvas pixels a cell of the heat map
-CANVAS_MULTIPLE = 32  # the trunk halves five times
+from models.letterbox import STRIDE
+
 # expansion, channels, repeats, stride of the seven stages
 _STAGES = (
     (1, 16, 1, 1),
@@ -155,15 +155,19 @@ class FractureNetwork(nn.Module):
         return verdict + self.top_weight * top
 
 
-def start_from_imagenet(network: FractureNetwork, weights: Mapping[str, Tensor]) -> None:
-    """Fill the trunk with folded ImageNet weights; colour's three filters become their sum.
+def start_from(network: FractureNetwork, weights: Mapping[str, Tensor]) -> None:
+    """Fill the network with weights of its own kind, or its trunk with folded ImageNet ones.
 
     Parameters
     ----------
     weights
-        ``stem``, ``blocks.N.{expand,depthwise,project}`` and ``head``, each ``.weight`` and
-        ``.bias``; a classifier is left out.
+        Of a whole ``FractureNetwork``; or ``stem``, ``blocks.N.{expand,depthwise,project}`` and
+        ``head``, each ``.weight`` and ``.bias``, for three colours (their filters become one
+        sum); a classifier is left out.
     """
+    if "verdict.weight" in weights:
+        network.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        return
     trunk = {name: w.float() for name, w in weights.items() if not name.startswith("classifier")}
     trunk["stem.weight"] = trunk["stem.weight"].sum(dim=1, keepdim=True)
     own = network.state_dict()

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+CANVAS_MULTIPLE = 32  # the fracture network halves its canvas five times
+STRIDE = 8  # canvas pixels a cell of its maps
 _LOW, _HIGH = 0.5, 99.5  # percentiles that become black and white
 _SAMPLES = 512  # the percentiles are taken on at most about this many rows and columns
 

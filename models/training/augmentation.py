@@ -11,8 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from models.fracture_network import CANVAS_MULTIPLE
-from models.letterbox import plan, resize, to_grey
+from models.letterbox import CANVAS_MULTIPLE, plan, resize, to_grey
 from models.training.labels import LabelledRadiograph
 
 _SPARE = 1.15  # images are held this much larger than the canvas, so that zooming in adds detail

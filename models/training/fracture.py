@@ -1,10 +1,10 @@
 """Train the fracture network: ``train`` is what ``vigie train fracture`` calls."""
 
-import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,19 @@ from torch import Tensor, nn
 
 from models.boxes import decode
 from models.calibration import auc, average_precision
+from models.fracture import CARD_PATH
 from models.fracture_network import (
-    CANVAS_MULTIPLE,
-    STRIDE,
     FractureNetwork,
     freeze_early_layers,
-    start_from_imagenet,
+    start_from,
 )
-from models.letterbox import to_canvas
+from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.training.augmentation import Sample, batches, load_samples, make_batch, read_grey
-from models.training.labels import LabelledRadiograph, read_labels
+from models.training.evaluation import Progress, corners, without_nan
+from models.training.export import export
+from models.training.labels import LabelledRadiograph, LabelsError, read_labels
 from models.training.losses import total_loss
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and how far it is, 0 to 1."""
+from models.training.report import write_report
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +36,8 @@ class TrainingSettings:
 
     epochs: int = 14
     image_size: int = 448  # longest side of the canvas' content, pixels
+    early_share: float = 0.5  # of the passes, which see smaller images: they are faster
+    early_scale: float = 0.857  # of the longest side, in those passes
     seed: int = 1
     batch_size: int = 8
     negatives_per_positive: float = 1.2  # unfractured radiographs drawn a pass
@@ -91,32 +92,118 @@ class _Run:
     step: int = 0
 
 
-def train_network(
+def train(
     data: Path,
     run_folder: Path,
-    settings: TrainingSettings,
     *,
+    settings: TrainingSettings | None = None,
     start: Path | None = None,
+    version: str = "0.0.0",
     resume: bool = False,
     progress: Progress = lambda _what, _share: None,
-) -> list[Epoch]:
-    """Train, leaving ``last.pt``, ``best.safetensors`` and ``epochs.json`` in the run folder.
+) -> dict[str, Any]:
+    """Train, calibrate and export a detector into a run folder.
+
+    The folder then holds ``fracture.safetensors`` and ``fracture.toml`` (what
+    ``models.training.export.promote`` installs), ``report.json``, ``report.svg`` and the
+    checkpoint ``last.pt``.
 
     Parameters
     ----------
     data
-        A folder with ``labels.csv``; rows of split ``train`` are learnt from and those of
-        ``valid`` choose the best pass.
+        A folder with ``labels.csv``; see ``split_rows`` for what is learnt from.
+    settings
+        How to train; None takes the defaults.
     start
-        ImageNet weights of the trunk (safetensors); None starts from chance.
+        Weights to start from (safetensors): a whole fracture network, or the ImageNet trunk.
+        None starts from the installed detector's.
+    version
+        Of the model card.
     resume
         Go on from ``last.pt`` where there is one.
+
+    Returns
+    -------
+    dict
+        The report, ready for JSON.
+
+    Raises
+    ------
+    models.training.labels.LabelsError
+        If the folder cannot be trained on.
     """
+    settings = settings or TrainingSettings()
+    learnt, valid = split_rows(read_labels(data))
+    start = start or CARD_PATH.with_suffix(".safetensors")
+    epochs = train_network(
+        learnt, valid, run_folder, settings, start=start, resume=resume, progress=progress
+    )
+    card = export(
+        run_folder / "best.safetensors",
+        run_folder,
+        valid=valid,
+        image_size=settings.image_size,
+        version=version,
+        progress=progress,
+    )
+    report: dict[str, Any] = without_nan(
+        {
+            "data": str(data),
+            "learnt": len(learnt),
+            "valid": len(valid),
+            "start": {"file": start.name, "sha256": sha256(start.read_bytes()).hexdigest()},
+            "settings": asdict(settings),
+            "device": "cuda" if torch.cuda.is_available() else "cpu",
+            "best": max(epochs, key=_worth).number,
+            "epochs": [asdict(epoch) for epoch in epochs],
+            "performance": card.performance,
+        }
+    )
+    write_report(run_folder, report)
+    return report
+
+
+def split_rows(
+    rows: Sequence[LabelledRadiograph],
+) -> tuple[list[LabelledRadiograph], list[LabelledRadiograph]]:
+    """What is learnt from (split ``train``) and what chooses and calibrates (``valid``).
+
+    Where no row is of split ``valid``, a sixth of the others is set apart by the digest of the
+    image's name: the same ones each time. Images of one patient may then be on both sides.
+
+    Raises
+    ------
+    LabelsError
+        If either part lacks images with or without a fracture.
+    """
+    valid = [row for row in rows if row.split == "valid"]
+    if not valid:
+        open_rows = [row for row in rows if row.split in (None, "train")]
+        for fractured in (True, False):
+            of_class = [row for row in open_rows if row.fractured is fractured]
+            of_class.sort(key=lambda row: sha256(row.image.encode()).digest())
+            valid += of_class[: max(1, len(of_class) // 6)]
+    apart = {row.image for row in valid}
+    learnt = [row for row in rows if row.split in (None, "train") and row.image not in apart]
+    for name, part in (("to learn from", learnt), ("to calibrate on", valid)):
+        if len({row.fractured for row in part}) < 2:
+            raise LabelsError(f"the images {name} must be some with and some without a fracture")
+    return learnt, valid
+
+
+def train_network(
+    learnt: Sequence[LabelledRadiograph],
+    valid: Sequence[LabelledRadiograph],
+    run_folder: Path,
+    settings: TrainingSettings,
+    *,
+    start: Path,
+    resume: bool = False,
+    progress: Progress = lambda _what, _share: None,
+) -> list[Epoch]:
+    """Train, leaving ``last.pt`` and ``best.safetensors`` in the run folder."""
     run_folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
-    rows = read_labels(data)
-    learnt = [row for row in rows if row.split == "train"]
-    valid = [row for row in rows if row.split == "valid"]
     run = _prepare(run_folder, settings, start, resume)
     samples: list[Sample] = []
     for sample in load_samples(learnt, settings.image_size):
@@ -127,15 +214,12 @@ def train_network(
     return run.epochs
 
 
-def _prepare(
-    run_folder: Path, settings: TrainingSettings, start: Path | None, resume: bool
-) -> _Run:
+def _prepare(run_folder: Path, settings: TrainingSettings, start: Path, resume: bool) -> _Run:
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = FractureNetwork()
-    if start is not None:
-        start_from_imagenet(network, load_file(start))
-        freeze_early_layers(network)
+    start_from(network, load_file(start))
+    freeze_early_layers(network)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trunk = [p for n, p in network.named_parameters() if n.startswith(("stem", "blocks", "head"))]
     new = [p for n, p in network.named_parameters() if not n.startswith(("stem", "blocks", "head"))]
@@ -169,9 +253,10 @@ def _one_epoch(
 ) -> None:
     started = time.monotonic()
     number = len(run.epochs) + 1
+    longest = _longest(run.settings, number)
     drawn = batches(
         samples,
-        longest=run.settings.image_size,
+        longest=longest,
         size=run.settings.batch_size,
         negatives_per_positive=run.settings.negatives_per_positive,
         random=run.random,
@@ -180,7 +265,7 @@ def _one_epoch(
     run.network.train()
     for done, chosen in enumerate(drawn, start=1):
         _set_rate(run, (number - 1 + done / len(drawn)) / run.settings.epochs)
-        losses.append(_one_step(run, [samples[n] for n in chosen]))
+        losses.append(_one_step(run, [samples[n] for n in chosen], longest))
         progress(f"pass {number}, loss {np.mean(losses[-50:]):.3f}", done / len(drawn))
     area, precision = measure(run.averaged.network, valid, run.settings.image_size)
     run.epochs.append(
@@ -203,8 +288,14 @@ def _set_rate(run: _Run, share: float) -> None:
         group["lr"] = group["highest"] * warm * fall
 
 
-def _one_step(run: _Run, samples: Sequence[Sample]) -> float:
-    batch = make_batch(samples, run.settings.image_size, run.random)
+def _longest(settings: TrainingSettings, number: int) -> int:
+    """The longest side of the images that a pass (counted from 1) sees, pixels."""
+    early = number <= settings.early_share * settings.epochs
+    return round(settings.image_size * settings.early_scale) if early else settings.image_size
+
+
+def _one_step(run: _Run, samples: Sequence[Sample], longest: int) -> float:
+    batch = make_batch(samples, longest, run.random)
     device = next(run.network.parameters()).device
     images = batch.images.to(device, memory_format=torch.channels_last)
     loss = total_loss(run.network(images), batch.boxes, batch.fractured.to(device))
@@ -232,16 +323,13 @@ def measure(
         logit = float(said.image_logit[0])
         logits.append(logit)
         found.append((letterbox.to_source(boxes), scores / (1 + math.exp(-logit))))
-        truth.append(
-            np.array([(x, y, x + w, y + h) for x, y, w, h in row.boxes], np.float32).reshape(-1, 4)
-        )
+        truth.append(corners(row))
     labels = np.array([row.fractured for row in rows], bool)
     return auc(np.array(logits), labels), average_precision(found, truth)
 
 
 def _save(run: _Run, run_folder: Path) -> None:
-    best = max(run.epochs, key=_worth)
-    if best is run.epochs[-1]:
+    if max(run.epochs, key=_worth) is run.epochs[-1]:
         save_weights(run.averaged.network, run_folder / "best.safetensors")
     state: dict[str, Any] = {
         "network": run.network.state_dict(),
@@ -256,12 +344,6 @@ def _save(run: _Run, run_folder: Path) -> None:
     partial = run_folder / "last.pt.partial"
     torch.save(state, partial)
     partial.replace(run_folder / "last.pt")
-    report = {
-        "settings": asdict(run.settings),
-        "best": best.number,
-        "epochs": state["epochs"],
-    }
-    (run_folder / "epochs.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def _worth(epoch: Epoch) -> float:

@@ -21,7 +21,7 @@ class LabelledRadiograph:
     path: Path
     fractured: bool
     boxes: tuple[tuple[float, float, float, float], ...]  # left, top, width, height, pixels
-    split: str | None = None  # None: the file has no such column
+    split: str | None = None  # None: the file does not say
     groups: Mapping[str, bool] = field(default_factory=dict)  # the columns of GROUPS it has
 
 
@@ -65,6 +65,6 @@ def _row(data: Path, path: Path, line: int, row: dict[str, str]) -> LabelledRadi
         path=data / row["image"],
         fractured=row["fractured"] == "1",
         boxes=boxes,
-        split=row.get("split"),
+        split=row.get("split") or None,
         groups={name: row[name] == "1" for name in GROUPS if row.get(name)},
     )

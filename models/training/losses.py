@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.fracture_network import STRIDE, Predictions
+from models.fracture_network import Predictions
+from models.letterbox import STRIDE
 
 _SPREAD = 0.18  # standard deviation of a centre's Gaussian over the box's side
 _LEAST_SPREAD = 0.6  # cells; a smaller one would reach no neighbour

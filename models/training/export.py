@@ -1,0 +1,234 @@
+"""From a trained network to a detector: calibration, operating point, model card."""
+
+import hashlib
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calibration import (
+    LogisticCalibration,
+    brier_score,
+    expected_calibration_error,
+    match_boxes,
+)
+from models.card import ModelCard
+from models.fracture import CARD_PATH, FractureDetector, blueprint
+from models.runtime import load_network
+from models.training.evaluation import Judged, Progress, corners, look_at_all, measure
+from models.training.labels import LabelledRadiograph
+from worklist.finding import TargetFinding
+
+CARD_NAME, WEIGHTS_NAME = "fracture.toml", "fracture.safetensors"
+_WANTED_SENSITIVITY = 0.85  # of the operating point, on the images it is chosen on
+_FOLDS = 5
+
+INTENDED_USE = (
+    "Orders and highlights radiographs of limbs, pelvis, hip and shoulder in which a fracture is "
+    "suspected, so that a radiologist reads them sooner. It does not diagnose, and not being "
+    "flagged says nothing about a study. Not a medical device."
+)
+LIMITS = (
+    "Learnt from hands, legs, hips and shoulders of one collection (three hospitals in "
+    "Bangladesh); other parts, children's growth plates and other scanners were not measured.",
+    "Nearly all training images with metal in them are fractured, so that metal alone can raise "
+    "the probability.",
+    "Images are looked at with their longer side shrunk to the input size: hairline fractures "
+    "can vanish.",
+    "The collection names no patients, so that two images of one patient may lie on both sides "
+    "of its split.",
+    "Best pass, calibration and operating point were chosen on the images that the figures of "
+    "this card are measured on: expect somewhat less elsewhere.",
+    "Boxes say where to look; several are false, and fractures are missed.",
+)
+TRAINING_DATA = (
+    "FracAtlas (Abedeen et al. 2023, Scientific Data), CC BY 4.0: radiographs of hand, leg, hip "
+    "and shoulder with boxes.",
+    "Trunk started from MobileNetV2 1.0 trained on ImageNet by Google "
+    "(tf2_mobilenet_v2_1.0_224_ptq, google-coral), Apache-2.0.",
+)
+
+
+def export(
+    weights: Path,
+    folder: Path,
+    *,
+    valid: Sequence[LabelledRadiograph],
+    image_size: int,
+    version: str,
+    progress: Progress = lambda _what, _share: None,
+) -> ModelCard:
+    """Calibrate trained weights on images not learnt from; write weights and card to a folder.
+
+    Raises
+    ------
+    ValueError
+        If the images are not some with and some without a fracture.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / WEIGHTS_NAME
+    if weights != target:
+        shutil.copyfile(weights, target)
+    neutral = _neutral_card(target, image_size, version)
+    network = load_network(blueprint(neutral, target))
+    judged = look_at_all(FractureDetector(card=neutral, network=network), valid, progress)
+    seen = [one for one in judged if one.sight is not None]
+    evidence = np.array([one.sight.evidence for one in seen if one.sight is not None])
+    labels = np.array([one.row.fractured for one in seen], bool)
+    calibrate = LogisticCalibration.fit(evidence, labels)
+    judged = [_calibrated(one, calibrate) for one in judged]
+    probabilities = calibrate(evidence)
+    point = operating_point(probabilities, labels)
+    card = replace(
+        neutral,
+        operating_point=point,
+        calibration={
+            "weights": list(calibrate.weights),
+            "bias": calibrate.bias,
+            "image_size": image_size,
+            "region_score": region_score(judged),
+        },
+        performance={
+            "measured_on": f"{len(valid)} images of split valid, which also chose the best pass",
+            **measure(judged, point),
+            **cross_fitted(evidence, labels),
+        },
+    )
+    write_card(card, folder / CARD_NAME)
+    return card
+
+
+def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:
+    """Make a run's detector the installed one."""
+    weights_folder.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS_NAME, CARD_NAME):
+        shutil.copyfile(run_folder / name, weights_folder / name)
+
+
+def operating_point(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> float:
+    """The highest probability at which the wanted share of fractured images is flagged.
+
+    Halfway down to the next probability seen, so that rounding changes no decision.
+    """
+    positive = np.sort(probabilities[labels])[::-1]
+    lowest = positive[math.ceil(_WANTED_SENSITIVITY * len(positive)) - 1]
+    below = probabilities[probabilities < lowest]
+    return round(float((lowest + (below.max() if len(below) else 0.0)) / 2), 4)
+
+
+def region_score(judged: Sequence[Judged]) -> float:
+    """The least score worth showing: it makes the F1 of boxes at IoU 0.5 largest."""
+    scores: list[float] = []
+    hits: list[bool] = []
+    total = 0
+    for one in judged:
+        if one.sight is None:
+            continue
+        true = corners(one.row)
+        total += len(true)
+        scores.extend(np.sort(one.sight.scores)[::-1])
+        hits.extend(match_boxes(one.sight.boxes, one.sight.scores, true, 0.5))
+    order = np.argsort(-np.array(scores), kind="stable")
+    true_positives = np.cumsum(np.array(hits, float)[order])
+    f1 = 2 * true_positives / (np.arange(1, len(order) + 1) + total)
+    return round(float(np.array(scores)[order][int(np.argmax(f1))]), 4)
+
+
+def cross_fitted(
+    evidence: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Brier score and calibration error where each image is calibrated by the others."""
+    if min(labels.sum(), (~labels).sum()) < 2 * _FOLDS:
+        return {}
+    place = np.empty(len(labels), int)
+    for value in (True, False):
+        of_class = np.flatnonzero(labels == value)
+        place[of_class] = np.arange(len(of_class)) % _FOLDS
+    probabilities = np.empty(len(labels))
+    for fold in range(_FOLDS):
+        inside = place == fold
+        fit = LogisticCalibration.fit(evidence[~inside], labels[~inside])
+        probabilities[inside] = fit(evidence[inside])
+    return {
+        "brier_cross_fitted": brier_score(probabilities, labels),
+        "ece_cross_fitted": expected_calibration_error(probabilities, labels),
+    }
+
+
+def _calibrated(one: Judged, calibrate: LogisticCalibration) -> Judged:
+    if one.sight is None:
+        return one
+    probability = float(calibrate(np.array([one.sight.evidence]))[0])
+    return replace(one, sight=replace(one.sight, probability=probability))
+
+
+def _neutral_card(weights: Path, image_size: int, version: str) -> ModelCard:
+    """The card before calibration: the verdict's own log odds, every region shown."""
+    return ModelCard(
+        name="fracture",
+        version=version,
+        target=TargetFinding.FRACTURE,
+        title="Fractures on radiographs of limbs, hip and shoulder",
+        intended_use=INTENDED_USE,
+        limits=LIMITS,
+        training_data=TRAINING_DATA,
+        weights_file=weights.name,
+        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        operating_point=0.5,
+        calibration={
+            "weights": [1.0, 0.0],
+            "bias": 0.0,
+            "image_size": image_size,
+            "region_score": 0.0,
+        },
+        performance={},
+    )
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write a card as TOML, what ``models.card.read_card`` reads."""
+    content = asdict(card)
+    tables = {name: content.pop(name) for name in ("calibration", "performance")}
+    content["target"] = str(card.target)
+    lines = [f"{name} = {_toml(value)}" for name, value in content.items()]
+    for name, table in tables.items():
+        lines += _table(name, table)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _table(name: str, table: Mapping[str, Any]) -> list[str]:
+    """One TOML table and those inside it; what is None is left out, TOML having no null."""
+    inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    lines = ["", f"[{name}]"]
+    lines += [
+        f"{key} = {_toml(value)}"
+        for key, value in table.items()
+        if key not in inner and value is not None
+    ]
+    for key, value in inner.items():
+        lines += _table(f"{name}.{key}", value)
+    return lines
+
+
+def _toml(value: Any) -> str:
+    """A TOML value; strings as basic strings, whose escapes JSON's are a subset of."""
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(round(value, 6))
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+    items = [_toml(item) for item in value]
+    if sum(map(len, items)) < 80:
+        return "[" + ", ".join(items) + "]"
+    return "[\n" + "".join(f"  {item},\n" for item in items) + "]"

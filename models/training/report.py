@@ -1,0 +1,79 @@
+"""What a training run came to: ``report.json`` and ``report.svg`` in its folder."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_WIDTH, _HEIGHT, _MARGIN, _GAP = 360, 240, 48, 40  # of one plot, SVG units
+_COLOURS = ("#1f77b4", "#d62728")
+
+
+def write_report(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the run's report and the plot of its passes.
+
+    Parameters
+    ----------
+    content
+        With ``epochs``, a list of mappings ``number``, ``loss``, ``auc``, ``average_precision``.
+    """
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    (folder / "report.svg").write_text(_svg(content["epochs"]), encoding="utf-8")
+
+
+def _svg(epochs: Sequence[Mapping[str, Any]]) -> str:
+    width = 2 * (_WIDTH + _MARGIN) + _GAP
+    height = _HEIGHT + 2 * _MARGIN
+    loss = {"training loss": _points(epochs, "loss")}
+    quality = {
+        "valid AUC": _points(epochs, "auc"),
+        "valid AP at IoU 0.5": _points(epochs, "average_precision"),
+    }
+    highest = max((y for _, y in loss["training loss"]), default=1.0)
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+            ' font-family="sans-serif" font-size="12">',
+            f'<rect width="{width}" height="{height}" fill="white"/>',
+            *_plot(loss, len(epochs), highest, _MARGIN),
+            *_plot(quality, len(epochs), 1.0, 2 * _MARGIN + _GAP + _WIDTH - 10),
+            "</svg>\n",
+        ]
+    )
+
+
+def _points(epochs: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
+    return [
+        (int(epoch["number"]), float(epoch[name]))
+        for epoch in epochs
+        if epoch[name] is not None and not math.isnan(epoch[name])
+    ]
+
+
+def _plot(
+    series: Mapping[str, list[tuple[int, float]]], last: int, highest: float, left: int
+) -> list[str]:
+    """One plot: passes from 1 to ``last`` across, 0 to ``highest`` up."""
+
+    def place(x: float, y: float) -> str:
+        across = left + (x - 1) / max(1, last - 1) * _WIDTH
+        return f"{across:.1f},{_MARGIN + (1 - y / highest) * _HEIGHT:.1f}"
+
+    bottom = _MARGIN + _HEIGHT
+    parts = [
+        f'<path d="M{left} {_MARGIN}V{bottom}H{left + _WIDTH}" fill="none" stroke="#555"/>',
+        f'<text x="{left - 6}" y="{_MARGIN + 4}" text-anchor="end">{highest:.2g}</text>',
+        f'<text x="{left - 6}" y="{bottom + 4}" text-anchor="end">0</text>',
+        f'<text x="{left}" y="{bottom + 18}">pass 1</text>',
+        f'<text x="{left + _WIDTH}" y="{bottom + 18}" text-anchor="end">{last}</text>',
+    ]
+    for number, (name, points) in enumerate(series.items()):
+        colour = _COLOURS[number]
+        line = " ".join(place(x, y) for x, y in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(
+            f'<text x="{left + 10}" y="{_MARGIN - 8 - 16 * number}" fill="{colour}">{name}</text>'
+        )
+    return parts
