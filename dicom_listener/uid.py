@@ -29,3 +29,14 @@ def uid_from_bytes(kind: type[AnyUID], value: bytes) -> AnyUID:
 def padded(value: bytes, padding: bytes) -> bytes:
     """Make the length even, as every value's must be (PS3.5 section 6.2)."""
     return value + padding if len(value) % 2 else value
+
+
+def any_uid_from_bytes(value: bytes) -> str:
+    """Check a UID of another kind (SOP class, transfer syntax) in the same way.
+
+    Raises
+    ------
+    InvalidUID
+        If it is none.
+    """
+    return str(uid_from_bytes(SOPInstanceUID, value))
