@@ -5,16 +5,12 @@ malformed date is no date, an unknown character set is read as well as possible.
 """
 
 import re
-import unicodedata
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-from pydicom.charset import convert_encodings, decode_bytes
-
 from dicom_listener.errors import UnreadableObject
 from dicom_listener.received_object import Digest, ReceivedObject
+from dicom_listener.text import clean_text, decode_text
 from dicom_listener.uid import AnyUID, any_uid_from_bytes, uid_from_bytes
 from worklist.errors import InvalidUID
 from worklist.study import InstanceArrival, RequestedPriority, SeriesAttributes, StudyAttributes
@@ -57,7 +53,6 @@ WANTED = frozenset(
     }
 )  # fmt: skip
 
-_MAX_TEXT = 1024  # characters; the longest VR here (LO) allows 64
 _MAX_INTEGER = 2**31 - 1  # IS allows no more, nor does the database
 _DATE = re.compile(r"(\d{4})[.\-/]?(\d{2})[.\-/]?(\d{2})", re.ASCII)
 _TIME = re.compile(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", re.ASCII)
@@ -212,29 +207,6 @@ class _Values:
             if priority is not None:
                 return priority
         return None
-
-
-def decode_text(value: bytes, character_sets: list[str]) -> str:
-    """Decode a text value (PS3.5 section 6.1); wrong declarations cost characters, not errors."""
-    if value.isascii() and b"\x1b" not in value:
-        return value.decode("ascii")
-    with warnings.catch_warnings():  # pydicom warns of what it replaces
-        warnings.simplefilter("ignore")
-        try:
-            encodings = convert_encodings(character_sets or [""])
-            return decode_bytes(value, encodings, {0x5C, 0x5E, 0x3D})
-        except (LookupError, ValueError):
-            return value.decode("latin-1")
-
-
-def clean_text(text: str) -> str:
-    """Strip padding; drop what no database or screen should get (control characters)."""
-    kept = "".join(_printable(text[: 4 * _MAX_TEXT]))
-    return kept.strip()[:_MAX_TEXT]
-
-
-def _printable(text: str) -> Iterator[str]:
-    return (c for c in text if unicodedata.category(c) not in {"Cc", "Cs"})
 
 
 def parse_date(text: str) -> date | None:

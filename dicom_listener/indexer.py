@@ -193,13 +193,15 @@ class Indexer:
             return self.file_pending(names)
         except StoreUnavailable:
             raise
-        except Exception as error:  # the boundary to the store: recorded, narrowed to one object
+        except Exception as error:  # noqa: BLE001 - the boundary to the store: recorded below
             if len(names) > 1:
                 middle = len(names) // 2
                 first, second = names[:middle], names[middle:]
                 return self._file_or_quarantine(first) + self._file_or_quarantine(second)
-            log.exception("an object could not be filed", name=names[0])
-            return self._quarantine(names[0], f"it could not be filed: {error}")
+            # Only the kind of error: its text may hold the patient's name.
+            kind = f"{type(error).__module__}.{type(error).__name__}"
+            log.error("an object could not be filed", name=names[0], error=kind)
+            return self._quarantine(names[0], f"the database could not take it ({kind})")
 
     def _quarantine(self, name: str, reason: str) -> Filed:
         path = self.inbox.root / name

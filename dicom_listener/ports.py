@@ -32,7 +32,9 @@ class ArrivalStore(Protocol):
     ) -> list[ArrivalResult]:
         """Record objects that lie in the archive, in one transaction; one result for each."""
 
-    def record_quarantined(self, objects: Sequence[QuarantinedObject], *, now: datetime) -> None:
+    def record_quarantined(
+        self, quarantined: Sequence[QuarantinedObject], *, now: datetime
+    ) -> None:
         """Record objects that lie in quarantine, in one transaction."""
 
     def studies_arriving(self) -> Sequence[StudyArrival]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dicom_listener.errors import UnreadableObject
 from dicom_listener.header import Encoding, Read, scan
+from dicom_listener.text import clean_text
 from dicom_listener.uid import any_uid_from_bytes
 from worklist.errors import InvalidUID
 
@@ -146,11 +147,11 @@ def _encoding(transfer_syntax_uid: str) -> Encoding:
 
 
 def _calling_ae_title(meta: dict[int, bytes]) -> str:
-    return meta.get(0x00020017, b"").decode("ascii", "replace").strip("\0 ")
+    return clean_text(meta.get(0x00020017, b"").decode("ascii", "replace"))
 
 
 def _address(meta: dict[int, bytes]) -> str:
-    text = meta.get(0x00020026, b"").decode("ascii", "replace").strip("\0 ")
+    text = clean_text(meta.get(0x00020026, b"").decode("ascii", "replace"))
     return text.removeprefix("dicom://").strip("[]")
 
 
