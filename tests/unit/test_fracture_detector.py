@@ -1,0 +1,205 @@
+"""The fracture detector around a network that is made up."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.card import ModelCard
+from models.detector import Eligible, Image, InstanceHeader, NotEligible, SeriesHeader, SeriesImages
+from models.fracture import FractureDetector
+from models.letterbox import STRIDE
+from worklist.finding import TargetFinding
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+SIZE = 448
+FIRST, SECOND = SOPInstanceUID("1.2.3.4"), SOPInstanceUID("1.2.3.5")
+
+
+def _card(operating_point: float = 0.5, region_score: float = 0.5) -> ModelCard:
+    return ModelCard(
+        name="fracture",
+        version="1",
+        target=TargetFinding.FRACTURE,
+        title="",
+        intended_use="",
+        limits=(),
+        training_data=(),
+        weights_file="",
+        weights_sha256="",
+        operating_point=operating_point,
+        calibration={
+            "weights": [1.0, 0.0],
+            "bias": 0.0,
+            "image_size": SIZE,
+            "region_score": region_score,
+        },
+        performance={},
+    )
+
+
+class BrightestPixel:
+    """Says that the fracture is at the brightest pixel, 40 x 24 canvas pixels large."""
+
+    def __init__(self, image_logit: float = 2.0, heat: float = 2.0) -> None:
+        self.image_logit, self.heat = image_logit, heat
+        self.calls = 0
+
+    def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        self.calls += 1
+        rows, columns = batch.shape[2] // STRIDE, batch.shape[3] // STRIDE
+        y, x = np.unravel_index(int(np.argmax(batch[0, 0])), batch.shape[2:])
+        heat = np.full((1, 1, rows, columns), -8.0, np.float32)
+        distances = np.zeros((1, 4, rows, columns), np.float32)
+        row, column = y // STRIDE, x // STRIDE
+        heat[0, 0, row, column] = self.heat
+        centre_x, centre_y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
+        distances[0, :, row, column] = (
+            centre_x - (x + 0.5) + 20,
+            centre_y - (y + 0.5) + 12,
+            x + 0.5 + 20 - centre_x,
+            y + 0.5 + 12 - centre_y,
+        )
+        return {
+            "image_logit": np.array([self.image_logit], np.float32),
+            "heat_logit": heat,
+            "distances": distances,
+        }
+
+
+def _instance(
+    uid: SOPInstanceUID, sop_class_uid: str = "1.2.840.10008.5.1.4.1.1.1.1"
+) -> InstanceHeader:
+    return InstanceHeader(
+        sop_instance_uid=uid,
+        sop_class_uid=sop_class_uid,
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        path=Path("x"),
+        sha256="",
+        rows=1344,
+        columns=1008,
+    )
+
+
+def _series(
+    *images: Image, instances: tuple[InstanceHeader, ...] = (), modality: str = "DX"
+) -> SeriesImages:
+    header = SeriesHeader(
+        study_instance_uid=StudyInstanceUID("1.2.3"),
+        series_instance_uid=SeriesInstanceUID("1.2.3.1"),
+        modality=modality,
+        body_part_examined="HAND",
+        study_description="",
+        series_description="",
+        protocol_name="",
+        convolution_kernel="",
+        contrast_bolus_agent="",
+        manufacturer="",
+        patient_sex="",
+        patient_age_years=None,
+        instances=instances or tuple(_instance(image.sop_instance_uid) for image in images),
+    )
+    return SeriesImages(header=header, images=images)
+
+
+def _image(uid: SOPInstanceUID = FIRST, frame: int = 1, at: tuple[int, int] = (600, 300)) -> Image:
+    """A radiograph of 1344 x 1008 (three source pixels a canvas pixel), a spot at (row, column)."""
+    pixels = np.random.default_rng(0).random((1344, 1008), dtype=np.float32)
+    pixels[at[0] - 60 : at[0] + 60, at[1] - 60 : at[1] + 60] += 3
+    pixels[at[0] - 1 : at[0] + 2, at[1] - 1 : at[1] + 2] += 90
+    return Image(
+        sop_instance_uid=uid,
+        frame_number=frame,
+        pixels=pixels,
+        pixel_spacing_mm=None,
+        image_position_mm=None,
+        image_orientation=None,
+    )
+
+
+def test_a_region_lies_on_the_source_pixels_that_were_suspect() -> None:
+    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    (region,) = detector.assess([_series(_image(at=(600, 300)))]).regions
+    assert (region.sop_instance_uid, region.frame_number) == (FIRST, 1)
+    columns, rows = zip(*region.polygon, strict=True)
+    # the spot is 120 source pixels wide; the mirrored look may take its other edge
+    assert min(columns) == pytest.approx(300 - 60, abs=65)
+    assert (max(columns) - min(columns), max(rows) - min(rows)) == pytest.approx((120, 72), abs=30)
+    assert min(columns) <= 300 <= max(columns) + 60
+    assert len(region.polygon) == 4
+
+
+def test_the_same_image_mirrored_gives_the_mirrored_box() -> None:
+    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    image = _image()
+    width = image.pixels.shape[1]
+    plain = detector.look(image.pixels)
+    mirrored = detector.look(np.ascontiguousarray(image.pixels[:, ::-1]))
+    back = width - mirrored.boxes[0][[2, 1, 0, 3]]
+    back[[1, 3]] = mirrored.boxes[0][[1, 3]]
+    assert back == pytest.approx(plain.boxes[0], abs=STRIDE * 3)
+
+
+def test_a_study_is_as_probable_as_its_most_suspect_image() -> None:
+    class Second(BrightestPixel):
+        def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+            said = super().__call__(batch)
+            said["image_logit"][:] = -3.0 if self.calls <= 2 else 1.0
+            return said
+
+    detector = FractureDetector(card=_card(), network=Second())
+    assessment = detector.assess([_series(_image(FIRST)), _series(_image(SECOND))])
+    assert assessment.probability == pytest.approx(1 / (1 + np.exp(-1.0)))
+    scores = [region.score for region in assessment.regions]
+    assert scores == sorted(scores, reverse=True)
+    assert set(assessment.seconds) == {"prepare", "network"}
+
+
+def test_every_frame_is_looked_at() -> None:
+    network = BrightestPixel()
+    detector = FractureDetector(card=_card(), network=network)
+    assessment = detector.assess([_series(_image(frame=1), _image(frame=2))])
+    assert network.calls == 4  # each twice: as it is and mirrored
+    assert {region.frame_number for region in assessment.regions} == {1, 2}
+
+
+def test_a_flagged_image_always_shows_its_best_place() -> None:
+    weak = BrightestPixel(image_logit=0.0, heat=-4.0)
+    flagged = FractureDetector(card=_card(operating_point=0.5), network=weak)
+    assert len(flagged.assess([_series(_image())]).regions) == 1
+    not_flagged = FractureDetector(card=_card(operating_point=0.5001), network=weak)
+    assert not not_flagged.assess([_series(_image())]).regions
+
+
+def test_a_place_of_just_the_least_score_is_shown() -> None:
+    network = BrightestPixel(image_logit=-1.0, heat=1.0)
+    score = float(FractureDetector(card=_card(), network=network).look(_image().pixels).scores[0])
+    shown = FractureDetector(card=_card(region_score=score), network=network)
+    hidden = FractureDetector(card=_card(region_score=score + 1e-6), network=network)
+    assert len(shown.assess([_series(_image())]).regions) == 1
+    assert not hidden.assess([_series(_image())]).regions
+
+
+def test_images_that_are_not_for_reading_are_left_out_of_a_usable_series() -> None:
+    instances = (_instance(FIRST), _instance(SECOND, "1.2.840.10008.5.1.4.1.1.7"))
+    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    series = _series(_image(FIRST), _image(SECOND), instances=instances)
+    assert detector.eligibility(series.header) == Eligible()
+    assert {r.sop_instance_uid for r in detector.assess([series]).regions} == {FIRST}
+
+
+def test_a_series_of_another_modality_is_not_eligible() -> None:
+    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    assert isinstance(detector.eligibility(_series(_image(), modality="CT").header), NotEligible)
+
+
+def test_a_study_without_a_usable_image_is_an_error_and_not_a_probability() -> None:
+    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    with pytest.raises(ValueError, match="none of the images"):
+        detector.assess([_series()])
+
+
+def test_a_black_image_is_assessed() -> None:
+    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    sight = detector.look(np.zeros((500, 400), np.float32))
+    assert 0 <= sight.probability <= 1
