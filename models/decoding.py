@@ -1,7 +1,7 @@
 """Pixel data to stored values: every transfer syntax that can be decoded, nothing believed.
 
-pydicom's decoders come first; what they refuse (12-bit and progressive JPEG, HTJ2K, JPEG XL,
-mislabelled streams) goes by the signature of its codestream to imagecodecs.
+pydicom's decoders come first; what they refuse (lossless, 12-bit and progressive JPEG, HTJ2K,
+JPEG XL, mislabelled streams) goes by the signature of its codestream to imagecodecs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +20,8 @@ from pydicom.uid import UID
 
 from models.data_set import MALFORMED, describe, integer_of, quiet, text_of, value_of
 
+# GDCM ends the whole process on some broken JPEG and JPEG 2000 streams (std::terminate).
+_CRASHING_PLUGINS = frozenset({"gdcm"})
 _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 _JPEG_XL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
@@ -87,10 +89,14 @@ def image_pixel(data_set: Dataset) -> ImagePixel:
         or ("RGB" if samples == 3 else "MONOCHROME2"),
         planar_configuration=integer_of(data_set, "PlanarConfiguration") or 0,
     )
-    if described.rows <= 0 or described.columns <= 0 or bits_allocated <= 0:
+    if (
+        described.rows <= 0
+        or described.columns <= 0
+        or not 0 < described.bits_stored <= bits_allocated <= 64
+    ):
         raise UndecodableImage(
             f"the header claims {described.rows} rows, {described.columns} columns and "
-            f"{bits_allocated} bits a sample"
+            f"{described.bits_stored} of {bits_allocated} bits a sample"
         )
     return described
 
@@ -200,13 +206,27 @@ def _decode_codestream(codestream: bytes, described: ImagePixel) -> StoredFrame:
             f"the codestream holds {declared[0]} x {declared[1]} pixels, the header claims "
             f"{described.rows} x {described.columns}"
         )
+    options = _decoder_options(described, 1, pixel_keyword="PixelData")
+    encapsulated = encapsulate([codestream], has_bot=False)
+    refusal: BaseException | None = None
+    for plugin in _plugins(described.transfer_syntax_uid):
+        try:
+            decoder = get_decoder(described.transfer_syntax_uid)
+            decoded = decoder.as_array(encapsulated, index=0, decoding_plugin=plugin, **options)
+        except MALFORMED as error:
+            refusal = error
+        else:
+            return _stored_frame(decoded)
+    return _decode_otherwise(codestream, described, refusal)
+
+
+def _plugins(transfer_syntax_uid: UID) -> list[str]:
+    """pydicom's plugins for a transfer syntax, without those that crash on broken streams."""
     try:
-        decoder = get_decoder(described.transfer_syntax_uid)
-        options = _decoder_options(described, 1, pixel_keyword="PixelData")
-        encapsulated = encapsulate([codestream], has_bot=False)
-        return _stored_frame(decoder.as_array(encapsulated, index=0, **options))
-    except MALFORMED as refusal:
-        return _decode_otherwise(codestream, described, refusal)
+        available = get_decoder(transfer_syntax_uid).available_plugins
+    except NotImplementedError:  # pydicom knows the name of the transfer syntax alone
+        return []
+    return [plugin for plugin in available if plugin not in _CRASHING_PLUGINS]
 
 
 def _decoder_options(described: ImagePixel, number_of_frames: int, **others: str) -> dict[str, Any]:
@@ -225,13 +245,14 @@ def _decoder_options(described: ImagePixel, number_of_frames: int, **others: str
 
 
 def _decode_otherwise(
-    codestream: bytes, described: ImagePixel, refusal: BaseException
+    codestream: bytes, described: ImagePixel, refusal: BaseException | None
 ) -> StoredFrame:
     """Decode by what the codestream is, whatever the transfer syntax says it is."""
     codec = _codec_for(codestream)
     if codec is None:
+        why = "its pixel data is nothing known" if refusal is None else describe(refusal)
         raise UndecodableImage(
-            f"no codec for {described.transfer_syntax_uid.name}: {describe(refusal)}"
+            f"no codec for {described.transfer_syntax_uid.name}: {why}"
         ) from refusal
     values = np.asarray(codec(codestream))
     shape: tuple[int, ...] = (described.rows, described.columns)

@@ -7,10 +7,8 @@ import pytest
 
 from models.images import Frame, UndecodableImage, decode_frame
 
-CORPUS = Path(__file__).parents[3] / "shared" / "dicom" / "corpus"
-pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no {CORPUS}")
-CORNERSTONE = CORPUS / "cornerstone3D/packages/dicomImageLoader/testImages"
-DICOM_PARSER = CORPUS / "dicomParser/testImages/encapsulated"
+CT_SLICE = "cornerstone3D/packages/dicomImageLoader/testImages/CTImage.dcm"
+ENCAPSULATED = "dicomParser/testImages/encapsulated"
 LOSSLESS = [
     "BigEndianExplicitTransferSyntax_1.2.840.10008.1.2.2",
     "DeflatedExplicitVRLittleEndianTransferSyntax_1.2.840.10008.1.2.1.99",
@@ -37,35 +35,42 @@ NOT_IMAGES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def original() -> Frame:
-    return decode_frame(CORNERSTONE / "CTImage.dcm", 1)
+@pytest.fixture(scope="session")
+def corpus(shared_dicom: Path) -> Path:
+    return shared_dicom / "corpus"
 
 
-def in_transfer_syntax(name: str) -> Frame:
-    return decode_frame(CORNERSTONE / f"CTImage.dcm_{name}.dcm", 1)
+@pytest.fixture(scope="session")
+def original(corpus: Path) -> Frame:
+    return decode_frame(corpus / CT_SLICE, 1)
+
+
+def in_transfer_syntax(corpus: Path, name: str) -> Frame:
+    return decode_frame(corpus / f"{CT_SLICE}_{name}.dcm", 1)
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_a_ct_slice_is_the_same_in_every_lossless_transfer_syntax(
-    original: Frame, name: str
+    corpus: Path, original: Frame, name: str
 ) -> None:
-    np.testing.assert_array_equal(in_transfer_syntax(name).pixels, original.pixels)
+    np.testing.assert_array_equal(in_transfer_syntax(corpus, name).pixels, original.pixels)
 
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_a_ct_slice_is_nearly_the_same_in_every_lossy_transfer_syntax(
-    original: Frame, name: str
+    corpus: Path, original: Frame, name: str
 ) -> None:
-    difference = np.abs(in_transfer_syntax(name).pixels - original.pixels)
+    difference = np.abs(in_transfer_syntax(corpus, name).pixels - original.pixels)
     assert 0 < difference.mean() < LOSSY[name]
 
 
 @pytest.mark.parametrize(
     ("pattern", "frames"), [("multi-frame/CT0012.*jpeg_ls.80.dcm", 2), ("single-frame/*.dcm", 1)]
 )
-def test_fragments_and_offset_tables_make_no_difference(pattern: str, frames: int) -> None:
-    paths = sorted(DICOM_PARSER.glob(pattern))
+def test_fragments_and_offset_tables_make_no_difference(
+    corpus: Path, pattern: str, frames: int
+) -> None:
+    paths = sorted((corpus / ENCAPSULATED).glob(pattern))
     assert len(paths) == 3
     for frame_number in range(1, frames + 1):
         first, *others = [decode_frame(path, frame_number) for path in paths]
@@ -74,9 +79,9 @@ def test_fragments_and_offset_tables_make_no_difference(pattern: str, frames: in
             np.testing.assert_array_equal(other.pixels, first.pixels)
 
 
-def test_every_object_of_the_corpus_with_pixels_decodes_and_no_other() -> None:
+def test_every_object_of_the_corpus_with_pixels_decodes_and_no_other(corpus: Path) -> None:
     refused = {}
-    for path in sorted(p for p in CORPUS.rglob("*") if p.is_file()):
+    for path in sorted(p for p in corpus.rglob("*") if p.is_file()):
         try:
             frame = decode_frame(path, 1)
         except UndecodableImage as error:
