@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from vigie.database import EmbeddedPostgres
 from worklist.store.engine import connect
 from worklist.store.schema import migrate
+from worklist.store.tables import metadata
 
 _REPOSITORY = Path(__file__).parent.parent
 _SHARED = _REPOSITORY.parent / "shared"
@@ -75,6 +76,28 @@ def database_url(postgres: EmbeddedPostgres) -> str:
     with psycopg.connect(postgres.url.replace("/vigie?", "/postgres?"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE vigie")
     return postgres.url.replace("/vigie?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def reused_engine(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
+    """An engine on the one database that `emptied_engine` empties."""
+    with psycopg.connect(postgres.url.replace("/vigie?", "/postgres?"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE test_reused TEMPLATE vigie")
+    engine = connect(postgres.url.replace("/vigie?", "/test_reused?"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def emptied_engine(reused_engine: sa.Engine) -> sa.Engine:
+    """A database without a row, made faster than a fresh one; only for tests within one process."""
+    names = [table.name for table in reversed(metadata.sorted_tables)]
+    with reused_engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # no triggers
+        for name in [*names, "procrastinate_events", "procrastinate_jobs"]:
+            connection.execute(sa.text(f"DELETE FROM {name}"))
+        connection.execute(sa.text("INSERT INTO ai_switch (whole, detectors) VALUES (false, '{}')"))
+    return reused_engine
 
 
 @pytest.fixture

@@ -43,9 +43,10 @@ class Arrivals(Rules):
         """
         results: list[ArrivalResult] = []
         new: list[InstanceArrival] = []
-        events: list[Event] = []
+        conflicts: list[tuple[InstanceArrival, KnownInstance]] = []
         with self._store.transaction() as transaction:
             transaction.lock_filing()
+            transaction.lock_ai_switch(exclusive=False)
             known = dict(
                 transaction.known_instances(sorted({one.sop_instance_uid for one in arrivals}))
             )
@@ -59,9 +60,14 @@ class Arrivals(Rules):
                     results.append(ArrivalResult.ALREADY_FILED)
                 else:
                     results.append(ArrivalResult.CONFLICT)
-                    if transaction.add_conflict(one):
-                        events.append(_conflict_event(one, before, now))
-            transaction.append_events([*self._enter(transaction, new, now), *events])
+                    conflicts.append((one, before))
+            events = self._enter(transaction, new, now)
+            events += [
+                _conflict_event(one, before, now)
+                for one, before in conflicts
+                if transaction.add_conflict(one)
+            ]
+            transaction.append_events(events)
         return results
 
     def _enter(
@@ -79,7 +85,7 @@ class Arrivals(Rules):
                 events.append(_arrived_event(transaction, records[uid], group[0], now))
         transaction.add_instances(new)
         for uid, group in by_study.items():
-            record, changes = _with_images(transaction, records[uid], group, now)
+            record, changes = self._with_images(transaction, records[uid], group, now)
             events += changes
             record, changes = self._asked_for(transaction, record, group, now)
             events += changes
@@ -111,6 +117,40 @@ class Arrivals(Rules):
             due_without_ai_at=due.due_at,
             reason=due.reason,
         )
+
+    def _with_images(
+        self,
+        transaction: Transaction,
+        record: StudyRecord,
+        group: Sequence[InstanceArrival],
+        now: datetime,
+    ) -> tuple[StudyRecord, list[Event]]:
+        """The study with these images; it reopens if it was complete, or read."""
+        events = []
+        expected = [one.expected_instance_count for one in group if one.expected_instance_count]
+        changed = replace(
+            record,
+            instance_count=record.instance_count + len(group),
+            last_received_at=max(record.last_received_at, *(one.received_at for one in group)),
+            expected_instance_count=max([record.expected_instance_count or 0, *expected]) or None,
+        )
+        was_read = record.reading_state is ReadingState.READ
+        if was_read or not record.arriving:
+            # Placed anew: while it was read, AI may have been stopped or started.
+            changed, event = self._replaced(
+                transaction,
+                record,
+                _reopened(changed, now),
+                kind="study_reopened",
+                actor=VIGIE,
+                details={"new_images": len(group), "was_read": was_read},
+                now=now,
+            )
+            events.append(event)
+        others = {one.study.patient_id for one in group} - {record.patient_id, ""}
+        if others and record.patient_id:
+            events.append(_event("patient_id_differs", record, now, objects=len(group)))
+        return changed, events
 
     def _asked_for(
         self,
@@ -214,36 +254,10 @@ def _as_known(arrival: InstanceArrival) -> KnownInstance:
     )
 
 
-def _with_images(
-    transaction: Transaction, record: StudyRecord, group: Sequence[InstanceArrival], now: datetime
-) -> tuple[StudyRecord, list[Event]]:
-    """The study with these images; it reopens if it was complete, or read."""
-    events = []
-    expected = [one.expected_instance_count for one in group if one.expected_instance_count]
-    changed = replace(
-        record,
-        instance_count=record.instance_count + len(group),
-        last_received_at=max(record.last_received_at, *(one.received_at for one in group)),
-        expected_instance_count=max([record.expected_instance_count or 0, *expected]) or None,
-    )
-    if not record.arriving:
-        changed = replace(changed, arriving=True, reopened_at=now)
-        if record.reading_state is ReadingState.READ:
-            changed = replace(changed, reading_state=after(record.reading_state, ReadingAct.REOPEN))
-        events.append(
-            _event(
-                "study_reopened",
-                record,
-                now,
-                new_images=len(group),
-                was_read=record.reading_state is ReadingState.READ,
-                place=place(transaction, changed),
-            )
-        )
-    others = {one.study.patient_id for one in group} - {record.patient_id, ""}
-    if others and record.patient_id:
-        events.append(_event("patient_id_differs", record, now, objects=len(group)))
-    return changed, events
+def _reopened(record: StudyRecord, now: datetime) -> StudyRecord:
+    if record.reading_state is ReadingState.READ:
+        record = replace(record, reading_state=after(record.reading_state, ReadingAct.REOPEN))
+    return record if record.arriving else replace(record, arriving=True, reopened_at=now)
 
 
 def _event(kind: str, record: StudyRecord, now: datetime, **details: object) -> Event:

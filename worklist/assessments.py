@@ -62,6 +62,7 @@ class Assessments(Rules):
             The study as it now stands; its due time is never later than before.
         """
         with self._store.transaction() as transaction:
+            transaction.lock_ai_switch(exclusive=False)
             record = locked(transaction, uid)
             too_late = record.reading_state is ReadingState.READ
             transaction.add_outcome(uid, number, outcome, provenance, too_late=too_late)

@@ -1,7 +1,7 @@
 """Events in words, for people who ask what happened to a study."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 Details = Mapping[str, Any]
@@ -19,7 +19,7 @@ def _moved(details: Details) -> str:
 
 
 def _clock(at: str) -> str:
-    return datetime.fromisoformat(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _outcome(details: Details) -> str:
@@ -42,7 +42,10 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
         f"first object received, requested {d['requested_priority']}; "
         f"due {_clock(d['due_at'])}, place {d['place']}"
     ),
-    "study_reopened": lambda d: f"{d['new_images']} more objects arrived after it was complete",
+    "study_reopened": lambda d: (
+        f"{d['new_images']} more objects arrived after it was "
+        f"{'read' if d['was_read'] else 'complete'}; {_moved(d)}"
+    ),
     "study_complete": _complete,
     "patient_id_differs": lambda d: (
         f"{d['objects']} objects name another patient ID than the first did"

@@ -10,7 +10,7 @@ from worklist.errors import MissingReason, UnknownDetector
 from worklist.oversight import AISwitch, strongest_probabilities
 from worklist.placement import Rules, locked, queued
 from worklist.ports import Event, StudyRecord, Transaction
-from worklist.reading import ReadingAct, after
+from worklist.reading import ReadingAct, ReadingState, after
 from worklist.study import RequestedPriority
 from worklist.uid import StudyInstanceUID
 
@@ -87,6 +87,7 @@ class Overruling(Rules):
     ) -> StudyRecord:
         _require(reason)
         with self._store.transaction() as transaction:
+            transaction.lock_ai_switch(exclusive=False)
             before = locked(transaction, uid)
             record, event = self._replaced(
                 transaction,
@@ -124,6 +125,7 @@ class Overruling(Rules):
         """
         _require_installed(detectors, installed)
         with self._store.transaction() as transaction:
+            transaction.lock_ai_switch(exclusive=True)
             before = transaction.ai_switch()
             if detectors is None:
                 switch = replace(before, whole=True)
@@ -151,19 +153,22 @@ class Overruling(Rules):
         """
         _require_installed(detectors, installed)
         with self._store.transaction() as transaction:
+            transaction.lock_ai_switch(exclusive=True)
             before = transaction.ai_switch()
-            if detectors is None:
-                switch = AISwitch()
-            else:
-                switch = AISwitch(detectors=before.detectors - set(detectors))
-            moved = self._switch(
-                transaction, switch, detectors, "ai_started", actor=actor, reason=reason, now=now
+            switch = (
+                AISwitch() if detectors is None else before.started(detectors, installed=installed)
             )
             running = [name for name in installed if not switch.is_stopped(name)]
-            missed = transaction.unread_without_outcome(running)
-            for record in transaction.lock_studies(missed).values():
-                queued(transaction, record)
-        return moved
+            return self._switch(
+                transaction,
+                switch,
+                detectors,
+                "ai_started",
+                missed=transaction.unread_without_outcome(running),
+                actor=actor,
+                reason=reason,
+                now=now,
+            )
 
     def _switch(
         self,
@@ -172,6 +177,7 @@ class Overruling(Rules):
         detectors: Sequence[str] | None,
         kind: str,
         *,
+        missed: Sequence[StudyInstanceUID] = (),
         actor: str,
         reason: str,
         now: datetime,
@@ -180,18 +186,25 @@ class Overruling(Rules):
         transaction.save_ai_switch(switch)
         affected = transaction.unread_with_outcomes()
         counted = transaction.counted_probabilities(affected)
-        moved = []
-        for uid, record in transaction.lock_studies(affected).items():
+        moved: dict[str, str] = {}
+        queued_again: list[str] = []
+        # All at once, so that they are locked in the one order that everybody keeps to.
+        for uid, record in transaction.lock_studies({*affected, *missed}).items():
+            if record.reading_state is ReadingState.READ:
+                continue  # since they were listed
             due = due_time(
                 record.received_at,
                 record.priority_in_force,
                 self._targets,
                 strongest_probabilities(counted.get(uid, ()), switch),
             )
-            if (due.due_at, due.reason) != (record.due_at, record.reason):
-                moved.append(replace(record, due_at=due.due_at, reason=due.reason))
-        for record in moved:
-            transaction.save_study(record)
+            placed = replace(record, due_at=due.due_at, reason=due.reason)
+            if placed != record:
+                transaction.save_study(placed)
+                moved[uid] = placed.due_at.isoformat()
+            if uid in missed and not placed.arriving:
+                queued(transaction, placed)
+                queued_again.append(uid)
         transaction.append_events(
             [
                 Event(
@@ -202,9 +215,8 @@ class Overruling(Rules):
                     details={
                         "detectors": "all" if detectors is None else sorted(detectors),
                         "why": reason,
-                        "moved": {
-                            record.study_instance_uid: record.due_at.isoformat() for record in moved
-                        },
+                        "moved": moved,
+                        "queued_again": queued_again,
                     },
                 )
             ]

@@ -17,6 +17,14 @@ class AISwitch:
         """Whether this detector neither runs nor counts."""
         return self.whole or detector in self.detectors
 
+    def started(self, detectors: Iterable[str], *, installed: Iterable[str]) -> "AISwitch":
+        """With these detectors started and no other one.
+
+        After AI was stopped as a whole, the other installed ones stay stopped one by one.
+        """
+        stopped = self.detectors | frozenset(installed if self.whole else ())
+        return AISwitch(detectors=stopped - frozenset(detectors))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CountedProbability:

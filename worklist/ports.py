@@ -97,6 +97,14 @@ class Transaction(Protocol):
         """Let no other indexer file at the same time, until the transaction ends."""
         ...
 
+    def lock_ai_switch(self, *, exclusive: bool) -> None:
+        """Hold the AI switch against change, or (exclusive) everybody who computes due times.
+
+        Until the transaction ends, and before it locks any study, so that none deadlocks and
+        no outcome slips past a person who stops AI.
+        """
+        ...
+
     def known_instances(
         self, uids: Sequence[SOPInstanceUID]
     ) -> Mapping[SOPInstanceUID, KnownInstance]:
@@ -182,7 +190,7 @@ class Transaction(Protocol):
         ...
 
     def unread_without_outcome(self, detectors: Sequence[str]) -> list[StudyInstanceUID]:
-        """Unread, assessed studies that lack an outcome of one of these detectors."""
+        """Unread studies whose assessment was begun and lacks one of these detectors."""
         ...
 
     def append_events(self, events: Sequence[Event]) -> None:

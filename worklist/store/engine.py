@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from procrastinate.exceptions import ConnectorException
 
 from worklist.errors import StoreUnavailable
 
@@ -19,13 +22,20 @@ def connect(url: str, *, pool_size: int = 5) -> sa.Engine:
         Connections kept open at most.
     """
     _, _, rest = url.partition("://")
-    return sa.create_engine(
+    engine = sa.create_engine(
         f"postgresql+psycopg://{rest}",
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "vigie"},
     )
+    sa.event.listen(engine, "connect", _tell_time_in_utc)
+    return engine
+
+
+def _tell_time_in_utc(connection: psycopg.Connection[Any], _record: object) -> None:
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 @contextmanager
@@ -35,6 +45,10 @@ def translated() -> Iterator[None]:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise StoreUnavailable(f"the database does not answer: {error.args[0]}") from error
+    except ConnectorException as error:  # Procrastinate's, on the same connection
+        if isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+            raise StoreUnavailable(f"the database does not answer: {error.__cause__}") from error
+        raise
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             raise StoreUnavailable("the connection to the database broke") from error

@@ -1,5 +1,6 @@
 """Between rows and the core's values, in both directions."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -20,6 +21,7 @@ from worklist.store.tables import OutcomeKind
 from worklist.study import InstanceArrival
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _RECORD_COLUMNS = (
     "received_at",
     "last_received_at",
@@ -55,9 +57,24 @@ def record_values(record: StudyRecord) -> dict[str, Any]:
     return {**values, "unpinned": not record.pinned}
 
 
-def without_nul(text: str) -> str:
-    """PostgreSQL's text holds no NUL; a header may, and is data all the same (P9)."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+def storable_text(text: str) -> str:
+    """The text without what PostgreSQL cannot hold: NUL and halves of surrogate pairs.
+
+    A header may hold both, and is data all the same (P9).
+    """
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def storable_json(value: Any) -> Any:
+    """A JSON value, its texts as `storable_text` makes them."""
+    match value:
+        case str():
+            return storable_text(value)
+        case Mapping():
+            return {storable_text(name): storable_json(one) for name, one in value.items()}
+        case list() | tuple():
+            return [storable_json(one) for one in value]
+    return value
 
 
 def instance_values(arrival: InstanceArrival) -> dict[str, Any]:
@@ -66,14 +83,14 @@ def instance_values(arrival: InstanceArrival) -> dict[str, Any]:
         "sop_instance_uid": arrival.sop_instance_uid,
         "series_instance_uid": arrival.series.series_instance_uid,
         "study_instance_uid": arrival.study.study_instance_uid,
-        "sop_class_uid": without_nul(arrival.sop_class_uid),
-        "transfer_syntax_uid": without_nul(arrival.transfer_syntax_uid),
+        "sop_class_uid": storable_text(arrival.sop_class_uid),
+        "transfer_syntax_uid": storable_text(arrival.transfer_syntax_uid),
         "sha256": arrival.sha256,
         "size_bytes": arrival.size_bytes,
         "archive_path": arrival.archive_path,
         "received_at": arrival.received_at,
-        "calling_ae_title": without_nul(arrival.calling_ae_title),
-        "sender_address": without_nul(arrival.sender_address),
+        "calling_ae_title": storable_text(arrival.calling_ae_title),
+        "sender_address": storable_text(arrival.sender_address),
         "instance_number": arrival.instance_number,
         "number_of_frames": arrival.number_of_frames,
         "rows": arrival.rows,
@@ -103,9 +120,9 @@ def outcome_values(outcome: Outcome, provenance: Provenance) -> dict[str, Any]:
             values |= {"kind": OutcomeKind.NOT_FLAGGED, "probability": probability}
             values["regions"] = [asdict(region) for region in regions]
         case NotApplicable(reason=reason):
-            values |= {"kind": OutcomeKind.NOT_APPLICABLE, "reason": without_nul(reason)}
+            values |= {"kind": OutcomeKind.NOT_APPLICABLE, "reason": storable_text(reason)}
         case Failed(reason=reason):
-            values |= {"kind": OutcomeKind.FAILED, "reason": without_nul(reason)}
+            values |= {"kind": OutcomeKind.FAILED, "reason": storable_text(reason)}
     return values
 
 
@@ -113,7 +130,7 @@ def _provenance_json(provenance: Provenance) -> dict[str, Any]:
     return {
         "instances": [[uid, sha256] for uid, sha256 in provenance.instances],
         "not_eligible": [
-            [series, without_nul(reason)] for series, reason in provenance.not_eligible
+            [series, storable_text(reason)] for series, reason in provenance.not_eligible
         ],
         "software_version": provenance.software_version,
         "started_at": provenance.started_at.isoformat(),

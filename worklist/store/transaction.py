@@ -20,7 +20,8 @@ from worklist.store.rows import (
     outcome_values,
     record_from_row,
     record_values,
-    without_nul,
+    storable_json,
+    storable_text,
 )
 from worklist.study import (
     ArchivedInstance,
@@ -52,12 +53,12 @@ def _is_assessment(uid: StudyInstanceUID, number: int) -> sa.ColumnElement[bool]
 
 def _attribute_values(attributes: StudyAttributes) -> dict[str, Any]:
     return {
-        "patient_name": without_nul(attributes.patient_name),
+        "patient_name": storable_text(attributes.patient_name),
         "patient_birth_date": attributes.patient_birth_date,
-        "patient_sex": without_nul(attributes.patient_sex),
-        "accession_number": without_nul(attributes.accession_number),
-        "study_id": without_nul(attributes.study_id),
-        "study_description": without_nul(attributes.study_description),
+        "patient_sex": storable_text(attributes.patient_sex),
+        "accession_number": storable_text(attributes.accession_number),
+        "study_id": storable_text(attributes.study_id),
+        "study_description": storable_text(attributes.study_description),
         "study_at": attributes.study_at,
     }
 
@@ -72,6 +73,10 @@ class PostgresTransaction:
         self._connection.execute(
             sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("vigie filing")))
         )
+
+    def lock_ai_switch(self, *, exclusive: bool) -> None:
+        lock = sa.func.pg_advisory_xact_lock if exclusive else sa.func.pg_advisory_xact_lock_shared
+        self._connection.execute(sa.select(lock(sa.func.hashtext("vigie ai switch"))))
 
     def known_instances(
         self, uids: Sequence[SOPInstanceUID]
@@ -109,14 +114,16 @@ class PostgresTransaction:
         self._connection.execute(
             sa.insert(t.study).values(
                 study_instance_uid=record.study_instance_uid,
-                patient_id=without_nul(record.patient_id),
+                patient_id=storable_text(record.patient_id),
                 **_attribute_values(attributes),
                 **record_values(record),
             )
         )
 
     def fill_attributes(self, attributes: StudyAttributes) -> None:
-        values = _attribute_values(attributes) | {"patient_id": without_nul(attributes.patient_id)}
+        values = _attribute_values(attributes) | {
+            "patient_id": storable_text(attributes.patient_id)
+        }
         filled = {
             name: sa.func.coalesce(
                 sa.func.nullif(t.study.c[name], "") if isinstance(value, str) else t.study.c[name],
@@ -152,9 +159,9 @@ class PostgresTransaction:
                 {
                     "series_instance_uid": uid,
                     "study_instance_uid": study,
-                    "modality": without_nul(one.modality),
-                    "body_part_examined": without_nul(one.body_part_examined),
-                    "series_description": without_nul(one.series_description),
+                    "modality": storable_text(one.modality),
+                    "body_part_examined": storable_text(one.body_part_examined),
+                    "series_description": storable_text(one.series_description),
                     "series_number": one.series_number,
                 }
                 for (uid, study), one in series.items()
@@ -165,8 +172,8 @@ class PostgresTransaction:
             (
                 one.study.study_instance_uid,
                 one.association_id,
-                without_nul(one.calling_ae_title),
-                without_nul(one.sender_address),
+                storable_text(one.calling_ae_title),
+                storable_text(one.sender_address),
             )
             for one in arrivals
         }
@@ -188,7 +195,7 @@ class PostgresTransaction:
 
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
         values = {
-            name: without_nul(value) if isinstance(value, str) else value
+            name: storable_text(value) if isinstance(value, str) else value
             for name, value in asdict(quarantined).items()
         }
         kept = self._connection.execute(
@@ -358,7 +365,7 @@ class PostgresTransaction:
             .where(
                 t.study.c.reading_state == ReadingState.UNREAD,
                 ~t.study.c.arriving,
-                t.assessment.c.finished_at.is_not(None),  # one under way will see the switch
+                t.assessment.c.started_at.is_not(None),  # the others will see the switch
                 have < len(detectors),
             )
         )
@@ -372,9 +379,9 @@ class PostgresTransaction:
                     event_id=0,  # numbered by the trigger
                     at=one.at,
                     kind=one.kind,
-                    actor=one.actor,
+                    actor=storable_text(one.actor),
                     study_instance_uid=one.study_instance_uid,
-                    details=dict(one.details),
+                    details=storable_json(one.details),
                     previous_hash=b"",
                     hash=b"",
                 )

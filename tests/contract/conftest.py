@@ -1,0 +1,177 @@
+"""Either store, with what tests may look at in it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pytest
+import sqlalchemy as sa
+
+from tests.fakes import FakeStore
+from worklist.due_time import DueTargets
+from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome
+from worklist.ports import Event, StudyRecord, WorklistStore
+from worklist.service import Worklist
+from worklist.store.postgres import PostgresStore
+from worklist.uid import StudyInstanceUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptOutcome:
+    """An outcome as the store keeps it."""
+
+    detector: str
+    number: int
+    kind: str
+    too_late: bool
+    current: bool
+
+
+class Kept(Protocol):
+    """A store and what it keeps."""
+
+    store: WorklistStore
+
+    def record(self, uid: str) -> StudyRecord:
+        """The study as it stands."""
+        ...
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        """The log, or the events of one kind, oldest first; details as plain JSON values."""
+        ...
+
+    def jobs(self) -> list[tuple[str, int]]:
+        """Study and assessment number of the jobs that wait, first to be taken first."""
+        ...
+
+    def outcomes(self, uid: str) -> list[KeptOutcome]:
+        """In the order in which they were recorded."""
+        ...
+
+    def conflicts(self) -> list[tuple[str, str]]:
+        """SOP Instance UID and SHA-256 of the second objects."""
+        ...
+
+
+class FakeKept:
+    """The fake, looked into."""
+
+    def __init__(self) -> None:
+        self._fake = FakeStore()
+        self.store: WorklistStore = self._fake
+
+    def record(self, uid: str) -> StudyRecord:
+        return self._fake.tables.studies[StudyInstanceUID(uid)]
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        return [
+            Event(
+                kind=one.kind,
+                at=one.at,
+                actor=one.actor,
+                study_instance_uid=one.study_instance_uid,
+                details=json.loads(json.dumps(one.details)),
+            )
+            for one in self._fake.tables.events
+            if kind in (None, one.kind)
+        ]
+
+    def jobs(self) -> list[tuple[str, int]]:
+        jobs = sorted(self._fake.tables.jobs, key=lambda one: one.due_without_ai_at)
+        return [(one.study_instance_uid, one.number) for one in jobs]
+
+    def outcomes(self, uid: str) -> list[KeptOutcome]:
+        return [
+            KeptOutcome(
+                detector=one.provenance.detector.name,
+                number=one.number,
+                kind=_kind(one.outcome),
+                too_late=one.too_late,
+                current=one.current,
+            )
+            for one in self._fake.tables.outcomes
+            if one.study_instance_uid == uid
+        ]
+
+    def conflicts(self) -> list[tuple[str, str]]:
+        return [(uid, sha256) for uid, sha256, _ in self._fake.tables.conflicts]
+
+
+class PostgresKept:
+    """The store in PostgreSQL, looked into by SQL of the tests' own."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self.store: WorklistStore = PostgresStore(engine)
+
+    def record(self, uid: str) -> StudyRecord:
+        with self.store.transaction() as transaction:
+            return transaction.lock_studies([StudyInstanceUID(uid)])[StudyInstanceUID(uid)]
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        return [
+            Event(
+                kind=row.kind,
+                at=row.at,
+                actor=row.actor,
+                study_instance_uid=row.study_instance_uid,
+                details=row.details,
+            )
+            for row in self._rows("SELECT * FROM event ORDER BY event_id")
+            if kind in (None, row.kind)
+        ]
+
+    def jobs(self) -> list[tuple[str, int]]:
+        rows = self._rows(
+            "SELECT args FROM procrastinate_jobs WHERE status = 'todo' ORDER BY priority DESC, id"
+        )
+        return [(row.args["study_instance_uid"], row.args["number"]) for row in rows]
+
+    def outcomes(self, uid: str) -> list[KeptOutcome]:
+        rows = self._rows(
+            "SELECT * FROM outcome WHERE study_instance_uid = :uid ORDER BY outcome_id", uid=uid
+        )
+        return [
+            KeptOutcome(
+                detector=row.detector,
+                number=row.assessment_number,
+                kind=row.kind,
+                too_late=row.too_late,
+                current=row.current,
+            )
+            for row in rows
+        ]
+
+    def conflicts(self) -> list[tuple[str, str]]:
+        rows = self._rows("SELECT * FROM instance_conflict ORDER BY received_at, sha256")
+        return [(row.sop_instance_uid, row.sha256) for row in rows]
+
+    def _rows(self, statement: str, **values: str) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(sa.text(statement), values))
+
+
+def _kind(outcome: Outcome) -> str:
+    match outcome:
+        case Flagged():
+            return "flagged"
+        case NotFlagged():
+            return "not_flagged"
+        case NotApplicable():
+            return "not_applicable"
+        case Failed():
+            return "failed"
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def kept(request: pytest.FixtureRequest) -> Kept:
+    """The fake and the real one: whatever a test says holds for both."""
+    if request.param == "fake":
+        return FakeKept()
+    return PostgresKept(request.getfixturevalue("emptied_engine"))
+
+
+@pytest.fixture
+def worklist(kept: Kept) -> Worklist:
+    """The service on that store, with the default targets."""
+    return Worklist(kept.store, DueTargets())
