@@ -91,13 +91,18 @@ def reused_engine(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
 @pytest.fixture
 def emptied_engine(reused_engine: sa.Engine) -> sa.Engine:
     """A database without a row, made faster than a fresh one; only for tests within one process."""
+    empty(reused_engine)
+    return reused_engine
+
+
+def empty(engine: sa.Engine) -> None:
+    """Take every row out, the event log's included."""
     names = [table.name for table in reversed(metadata.sorted_tables)]
-    with reused_engine.begin() as connection:
+    with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # no triggers
         for name in [*names, "procrastinate_events", "procrastinate_jobs"]:
             connection.execute(sa.text(f"DELETE FROM {name}"))
         connection.execute(sa.text("INSERT INTO ai_switch (whole, detectors) VALUES (false, '{}')"))
-    return reused_engine
 
 
 @pytest.fixture
