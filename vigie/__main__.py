@@ -7,6 +7,7 @@ import typer
 from vigie import __version__
 from vigie.commands import auditing, models, node, people, sending
 from vigie.commands import demo as demonstration
+from vigie.roles import ROLES
 
 
 def _version(asked: bool) -> None:
@@ -35,7 +36,7 @@ def make_app() -> typer.Typer:
         del version
 
     app.command()(node.serve)
-    for name, what in node.ROLE_HELP.items():
+    for name, what in ROLES.items():
         app.command(name)(node.role_command(name, what))
     app.command()(sending.send)
     app.command()(people.worklist)

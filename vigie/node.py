@@ -85,9 +85,7 @@ def prepare_node(settings: Settings) -> Supervisor:
     kinds = {"listen": settings.listener_processes, "file": 1, "work": settings.worker_processes}
     return Supervisor(
         roles=[
-            Role(name=name, arguments=[name])
-            for name, count in {**kinds, "web": 1}.items()
-            for _ in range(count)
+            Role(name=name) for name, count in {**kinds, "web": 1}.items() for _ in range(count)
         ],
         database=embedded,
         variables=_variables(settings),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -27,7 +27,6 @@ class Role:
     """One supervised process."""
 
     name: str
-    arguments: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0  # monotonic
     pause_s: float = _FIRST_PAUSE_S  # before it is started again
@@ -89,7 +88,7 @@ class Supervisor:
 
     def _start(self, role: Role) -> None:
         role.process = subprocess.Popen(
-            [sys.executable, "-m", "vigie", *role.arguments],
+            [sys.executable, "-m", "vigie.roles", role.name],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **self.variables, SUPERVISOR_VARIABLE: str(os.getpid())},
             start_new_session=True,  # a Ctrl-C reaches the supervisor, which stops them in order

@@ -110,6 +110,6 @@ def waiting_in_inbox(settings: Settings) -> int:
     """How many objects were received and are not yet filed."""
     try:
         with os.scandir(settings.inbox) as entries:
-            return sum(entry.is_file() for entry in entries)
+            return sum(entry.name.endswith(".dcm") for entry in entries)
     except FileNotFoundError:
         return 0

@@ -11,6 +11,7 @@ from vigie.commands.common import EXIT_FAILED, Data, err, one_line_errors, out, 
 from vigie.doctor import examine
 from vigie.logs import configure_logs
 from vigie.node import run_node
+from vigie.roles import run_role
 from vigie.settings import PREFIX, Settings
 
 DicomPort = Annotated[
@@ -57,14 +58,6 @@ def _addresses(settings: Settings) -> None:
     )
 
 
-ROLE_HELP = {
-    "listen": "Receive objects from the network into the inbox.",
-    "file": "File received objects, and queue studies that are complete.",
-    "work": "Run detectors on the studies in the queue.",
-    "web": "Serve the reading worklist to browsers.",
-}
-
-
 def role_command(name: str, what: str) -> Callable[..., None]:
     """A command that runs one role of a node."""
 
@@ -74,14 +67,12 @@ def role_command(name: str, what: str) -> Callable[..., None]:
         http_port: HttpPort = None,
         ae_title: AETitle = None,
     ) -> None:
-        from vigie.roles import ROLES  # brings in every library: only where one is run
-
         settings = settings_or_exit(
             data=data, dicom_port=dicom_port, http_port=http_port, ae_title=ae_title
         )
         configure_logs(settings, name)
         with one_line_errors():
-            ROLES[name](settings)
+            run_role(name, settings)
 
     command.__doc__ = (
         f"{what}\n\nOne of the roles that `vigie serve` runs together; roles of one node share "

@@ -1,0 +1,29 @@
+"""Fixtures of the acceptance tests: a node as users run it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from vigie_node import Node
+
+
+@pytest.fixture
+def make_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    """Starts nodes with settings of their own; they are stopped after the test."""
+    nodes: list[Node] = []
+
+    def make(**settings: object) -> Node:
+        node = Node(tmp_path / f"node{len(nodes)}", **settings)
+        nodes.append(node)
+        node.start()
+        return node
+
+    yield make
+    for node in nodes:
+        node.stop()
+
+
+@pytest.fixture
+def node(make_node: Callable[..., Node]) -> Node:
+    """A node with a short quiet period."""
+    return make_node()

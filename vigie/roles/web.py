@@ -1,0 +1,31 @@
+"""Serves the reading worklist to browsers."""
+
+from viewer.app import create_app
+from viewer.decoding import IsolatedDecoder
+from viewer.ports import NodeInfo
+from viewer.serving import make_server
+from vigie import __version__
+from vigie.changes import changes_of
+from vigie.frames import decode_frame
+from vigie.processes import stop_event
+from vigie.readiness import readiness
+from vigie.settings import Settings
+from vigie.wiring import database_url, make_reader, migrated_engine, utc_now
+
+
+def run(settings: Settings) -> None:
+    """Serve until asked to stop."""
+    with migrated_engine(settings, pool_size=20) as engine, IsolatedDecoder(decode_frame) as frames:
+        app = create_app(
+            reader=make_reader(settings, engine),
+            listen=changes_of(database_url(settings)),
+            decode_frame=frames,
+            readiness=readiness(settings, engine),
+            node=NodeInfo(
+                ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
+            ),
+            allowed_hosts=settings.allowed_hosts,
+            now=utc_now,
+        )
+        stop_event()  # ends with its supervisor; uvicorn takes over SIGTERM
+        make_server(app, host=settings.http_host, port=settings.http_port).run()
