@@ -141,6 +141,8 @@ def _convert(blueprint: Blueprint) -> ov.Model:
         # OpenVINO traces with torch.jit, which PyTorch deprecates; its way through torch.export
         # gives the same network (measured) and takes three times as long
         warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        # group norm checks sizes in Python, which tracing warns of
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         return ov.convert_model(_module(blueprint), example_input=example, input=[shape])
 
 

@@ -21,7 +21,7 @@ from models.calibration import (
 )
 from models.card import ModelCard
 from models.fracture import FractureDetector, Sight, load
-from models.training.labels import LabelledRadiograph, read_labels
+from models.training.labels import LabelledRadiograph, LabelsError, read_labels
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how far it is, 0 to 1."""
@@ -93,7 +93,7 @@ def choose_rows(
         return rows, f"all {len(rows)} rows, as asked"
     chosen = [row for row in rows if row.split == split]
     if not chosen:
-        raise ValueError(f"no row of labels.csv has the split {split!r}")
+        raise LabelsError(f"no row of labels.csv has the split {split!r}")
     return chosen, f"{len(chosen)} of {len(rows)} rows: split {split}, as asked"
 
 

@@ -1,0 +1,102 @@
+"""The fracture detector that is installed: its card, its runtime, and one golden image."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.card import read_card
+from models.fracture import CARD_PATH, FractureDetector, blueprint, load
+from models.runtime import RuntimeUnavailable, load_network, load_torch_network
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="module")
+def detector(cache: Path) -> FractureDetector:
+    return load(cache=cache, device="cpu")
+
+
+def _bone(broken: bool) -> np.ndarray:
+    """A shaft of bone, 12 bits, with cortex, soft tissue and, where broken, a displaced gap."""
+    row, column = np.mgrid[0:640, 0:480].astype(np.float32)
+    middle = 240 + np.where(broken & (row > 320), 22, 0) + 0.15 * np.abs(row - 320)
+    across = np.abs(column - middle)
+    tissue = 900 * np.exp(-(((column - 240) / 150) ** 4))
+    shaft = np.where(across < 40, 1500 + 900 * np.exp(-(((across - 34) / 6) ** 2)), 0)
+    if broken:
+        shaft *= 1 - 0.9 * np.exp(-(((row - 320 - 0.3 * (column - 240)) / 6) ** 2))
+    noise = np.random.default_rng(7).normal(0, 15, row.shape)
+    return (200 + tissue + shaft + noise).astype(np.float32)
+
+
+def test_the_card_names_the_weights_beside_it() -> None:
+    card = read_card(CARD_PATH)  # checks the digest
+    assert card.name == "fracture"
+    assert 0 < card.operating_point < 1
+    assert card.limits and card.training_data and card.intended_use
+
+
+@pytest.mark.parametrize("shape", [(448, 384), (384, 448), (448, 448), (448, 96)])
+def test_openvino_and_pytorch_agree(shape: tuple[int, int], cache: Path) -> None:
+    plan = blueprint(read_card(CARD_PATH), CARD_PATH.with_suffix(".safetensors"))
+    batch = np.random.default_rng(0).uniform(-1, 1, (1, 1, *shape)).astype(np.float32)
+    fast, slow = (
+        load_network(plan, device="cpu", cache=cache)(batch),
+        load_torch_network(plan)(batch),
+    )
+    assert list(fast) == list(slow) == ["image_logit", "heat_logit", "distances"]
+    for name in ("image_logit", "heat_logit"):
+        np.testing.assert_allclose(fast[name], slow[name], atol=1e-3)
+    np.testing.assert_allclose(fast["distances"], slow["distances"], rtol=1e-3)
+
+
+def test_a_compiled_network_starts_without_pytorch(detector: FractureDetector, cache: Path) -> None:
+    assert detector.card.name == "fracture"  # the fixture has filled the cache
+    code = (
+        "import sys; from pathlib import Path; from models.fracture import load;"
+        f"load(cache=Path({str(cache)!r}), threads=1, device='cpu');"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_other_weights_get_another_compiled_network(cache: Path) -> None:
+    assert len(list(cache.glob("*.xml"))) <= 1
+    assert not list(cache.glob("*.tmp"))
+
+
+def test_asking_for_a_gpu_that_is_not_there_says_so() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RuntimeUnavailable, match="no GPU"):
+        load(device="cuda")
+
+
+def test_the_verdict_does_not_depend_on_the_detectors_range(detector: FractureDetector) -> None:
+    image = _bone(broken=True)
+    plain = detector.look(image)
+    stretched = detector.look(image * 16 - 5000)
+    assert plain.probability == pytest.approx(stretched.probability, abs=0.02)
+
+
+def test_boxes_lie_within_the_image(detector: FractureDetector) -> None:
+    sight = detector.look(_bone(broken=True))
+    assert (sight.boxes >= 0).all()
+    assert (sight.boxes[:, 2] <= 480).all() and (sight.boxes[:, 3] <= 640).all()
+    assert (sight.boxes[:, 2:] > sight.boxes[:, :2]).all()
+    assert (np.diff(sight.scores) <= 0).all()
