@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 // The node serves the page; `npm run dev` asks one that runs on its default port.
 const node = "http://127.0.0.1:8008";
@@ -16,5 +16,4 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: { "/api": node, "/health": node },
   },
-  test: { include: ["src/**/*.test.ts"] },
 });

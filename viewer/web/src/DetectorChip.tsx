@@ -43,6 +43,36 @@ export function byUrgency(detectors: readonly Detector[]): Detector[] {
   return detectors.toSorted((a, b) => URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state));
 }
 
+/** All detectors on one study in two lines: those that look at it, and those that do not. */
+export function DetectorChips({ detectors }: { detectors: readonly Detector[] }) {
+  const looking = byUrgency(detectors).filter(({ state }) => state !== "not_applicable");
+  const others = detectors.filter(({ state }) => state === "not_applicable");
+  return (
+    <>
+      {looking.length > 0 && (
+        <span className={classes.line}>
+          {looking.map((detector) => (
+            <DetectorChip key={detector.name} detector={detector} />
+          ))}
+        </span>
+      )}
+      {others.length > 0 && (
+        <span className={classes.others}>
+          <IconMinus size={12} aria-hidden />
+          not applicable:
+          {others.map((detector) => (
+            <Tooltip key={detector.name} label={<Details detector={detector} />}>
+              <span data-state={detector.state} data-testid={`chip-${detector.name}`}>
+                {detector.finding}
+              </span>
+            </Tooltip>
+          ))}
+        </span>
+      )}
+    </>
+  );
+}
+
 /** One detector's state on one study: an icon and words, so that colour is never needed. */
 export function DetectorChip({ detector }: { detector: Detector }) {
   const { finding, state } = detector;

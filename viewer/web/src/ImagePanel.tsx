@@ -16,7 +16,7 @@ import classes from "./ImagePanel.module.css";
 import { SliceTrack } from "./SliceTrack";
 import { useFramePicture } from "./useFramePicture";
 import { fit, useZoom } from "./useZoom";
-import { probability, ranges } from "./words";
+import { ranges } from "./words";
 
 interface Props {
   studyInstanceUid: string;
@@ -170,7 +170,11 @@ function Stage({ studyInstanceUid, frames, index, window, regions, onStep }: Sta
         }}
       >
         {picture.shown !== null && <img src={picture.shown} alt="" draggable={false} />}
-        <Marks frame={frame} regions={regions} scale={zoom.scale} />
+        <Marks
+          frame={frame}
+          regions={regions}
+          pixelsPerColumn={(box.width * zoom.scale) / frame.columns}
+        />
       </div>
       {picture.failed === picture.wanted && picture.wanted !== null && (
         <p className={classes.failed} role="alert">
@@ -181,9 +185,15 @@ function Stage({ studyInstanceUid, frames, index, window, regions, onStep }: Sta
   );
 }
 
+interface MarksProps {
+  frame: Frame;
+  regions: Region[];
+  pixelsPerColumn: number; // of the screen, for each column of the image
+}
+
 /** Outlines in the image's own pixel grid, whatever size it is shown at. */
-function Marks({ frame, regions, scale }: { frame: Frame; regions: Region[]; scale: number }) {
-  const unit = frame.columns / 100;
+function Marks({ frame, regions, pixelsPerColumn }: MarksProps) {
+  const unit = pixelsPerColumn > 0 ? 1 / pixelsPerColumn : 1; // one pixel of the screen
   return (
     <svg
       className={classes.overlay}
@@ -200,10 +210,10 @@ function Marks({ frame, regions, scale }: { frame: Frame; regions: Region[]; sca
           <text
             className={classes.label}
             x={Math.min(...region.polygon.map(([column]) => column))}
-            y={Math.min(...region.polygon.map(([, row]) => row)) - unit / scale}
-            fontSize={(unit * 2) / scale}
+            y={Math.min(...region.polygon.map(([, row]) => row)) - 6 * unit}
+            fontSize={13 * unit}
           >
-            {region.detector} {probability(region.score)}
+            {region.detector}
           </text>
         </g>
       ))}

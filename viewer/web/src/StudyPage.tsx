@@ -21,7 +21,7 @@ interface Props {
 }
 
 export function StudyPage({ studyInstanceUid, live }: Props) {
-  useHotkeys([["Escape", openList]]);
+  useHotkeys([["Escape", openList]], []);
   const study = useQuery({
     queryKey: ["study", studyInstanceUid],
     queryFn: ({ signal }) => ask<Study>(studyPath(studyInstanceUid), signal),

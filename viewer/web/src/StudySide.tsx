@@ -122,6 +122,8 @@ function Gauge({ probability: p, point }: { probability: number; point: number |
   );
 }
 
+const PLACES_SHOWN = 12;
+
 function Places({ detector, study, onShow }: { detector: Detector } & Props) {
   const regions = study.regions.filter((region) => region.detector === detector.name);
   if (regions.length === 0) return null;
@@ -131,7 +133,7 @@ function Places({ detector, study, onShow }: { detector: Detector } & Props) {
   return (
     <div className={classes.places}>
       {plural(regions.length, "place")} marked:
-      {places.map(({ series, seriesAt, frameAt }) => (
+      {places.slice(0, PLACES_SHOWN).map(({ series, seriesAt, frameAt }) => (
         <button
           key={`${series.series_instance_uid} ${frameAt}`}
           type="button"
@@ -146,12 +148,14 @@ function Places({ detector, study, onShow }: { detector: Detector } & Props) {
               : series.description}
         </button>
       ))}
+      {places.length > PLACES_SHOWN && `and ${places.length - PLACES_SHOWN} more images`}
     </div>
   );
 }
 
 function Basis({ provenance }: { provenance: Provenance }) {
   const [open, { toggle }] = useDisclosure(false);
+  const now = useNow();
   const seconds = (Date.parse(provenance.finished_at) - Date.parse(provenance.started_at)) / 1000;
   const Chevron = open ? IconChevronDown : IconChevronRight;
   return (
@@ -171,7 +175,7 @@ function Basis({ provenance }: { provenance: Provenance }) {
           <dd>Vigie {provenance.software_version}</dd>
           <dt>Time</dt>
           <dd>
-            {timeToTheSecond(provenance.finished_at)}, {seconds.toFixed(1)} s
+            {timeToTheSecond(provenance.finished_at, now)}, {seconds.toFixed(1)} s
           </dd>
           {provenance.not_eligible.map(([uid, why]) => (
             <div key={uid} className={classes.notUsed} title={uid}>
@@ -186,6 +190,7 @@ function Basis({ provenance }: { provenance: Provenance }) {
 }
 
 function History({ study }: { study: Study }) {
+  const now = useNow();
   return (
     <section>
       <h2>History</h2>
@@ -193,7 +198,7 @@ function History({ study }: { study: Study }) {
         {study.events.toReversed().map((event) => (
           <li key={event.event_id}>
             <time dateTime={event.at} title={fullTime(event.at)}>
-              {timeToTheSecond(event.at)}
+              {timeToTheSecond(event.at, now)}
             </time>
             <span>{event.words}</span>
             <small>{event.actor}</small>

@@ -1,6 +1,6 @@
 import { useElementSize, useMergedRef } from "@mantine/hooks";
 import { IconArrowsSort } from "@tabler/icons-react";
-import { useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
 import type { Row } from "./api";
 import { useNow } from "./clock";
@@ -12,6 +12,7 @@ import classes from "./Worklist.module.css";
 import { rowId, WorklistRow } from "./WorklistRow";
 
 const ROW_HEIGHT = 54; // as in Worklist.module.css
+const HEAD_HEIGHT = 30;
 const SPARE_ROWS = 10; // drawn above and below what is seen
 const COLUMNS = [
   "Place",
@@ -28,16 +29,18 @@ const COLUMNS = [
 interface Props {
   rows: Row[];
   total: number;
+  active: string | null; // the study the keys are at
+  onActive: (studyInstanceUid: string) => void;
   more: (() => void) | null; // asks for the next page; null: none, or on its way
 }
 
 /** The list in the server's order. Only rows in sight are drawn; they glide when they move. */
-export function Worklist({ rows: latest, total, more }: Props) {
+export function Worklist({ rows: latest, total, active, onActive, more }: Props) {
   const { rows, changes, hold, release } = useHeldRows(latest);
   const order = useMemo(() => rows.map((row) => row.study_instance_uid), [rows]);
   const now = useNow();
   const [scrollTop, setScrollTop] = useState(0);
-  const [active, setActive] = useState<string | null>(null);
+  const grid = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const size = useElementSize<HTMLDivElement>();
   const scrollerRef = useMergedRef(scroller, size.ref);
@@ -45,6 +48,15 @@ export function Worklist({ rows: latest, total, more }: Props) {
 
   const from = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - SPARE_ROWS);
   const to = Math.ceil((scrollTop + size.height) / ROW_HEIGHT) + SPARE_ROWS;
+
+  useEffect(() => {
+    const at = order.indexOf(active ?? "");
+    if (at < 0) return;
+    // Back from a study: go on from where it stands now.
+    bringIntoView(scroller.current, at);
+    grid.current?.focus({ preventScroll: true });
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the list is shown
+  }, []);
 
   const onScroll = () => {
     const element = scroller.current;
@@ -59,7 +71,8 @@ export function Worklist({ rows: latest, total, more }: Props) {
     const target = keyTarget(event.key, at, order.length, Math.floor(size.height / ROW_HEIGHT));
     if (target === null) return;
     event.preventDefault();
-    setActive(order[target] ?? null);
+    const uid = order[target];
+    if (uid !== undefined) onActive(uid);
     bringIntoView(scroller.current, target);
   };
 
@@ -67,6 +80,7 @@ export function Worklist({ rows: latest, total, more }: Props) {
     <main className={classes.frame}>
       <div
         role="grid"
+        ref={grid}
         aria-label="Reading worklist, in reading order"
         aria-rowcount={total + 1}
         aria-colcount={COLUMNS.length}
@@ -75,15 +89,6 @@ export function Worklist({ rows: latest, total, more }: Props) {
         className={classes.grid}
         onKeyDown={onKeyDown}
       >
-        <div role="rowgroup">
-          <div role="row" aria-rowindex={1} className={`${classes.row} ${classes.head}`}>
-            {COLUMNS.map((title) => (
-              <div role="columnheader" key={title}>
-                {title}
-              </div>
-            ))}
-          </div>
-        </div>
         <div
           role="rowgroup"
           ref={scrollerRef}
@@ -92,6 +97,13 @@ export function Worklist({ rows: latest, total, more }: Props) {
           onPointerMove={hold}
           onPointerLeave={release}
         >
+          <div role="row" aria-rowindex={1} className={`${classes.row} ${classes.head}`}>
+            {COLUMNS.map((title) => (
+              <div role="columnheader" key={title}>
+                {title}
+              </div>
+            ))}
+          </div>
           <div className={classes.canvas} style={{ height: rows.length * ROW_HEIGHT }}>
             {rows.slice(from, to).map((row, index) => (
               <WorklistRow
@@ -101,6 +113,7 @@ export function Worklist({ rows: latest, total, more }: Props) {
                 top={(from + index) * ROW_HEIGHT}
                 now={now}
                 active={row.study_instance_uid === active}
+                onActive={onActive}
               />
             ))}
           </div>
@@ -145,6 +158,6 @@ function bringIntoView(scroller: HTMLElement | null, index: number): void {
   if (scroller === null) return;
   const top = index * ROW_HEIGHT;
   if (top < scroller.scrollTop) scroller.scrollTop = top;
-  const overlap = top + ROW_HEIGHT - scroller.scrollTop - scroller.clientHeight;
+  const overlap = top + ROW_HEIGHT - scroller.scrollTop - (scroller.clientHeight - HEAD_HEIGHT);
   if (overlap > 0) scroller.scrollTop += overlap;
 }

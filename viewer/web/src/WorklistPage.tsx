@@ -14,7 +14,13 @@ import classes from "./WorklistPage.module.css";
 const PAGE_ROWS = 200;
 const ANYWAY_MS = 30_000; // asked again even if no change was heard of
 
-export function WorklistPage({ live }: { live: LiveState }) {
+interface Props {
+  live: LiveState;
+  active: string | null; // the study the keys are at; kept while a study is open
+  onActive: (studyInstanceUid: string) => void;
+}
+
+export function WorklistPage({ live, active, onActive }: Props) {
   const list = useInfiniteQuery({
     queryKey: ["worklist"],
     queryFn: async ({ pageParam, signal }) => {
@@ -53,6 +59,8 @@ export function WorklistPage({ live }: { live: LiveState }) {
           <Worklist
             rows={rows}
             total={first.total}
+            active={active}
+            onActive={onActive}
             more={hasNextPage && !isFetchingNextPage ? () => void fetchNextPage() : null}
           />
         ))}

@@ -10,7 +10,7 @@ import {
 import { memo, type ReactNode } from "react";
 
 import type { Row } from "./api";
-import { byUrgency, DetectorChip } from "./DetectorChip";
+import { DetectorChips } from "./DetectorChip";
 import { openStudy, studyHref } from "./route";
 import { age, due, duration, fullTime, personName, plural, PRIORITY_WORDS, timeOfDay } from "./words";
 import classes from "./Worklist.module.css";
@@ -25,9 +25,10 @@ interface Props {
   top: number; // px
   now: number; // ms
   active: boolean;
+  onActive: (studyInstanceUid: string) => void;
 }
 
-export const WorklistRow = memo(function WorklistRow({ row, index, top, now, active }: Props) {
+export const WorklistRow = memo(function WorklistRow({ row, index, top, now, active, onActive }: Props) {
   const time = due(row.due_at, now);
   return (
     // The grid itself has the focus and takes the keys (aria-activedescendant).
@@ -43,6 +44,7 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
       data-late={time.late}
       style={{ top }}
       onClick={() => {
+        onActive(row.study_instance_uid);
         openStudy(row.study_instance_uid);
       }}
     >
@@ -95,17 +97,17 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
         <Arrival row={row} />
       </div>
       <div role="gridcell" className={classes.chips}>
-        {byUrgency(row.detectors).map((detector) => (
-          <DetectorChip key={detector.name} detector={detector} />
-        ))}
+        <DetectorChips detectors={row.detectors} />
       </div>
     </div>
   );
 });
 
+const WORTH_SAYING_MS = 5 * 60_000;
+
 function Sooner({ row, now }: { row: Row; now: number }) {
   const won = Date.parse(row.due_without_ai_at) - Date.parse(row.due_at);
-  if (won < 60_000) return null;
+  if (won < WORTH_SAYING_MS) return null;
   return (
     <span
       className={`${classes.second} ${classes.sooner}`}

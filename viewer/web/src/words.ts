@@ -71,7 +71,12 @@ const dayAndClock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
 });
-const precise = new Intl.DateTimeFormat(undefined, {
+const clockToTheSecond = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+const dayAndClockToTheSecond = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
   month: "short",
   hour: "2-digit",
@@ -83,13 +88,16 @@ const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: 
 
 /** The clock time in the reader's zone, with the day when it is not today. */
 export function timeOfDay(at: string, now: number): string {
-  const then = new Date(at);
-  const sameDay = then.toDateString() === new Date(now).toDateString();
-  return (sameDay ? clock : dayAndClock).format(then);
+  return (isSameDay(at, now) ? clock : dayAndClock).format(new Date(at));
 }
 
-export function timeToTheSecond(at: string): string {
-  return precise.format(new Date(at));
+export function timeToTheSecond(at: string, now: number): string {
+  const format = isSameDay(at, now) ? clockToTheSecond : dayAndClockToTheSecond;
+  return format.format(new Date(at));
+}
+
+function isSameDay(at: string, now: number): boolean {
+  return new Date(at).toDateString() === new Date(now).toDateString();
 }
 
 export function fullTime(at: string): string {
