@@ -141,7 +141,7 @@ class Node:
         return [
             child.pid
             for child in psutil.Process(self.process.pid).children()
-            if child.cmdline()[1:] == ["-m", "vigie.roles", name]
+            if _arguments(child) == ["-m", "vigie.roles", name]
         ]
 
     def database_pid(self) -> int:
@@ -154,3 +154,10 @@ class Node:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()[1:]
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []

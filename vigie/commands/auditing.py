@@ -4,6 +4,7 @@ import typer
 
 from vigie.commands.common import EXIT_FAILED, Data, err, one_line_errors, out, settings_or_exit
 from vigie.wiring import migrated_engine
+from worklist.store.audit import verify_event_log
 
 audit = typer.Typer(help="The event log.", no_args_is_help=True)
 
@@ -21,8 +22,6 @@ def verify(data: Data = None) -> None:
 
     Exit codes: 0 unbroken, 1 broken or the database does not answer, 2 a setting is wrong.
     """
-    from worklist.store.audit import verify_event_log
-
     settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
         broken = verify_event_log(engine)

@@ -1,5 +1,6 @@
 """`vigie send`."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ def send(
     Exit codes: 0 all were taken, 1 some were refused or the node does not answer, 2 misused.
     """
     settings_or_exit(data=data)
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # it is said once, by us
     with one_line_errors():
         files, refusals = dicom_files(paths)
         if files:
