@@ -1,7 +1,5 @@
 """What people are shown, read from PostgreSQL into `worklist.views`."""
 
-import base64
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worklist.errors import InvalidUID, UnknownStudy
+from worklist.errors import UnknownStudy
 from worklist.finding import OutcomeState
 from worklist.history import in_a_sentence
 from worklist.order import Position
 from worklist.oversight import AISwitch
 from worklist.reading import ReadingState
 from worklist.store import tables as t
+from worklist.store.cursor import from_cursor, to_cursor
 from worklist.store.engine import translated
 from worklist.store.jobs import ASSESSMENT_QUEUE
 from worklist.store.rows import region_from_json
@@ -25,7 +24,6 @@ from worklist.views import (
     DetectorView,
     EventView,
     InstanceView,
-    InvalidCursor,
     NodeCounts,
     ProvenanceView,
     RegionView,
@@ -61,12 +59,14 @@ class PostgresReader:
         """At most `limit` rows after the cursor; see `viewer.ports.WorklistReader`."""
         unread = t.study.c.reading_state == ReadingState.UNREAD
         wanted = sa.select(t.study.c.study_instance_uid).where(unread).order_by(*READING_ORDER)
+        last = None if after is None else position_tuple(from_cursor(after))
         with translated(), self._engine.begin() as connection:
             place = 0
-            if after is not None:
-                last = _from_cursor(after)
-                wanted = wanted.where(position_tuple(last) < READING_ORDER)
-                place = PostgresTransaction(connection).place_of(last)
+            if last is not None:
+                wanted = wanted.where(last < READING_ORDER)
+                # Counted, not looked up: the study that ended the last page may have moved on.
+                ahead = sa.select(sa.func.count()).where(unread, last >= READING_ORDER)
+                place = connection.scalar(ahead) or 0
             total = connection.scalar(sa.select(sa.func.count()).where(unread)) or 0
             uids = list(connection.scalars(wanted.limit(limit + 1)))
             rows = _rows(connection, uids[:limit])
@@ -92,13 +92,7 @@ class PostgresReader:
             if not rows:
                 raise UnknownStudy(f"no study {study_instance_uid} has been filed here")
             row, detectors = rows[0]
-            position = Position(
-                unpinned=row.unpinned,
-                due_at=row.due_at,
-                received_at=row.received_at,
-                study_instance_uid=study_instance_uid,
-            )
-            place = PostgresTransaction(connection).place_of(position)
+            place = PostgresTransaction(connection).place_of(_position(row))
             outcomes = connection.execute(
                 sa.select(t.outcome)
                 .where(t.outcome.c.study_instance_uid == study_instance_uid, t.outcome.c.current)
@@ -143,13 +137,9 @@ class PostgresReader:
                 (t.study.c.arriving, "arriving"),
                 else_="unread",
             )
-            studies = (
-                connection.execute(
-                    sa.select(state, sa.func.count()).group_by(sa.literal_column("1"))
-                )
-                .tuples()
-                .all()
-            )
+            studies = connection.execute(
+                sa.select(state, sa.func.count()).group_by(sa.literal_column("1"))
+            ).all()
             outcomes = connection.execute(
                 sa.select(
                     t.outcome.c.detector,
@@ -164,19 +154,18 @@ class PostgresReader:
             quarantined = connection.scalar(
                 sa.select(sa.func.count()).select_from(t.quarantined_object)
             )
-            jobs: dict[str, int] = dict(
-                connection.execute(
+            jobs = {
+                row.status: row.jobs
+                for row in connection.execute(
                     sa.text(
-                        "SELECT status::text, count(*) FROM procrastinate_jobs"
+                        "SELECT status::text, count(*) AS jobs FROM procrastinate_jobs"
                         " WHERE queue_name = :queue GROUP BY status"
                     ),
                     {"queue": ASSESSMENT_QUEUE},
                 )
-                .tuples()
-                .all()
-            )
+            }
         return NodeCounts(
-            studies=dict(studies),
+            studies={row[0]: row[1] for row in studies},
             outcomes={(name, kind): count for name, kind, count in outcomes},
             inbox_objects=self._inbox_objects(),
             quarantined_objects=quarantined or 0,
@@ -269,6 +258,15 @@ def _detector_view(
     )
 
 
+def _position(row: sa.Row[Any]) -> Position:
+    return Position(
+        unpinned=row.unpinned,
+        due_at=row.due_at,
+        received_at=row.received_at,
+        study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+    )
+
+
 def _worklist_row(row: sa.Row[Any], detectors: tuple[DetectorView, ...], place: int) -> WorklistRow:
     return WorklistRow(
         place=place,
@@ -293,7 +291,7 @@ def _worklist_row(row: sa.Row[Any], detectors: tuple[DetectorView, ...], place: 
         instance_count=row.instance_count,
         conflicts=row.conflicts,
         detectors=detectors,
-        cursor=_to_cursor(row),
+        cursor=to_cursor(_position(row)),
     )
 
 
@@ -371,31 +369,3 @@ def _events(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[EventView
         )
         for row in rows
     )
-
-
-def _to_cursor(row: sa.Row[Any]) -> str:
-    key = [
-        row.unpinned,
-        row.due_at.isoformat(),
-        row.received_at.isoformat(),
-        row.study_instance_uid,
-    ]
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
-
-
-def _from_cursor(cursor: str) -> Position:
-    try:
-        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        unpinned, due_at, received_at, uid = key
-        position = Position(
-            unpinned=bool(unpinned),
-            due_at=datetime.fromisoformat(due_at),
-            received_at=datetime.fromisoformat(received_at),
-            study_instance_uid=StudyInstanceUID(uid),
-        )
-        aware = position.due_at.tzinfo and position.received_at.tzinfo
-    except (ValueError, TypeError, InvalidUID) as error:
-        raise InvalidCursor("this is no cursor of this list") from error
-    if not aware:
-        raise InvalidCursor("this is no cursor of this list")
-    return position
