@@ -220,14 +220,15 @@ def _drawn(vessels: Array, heights: Array) -> Array:
     planes = np.full((len(heights), MATRIX, MATRIX), -1100.0)
     half = SLICE_MM / _PARTS / 2
     reach = np.arange(-5, 6)
-    for x, y, z, radius in vessels:
-        for k in np.flatnonzero(np.abs(heights - z) < radius + half):
-            column, row = x / PIXEL_MM + (MATRIX - 1) / 2, y / PIXEL_MM + (MATRIX - 1) / 2
-            columns = np.clip(round(column) + reach, 0, MATRIX - 1)
-            rows = np.clip(round(row) + reach, 0, MATRIX - 1)
-            distance = PIXEL_MM * np.hypot(columns[None, :] - column, rows[:, None] - row)
-            full = np.clip(0.5 + (radius - distance) / PIXEL_MM, 0, 1)
-            full = full * min(1.0, radius / half)
-            patch = planes[k][np.ix_(rows, columns)]
-            planes[k][np.ix_(rows, columns)] = np.maximum(patch, -880 + 925 * full)
+    point, plane = np.nonzero(np.abs(heights[None, :] - vessels[:, 2:3]) < vessels[:, 3:4] + half)
+    x, y, _, radius = vessels[point].T
+    column, row = x / PIXEL_MM + (MATRIX - 1) / 2, y / PIXEL_MM + (MATRIX - 1) / 2
+    columns = np.clip(np.round(column).astype(int)[:, None] + reach, 0, MATRIX - 1)
+    rows = np.clip(np.round(row).astype(int)[:, None] + reach, 0, MATRIX - 1)
+    across, down = columns - column[:, None], rows - row[:, None]
+    distance = PIXEL_MM * np.hypot(across[:, None, :], down[:, :, None])
+    full = np.clip(0.5 + (radius[:, None, None] - distance) / PIXEL_MM, 0, 1)
+    full = full * np.minimum(1.0, radius / half)[:, None, None]
+    at = (plane[:, None, None], rows[:, :, None], columns[:, None, :])
+    np.maximum.at(planes, at, -880 + 925 * full)
     return planes
