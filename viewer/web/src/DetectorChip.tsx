@@ -13,7 +13,7 @@ import type { ComponentType } from "react";
 
 import type { Detector, OutcomeState } from "./api";
 import classes from "./DetectorChip.module.css";
-import { fullTime, probability, STATE_WORDS } from "./words";
+import { fullTime, probability, sentence, STATE_WORDS } from "./words";
 
 const ICONS: Record<OutcomeState, ComponentType<{ size: number; className?: string | undefined }>> =
   {
@@ -101,7 +101,7 @@ function Details({ detector }: { detector: Detector }) {
       <strong>
         {finding}: {STATE_WORDS[state]}
       </strong>
-      {reason !== null && <div>{reason}</div>}
+      {reason !== null && <div>{sentence(reason)}</div>}
       {p !== null && (
         <div>
           Probability {probability(p)}

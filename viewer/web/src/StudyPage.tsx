@@ -13,7 +13,7 @@ import { openList } from "./route";
 import classes from "./StudyPage.module.css";
 import { StudySide } from "./StudySide";
 import { TopBar } from "./TopBar";
-import { age, calendarDay, personName } from "./words";
+import { age, calendarDay, personName, sentence } from "./words";
 
 interface Props {
   studyInstanceUid: string;
@@ -46,7 +46,7 @@ export function StudyPage({ studyInstanceUid, live }: Props) {
       ) : (
         study.isError && (
           <p className={classes.refusal} role="alert">
-            The study cannot be shown. {study.error.message}
+            The study cannot be shown. {sentence(study.error.message)}
           </p>
         )
       )}

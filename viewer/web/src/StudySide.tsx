@@ -14,6 +14,7 @@ import {
   plural,
   PRIORITY_WORDS,
   probability,
+  sentence,
   timeOfDay,
   timeToTheSecond,
 } from "./words";
@@ -96,7 +97,7 @@ function Result({ detector, study, onShow }: { detector: Detector } & Props) {
       {detector.probability !== null && (
         <Gauge probability={detector.probability} point={detector.operating_point} />
       )}
-      {detector.reason !== null && <p>{detector.reason}</p>}
+      {detector.reason !== null && <p>{sentence(detector.reason)}</p>}
       <Places detector={detector} study={study} onShow={onShow} />
       {provenance !== undefined && <Basis provenance={provenance} />}
     </div>

@@ -7,7 +7,7 @@ import { ask, type NodeInfo, type Row, type WorklistPage as Page } from "./api";
 import { noteNodeTime } from "./clock";
 import type { LiveState } from "./live";
 import { Mark, TopBar } from "./TopBar";
-import { plural } from "./words";
+import { plural, sentence } from "./words";
 import { Worklist } from "./Worklist";
 import classes from "./WorklistPage.module.css";
 
@@ -103,7 +103,7 @@ function Refusal({ error, stale, retry }: { error: Error; stale: boolean; retry:
         <strong>
           {stale ? "The list below may be out of date." : "The list cannot be shown."}
         </strong>{" "}
-        {error instanceof TypeError ? "The node does not answer." : error.message}
+        {error instanceof TypeError ? "The node does not answer." : sentence(error.message)}
       </span>
       <Button size="compact-sm" variant="default" onClick={retry}>
         Try again

@@ -128,8 +128,11 @@ function Priority({ row }: { row: Row }) {
         {asked === null ? "Not stated" : PRIORITY_WORDS[asked]}
       </span>
       {overruled && (
-        <Second icon={<IconUserUp size={12} aria-hidden />}>
-          now {PRIORITY_WORDS[inForce]}, by a person
+        <Second
+          icon={<IconUserUp size={12} aria-hidden />}
+          title={`A person changed the priority to ${PRIORITY_WORDS[inForce]}`}
+        >
+          now {PRIORITY_WORDS[inForce]}
         </Second>
       )}
       {asked === null && <Second>taken as {PRIORITY_WORDS[inForce].toLowerCase()}</Second>}
@@ -162,9 +165,17 @@ function Arrival({ row }: { row: Row }) {
   return <Second>{plural(row.instance_count, "image")}</Second>;
 }
 
-function Second(props: { icon?: ReactNode; warning?: boolean; children: ReactNode }) {
+interface SecondProps {
+  icon?: ReactNode;
+  warning?: boolean;
+  title?: string;
+  children: ReactNode;
+}
+
+/** The quiet line below the first. */
+function Second(props: SecondProps) {
   return (
-    <span className={classes.second} data-warning={props.warning}>
+    <span className={classes.second} data-warning={props.warning} title={props.title}>
       {props.icon}
       {props.children}
     </span>
