@@ -213,11 +213,21 @@ def functional_group(data_set: Dataset, frame_index: int, sequence: str) -> Data
     The frame's own comes before the shared one; the data set itself stands in for objects
     that have none, so that the same attribute names work on classic objects.
     """
-    per_frame = items_of(data_set, "PerFrameFunctionalGroupsSequence")
-    groups = per_frame[frame_index : frame_index + 1]
-    groups += items_of(data_set, "SharedFunctionalGroupsSequence")[:1]
-    for group in groups:
-        found = items_of(group, sequence)
-        if found:
-            return found[0]
+    for groups, index in (
+        ("PerFrameFunctionalGroupsSequence", frame_index),
+        ("SharedFunctionalGroupsSequence", 0),
+    ):
+        group = _item_of(data_set, groups, index)
+        found = None if group is None else _item_of(group, sequence, 0)
+        if found is not None:
+            return found
     return data_set
+
+
+def _item_of(data_set: Dataset, keyword: str, index: int) -> Dataset | None:
+    """One item of a sequence, without touching the others: there may be thousands."""
+    try:
+        item = data_set[keyword][index]
+    except MALFORMED:
+        return None
+    return item if isinstance(item, Dataset) else None
