@@ -8,6 +8,7 @@ PDU through three queues; here each data PDU goes from the socket to the file.
 
 import contextlib
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -251,7 +252,8 @@ class AssociationAcceptor:
         self._send(pdu.command_pdu(context_id, encoded))
 
     def _send(self, encoded: bytes) -> None:
-        self._connection.settimeout(self._settings.dimse_timeout_s)
+        if self._connection.gettimeout() is not None:  # the reader sets a short one under TLS
+            self._connection.settimeout(self._settings.dimse_timeout_s)
         self._connection.sendall(encoded)
 
     def _send_last(self, encoded: bytes) -> None:
@@ -283,6 +285,8 @@ def serve_connection(
     with accepted:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        send_timeout = struct.pack("@ll", int(node.settings.dimse_timeout_s) + 1, 0)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, send_timeout)
         accepted.settimeout(node.settings.acse_timeout_s)
         try:
             connection = wrap(accepted)
