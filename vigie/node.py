@@ -95,7 +95,7 @@ def prepare_node(settings: Settings) -> Supervisor:
 
 def _variables(settings: Settings) -> dict[str, str]:
     """What the command line may have changed, for the roles; the rest they read themselves."""
-    names = ("data", "dicom_port", "http_port", "ae_title")
+    names = ("data", "dicom_port", "http_port", "ae_title", "log_level")
     return {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}
 
 

@@ -1,5 +1,7 @@
 """Runs detectors on complete studies."""
 
+import threading
+
 from models.runner import AssessmentRunner
 from vigie import __version__
 from vigie.processes import stop_event
@@ -19,6 +21,8 @@ def run(settings: Settings) -> None:
         threads=settings.detector_threads,
         cache=settings.model_cache,
     )
+    if not _loaded(runner, stop):
+        return
     with database(settings) as url, runner:
         engine = connect(url)
         try:
@@ -28,3 +32,15 @@ def run(settings: Settings) -> None:
             run_worker(make_jobs(assessor, url), url, settings, stop)
         finally:
             engine.dispose()
+
+
+def _loaded(runner: AssessmentRunner, stop: threading.Event) -> bool:
+    """Whether the detectors are loaded; False if asked to stop before they were.
+
+    The thread is left behind then: it ends with the process, and so does the runner's child.
+    """
+    loading = threading.Thread(target=runner.start, daemon=True)
+    loading.start()
+    while loading.is_alive() and not stop.is_set():
+        loading.join(timeout=0.1)
+    return not stop.is_set()
