@@ -112,6 +112,8 @@ function Refusal({ error, stale, retry }: { error: Error; stale: boolean; retry:
   );
 }
 
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
 function Empty() {
   const node = useQuery({
     queryKey: ["node"],
@@ -128,12 +130,13 @@ function Empty() {
             <dt>AE title</dt>
             <dd>{node.data.ae_title}</dd>
             <dt>Host</dt>
-            <dd>{window.location.hostname}</dd>
+            <dd>{LOOPBACK.has(window.location.hostname) ? "this computer" : window.location.hostname}</dd>
             <dt>Port</dt>
             <dd>{node.data.dicom_port}</dd>
           </dl>
           <p>
-            Or send a folder: <code>vigie send localhost {node.data.dicom_port} FOLDER</code>
+            Or send a folder from here:
+            <code>vigie send localhost {node.data.dicom_port} FOLDER</code>
           </p>
         </>
       )}
