@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -87,10 +87,13 @@ def read_data_set(
         If the file is missing, is not DICOM, or is broken.
     """
     try:
-        meta = read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            return _read_deflated(path, meta, limit_bytes, specific_tags, pixels)
-        return dcmread(path, specific_tags=specific_tags, stop_before_pixels=not pixels)
+        with path.open("rb") as file:
+            transfer_syntax_uid, offset = _scan_file_meta(file)
+            if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+                file.seek(offset)
+                return _read_deflated(file, limit_bytes, specific_tags, pixels)
+            file.seek(0)
+            return dcmread(file, specific_tags=specific_tags, stop_before_pixels=not pixels)
     except FileNotFoundError:
         raise UnreadableDataSet("the file is not in the archive") from None
     except MALFORMED as error:
@@ -98,17 +101,11 @@ def read_data_set(
 
 
 def _read_deflated(
-    path: Path,
-    meta: FileMetaDataset,
-    limit_bytes: int,
-    specific_tags: list[int] | None,
-    pixels: bool,
+    file: BinaryIO, limit_bytes: int, specific_tags: list[int] | None, pixels: bool
 ) -> Dataset:
     """Inflate no further than the limit, which pydicom's own reader does not know."""
-    with path.open("rb") as file:
-        file.seek(_data_set_offset(file))
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflated = inflater.decompress(file.read(), limit_bytes)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = inflater.decompress(file.read(), limit_bytes)
     if inflater.unconsumed_tail:
         raise UnreadableDataSet(f"the deflated data set grows beyond {limit_bytes} bytes")
 
@@ -118,7 +115,8 @@ def _read_deflated(
     data_set = read_dataset(
         BytesIO(inflated), False, True, stop_when=at_pixels, specific_tags=specific_tags
     )
-    data_set.file_meta = meta
+    data_set.file_meta = FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     return data_set
 
 
@@ -132,7 +130,8 @@ def data_set_sha256(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            file.seek(_data_set_offset(file))
+            _, offset = _scan_file_meta(file)
+            file.seek(offset)
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise UnreadableDataSet("the file is not in the archive") from None
@@ -140,21 +139,25 @@ def data_set_sha256(path: Path) -> str:
         raise UnreadableDataSet(f"the file cannot be read: {describe(error)}") from error
 
 
-def _data_set_offset(file: BinaryIO) -> int:
-    """Where the first element behind group 0002 starts (PS3.10 section 7.1)."""
+def _scan_file_meta(file: BinaryIO) -> tuple[str, int]:
+    """Transfer syntax UID, and where the first element behind group 0002 starts (PS3.10 7.1)."""
     file.seek(128)
     if file.read(4) != b"DICM":
         raise UnreadableDataSet("the file has no DICOM preamble")
+    transfer_syntax_uid = ""
     while True:
         start = file.tell()
         head = file.read(8)
         if len(head) < 8 or head[:2] != b"\x02\x00":
-            return start
+            return transfer_syntax_uid, start
         if head[4:6] in _LONG_VALUE_REPRESENTATIONS:
             (length,) = struct.unpack("<L", file.read(4))
         else:
             (length,) = struct.unpack("<H", head[6:8])
-        file.seek(length, 1)
+        if head[2:4] == b"\x10\x00":
+            transfer_syntax_uid = file.read(length).rstrip(b"\0 ").decode("ascii", "replace")
+        else:
+            file.seek(length, 1)
 
 
 def value_of(data_set: Dataset, keyword: str) -> Any:

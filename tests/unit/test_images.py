@@ -133,7 +133,7 @@ def test_what_cannot_be_read_is_named_with_the_reason_and_the_rest_is_read(
     headers = read_series_headers([good, garbage, missing], tmp_path)
     assert [i.sop_instance_uid for i in headers.series[0].instances] == [good.sop_instance_uid]
     reasons = {u.instance: u.reason for u in headers.unreadable}
-    assert "cannot be read" in reasons[garbage]
+    assert reasons[garbage] == "the file has no DICOM preamble"
     assert reasons[missing] == "the file is not in the archive"
 
 
