@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from multiprocessing import connection, parent_process
@@ -95,9 +96,11 @@ def run_child(pipe: Connection, settings: ChildSettings) -> None:
     """Serve until the parent closes the pipe or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, not the terminal
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
     )
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    with suppress(OSError):  # Linux: if memory runs out, this process is the one to lose
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     detectors = _load(pipe, settings)
     while True:
         try:

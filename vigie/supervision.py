@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +20,11 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 15.0
 _STEADY_S = 30.0  # a role that ran this long is restarted at once
 _TICK_S = 0.1
+
+
+def role_command(name: str) -> Sequence[str]:
+    """How a role's process is started."""
+    return [sys.executable, "-m", "vigie.roles", name]
 
 
 @dataclass(slots=True)
@@ -47,12 +52,15 @@ class Supervisor:
         Set for every role, besides this process's own.
     stop_limit_s
         How long a role may take to stop before it is killed.
+    command
+        How a role's process is started, from its name.
     """
 
     roles: list[Role]
     database: EmbeddedPostgres | None
     variables: Mapping[str, str]
     stop_limit_s: float
+    command: Callable[[str], Sequence[str]] = role_command
 
     def start(self) -> None:
         """Start every role; the database must be running."""
@@ -88,7 +96,7 @@ class Supervisor:
 
     def _start(self, role: Role) -> None:
         role.process = subprocess.Popen(
-            [sys.executable, "-m", "vigie.roles", role.name],
+            self.command(role.name),
             stdin=subprocess.DEVNULL,
             env={**os.environ, **self.variables, SUPERVISOR_VARIABLE: str(os.getpid())},
             start_new_session=True,  # a Ctrl-C reaches the supervisor, which stops them in order

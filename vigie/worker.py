@@ -67,8 +67,14 @@ class Assessor:
                 self._worklist.record_outcome(
                     uid, number, result.outcome, result.provenance, now=utc_now()
                 )
+                log.info(
+                    "outcome",
+                    study_instance_uid=uid,
+                    detector=result.name,
+                    outcome=type(result.outcome).__name__,
+                    seconds=_seconds(result.provenance),
+                )
         self._worklist.finish_assessment(uid, number, now=utc_now())
-        log.info("assessed", study_instance_uid=uid, number=number)
 
     def _installed(self) -> list[DetectorIdentity]:
         identities = [
@@ -92,6 +98,10 @@ class Assessor:
         except Exception as error:
             log.exception("assessment_failed", study_instance_uid=task.study_instance_uid)
             return [_failed(one, f"{type(error).__name__}: {error}") for one in detectors]
+
+
+def _seconds(provenance: Provenance) -> float:
+    return round((provenance.finished_at - provenance.started_at).total_seconds(), 3)
 
 
 def _failed(detector: DetectorIdentity, reason: str) -> Result:

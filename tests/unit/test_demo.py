@@ -1,0 +1,108 @@
+"""The demonstration's own judgement can fail: it is told of each thing that could be wrong."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from vigie.demo import Case, is_assessed, read_cases, what_is_wrong
+from worklist.due_time import DueTargets, due_time
+from worklist.finding import OutcomeState, TargetFinding
+from worklist.study import Completeness, RequestedPriority
+from worklist.uid import StudyInstanceUID
+from worklist.views import DetectorView, WorklistRow
+
+_AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
+_TARGETS = DueTargets()
+_CASES = [
+    Case(
+        folder=Path(),
+        study_instance_uid=StudyInstanceUID(f"1.{n}"),
+        title=f"case {n}",
+        requested_priority=priority,
+    )
+    for n, priority in enumerate([RequestedPriority.STAT, RequestedPriority.ROUTINE], start=1)
+]
+
+
+def _row(case: Case, place: int, probability: float | None = None) -> WorklistRow:
+    found = {} if probability is None else {TargetFinding.FRACTURE: probability}
+    due = due_time(_AT, case.requested_priority, _TARGETS, found)
+    state = OutcomeState.NOT_APPLICABLE if probability is None else OutcomeState.FLAGGED
+    return WorklistRow(
+        place=place,
+        study_instance_uid=case.study_instance_uid,
+        patient_id="",
+        patient_name="",
+        patient_birth_date=None,
+        patient_sex="",
+        accession_number="",
+        study_description="",
+        modalities=("DX",),
+        body_part="",
+        requested_priority=case.requested_priority,
+        priority_in_force=case.requested_priority,
+        pinned=False,
+        received_at=_AT,
+        due_at=due.due_at,
+        due_without_ai_at=due_time(_AT, case.requested_priority, _TARGETS).due_at,
+        reason=due.reason,
+        completeness=Completeness.COMPLETE,
+        arriving=False,
+        instance_count=1,
+        conflicts=0,
+        detectors=(
+            DetectorView(
+                name="fracture",
+                target=TargetFinding.FRACTURE,
+                state=state,
+                probability=probability,
+            ),
+        ),
+        cursor="",
+    )
+
+
+def _rows() -> list[WorklistRow]:
+    return [_row(_CASES[0], 1), _row(_CASES[1], 2, 0.4)]
+
+
+def test_the_expected_list_is_found_right() -> None:
+    assert what_is_wrong(_CASES, _rows(), _TARGETS) == []
+
+
+def test_a_wrong_order_is_found() -> None:
+    assert any("order" in one for one in what_is_wrong(_CASES, _rows()[::-1], _TARGETS))
+
+
+def test_a_missing_study_is_found() -> None:
+    assert "case 2: not in the list" in what_is_wrong(_CASES, _rows()[:1], _TARGETS)
+
+
+def test_a_failed_detector_is_found() -> None:
+    first, second = _rows()
+    failed = replace(second.detectors[0], state=OutcomeState.FAILED, reason="crashed")
+    wrong = what_is_wrong(_CASES, [first, replace(second, detectors=(failed,))], _TARGETS)
+    assert any("crashed" in one for one in wrong)
+
+
+def test_a_study_that_ai_delays_is_found() -> None:
+    first, second = _rows()
+    late = replace(second, due_at=second.due_without_ai_at + timedelta(seconds=1))
+    wrong = what_is_wrong(_CASES, [first, late], _TARGETS)
+    assert any("later with AI" in one for one in wrong)
+
+
+def test_a_study_counts_as_assessed_only_when_every_detector_had_its_turn() -> None:
+    row = _rows()[1]
+    assert is_assessed(row)
+    assert not is_assessed(replace(row, arriving=True))
+    assert not is_assessed(replace(row, detectors=()))
+    for state in (OutcomeState.RUNNING, OutcomeState.NOT_RUN_YET):
+        assert not is_assessed(replace(row, detectors=(replace(row.detectors[0], state=state),)))
+
+
+def test_every_phantom_case_is_read() -> None:
+    folder = Path(__file__).parent.parent.parent / "test_images"
+    cases = read_cases(folder)
+    assert len(cases) == len(list(folder.glob("*/case.toml"))) >= 6
+    assert {one.requested_priority for one in cases} == set(RequestedPriority)
