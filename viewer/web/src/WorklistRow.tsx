@@ -63,8 +63,8 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
         </span>
         <span className={classes.second}>{timeOfDay(row.due_at, now)}</span>
       </div>
-      <div role="gridcell" title={row.reason}>
-        <span className={classes.first}>{row.reason}</span>
+      <div role="gridcell" className={classes.why} title={row.reason}>
+        <span className={classes.reason}>{row.reason}</span>
         <Sooner row={row} now={now} />
       </div>
       <div role="gridcell">
