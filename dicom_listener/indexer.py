@@ -48,6 +48,7 @@ from worklist.study import (
 log = structlog.get_logger(__name__)
 
 _BATCHES_BETWEEN_CHECKS = 20  # of completion, while a backlog is worked off
+_RETRY_AFTER = timedelta(seconds=10)  # an object that a disk error keeps in the inbox
 _LONGEST_UNCHECKED = timedelta(seconds=5)  # studies may also come another way
 
 Clock = Callable[[], datetime]
@@ -76,7 +77,7 @@ class Filed:
 
     results: tuple[ArrivalResult, ...] = ()
     quarantined: int = 0
-    failed: int = 0  # left in the inbox, to be tried again
+    failed: tuple[str, ...] = ()  # names left in the inbox, to be tried again
 
     def __add__(self, other: "Filed") -> "Filed":
         return Filed(
@@ -128,6 +129,7 @@ class Indexer:
         self._clock = clock
         self._next_check_at: datetime | None = None  # None: check at the next opportunity
         self._open_before: frozenset[tuple[str, str]] = frozenset()
+        self._retry_at: dict[str, datetime] = {}
 
     def close(self) -> None:
         """Let go of the folders."""
@@ -138,28 +140,19 @@ class Indexer:
         pause_s = self._settings.poll_s
         while not stop.is_set():
             try:
-                failed = self.run_once(stop)
+                self.run_once(stop)
+                pause_s = self._settings.poll_s
             except StoreUnavailable as error:
                 log.warning(
                     "the database does not answer; objects wait in the inbox",
                     error=str(error),
                     next_attempt_in_s=pause_s,
                 )
-                failed = True
-            pause_s = (
-                min(2 * pause_s, self._settings.longest_pause_s)
-                if failed
-                else self._settings.poll_s
-            )
+                pause_s = min(2 * pause_s, self._settings.longest_pause_s)
             stop.wait(pause_s)
 
-    def run_once(self, stop: threading.Event | None = None) -> bool:
+    def run_once(self, stop: threading.Event | None = None) -> None:
         """File what lies in the inbox, and complete what is complete.
-
-        Returns
-        -------
-        bool
-            True if an object could not be filed for now, and another attempt should wait.
 
         Raises
         ------
@@ -170,14 +163,13 @@ class Indexer:
         # listing below, and whatever was received before `now` is filed when `decide` asks.
         senders = frozenset(a.sender for a in open_associations(self.inbox))
         now = self._clock()
-        names = self.inbox.pending()
-        failed = False
+        names = self._due_names(now)
         for number, start in enumerate(range(0, len(names), self._settings.batch_size), start=1):
             if stop is not None and stop.is_set():
-                return False
+                return
             batch = names[start : start + self._settings.batch_size]
             filed = self._file_or_quarantine(batch)
-            failed |= filed.failed > 0
+            self._retry_at |= dict.fromkeys(filed.failed, now + _RETRY_AFTER)
             if filed.changed_something:
                 self._next_check_at = None
             if number % _BATCHES_BETWEEN_CHECKS == 0:
@@ -185,7 +177,11 @@ class Indexer:
         if senders != self._open_before or self._is_due(now):
             self._complete(lambda _: senders, now)
             self._open_before = senders
-        return failed
+
+    def _due_names(self, now: datetime) -> list[str]:
+        """The names to file now: all, but those that failed a moment ago."""
+        self._retry_at = {name: at for name, at in self._retry_at.items() if at > now}
+        return [name for name in self.inbox.pending() if name not in self._retry_at]
 
     def _file_or_quarantine(self, names: Sequence[str]) -> Filed:
         """File a batch; an object that the store cannot take must not stop the others."""
@@ -193,6 +189,9 @@ class Indexer:
             return self.file_pending(names)
         except StoreUnavailable:
             raise
+        except OSError as error:  # of the archive's disk; the objects are safe in the inbox
+            log.error("a batch cannot be filed for now", first=names[0], error=str(error))
+            return Filed(failed=tuple(names))
         except Exception as error:  # noqa: BLE001 - the boundary to the store: recorded below
             if len(names) > 1:
                 middle = len(names) // 2
@@ -241,7 +240,7 @@ class Indexer:
                     sop_instance_uid=arrival.sop_instance_uid,
                     archive_path=arrival.archive_path,
                 )
-        return Filed(tuple(results), len(batch.quarantined), batch.failed)
+        return Filed(tuple(results), len(batch.quarantined), tuple(batch.failed))
 
     def _examine(self, name: str, batch: "_Batch") -> None:
         path = self.inbox.root / name
@@ -262,7 +261,7 @@ class Indexer:
             return  # filed before, by a run that was cut after its last step
         except OSError as error:
             log.error("an object cannot be filed for now", name=name, error=str(error))
-            batch.failed += 1
+            batch.failed.append(name)
 
     def _place(self, batch: "_Batch") -> list[InstanceArrival]:
         """Link a batch's objects into the archive."""
@@ -281,7 +280,7 @@ class Indexer:
                 path = self.archive.place(self.inbox.root / item.name, item.who, content, known)
             except OSError as error:
                 log.error("an object cannot be filed for now", name=item.name, error=str(error))
-                batch.failed += 1
+                batch.failed.append(item.name)
                 continue
             arrivals.append(self._arrival(item, path))
             batch.done.append(item.name)
@@ -324,21 +323,28 @@ class Indexer:
     ) -> None:
         due = []
         for study in self._store.studies_arriving():
-            uid = study.study_instance_uid
             match decide(study, open_senders(study), self._settings.completion, now):
                 case Complete(reason):
-                    log.info("study complete", study_instance_uid=uid, reason=reason)
-                    self._store.complete_study(
-                        uid, completeness=Completeness.COMPLETE, now=self._clock()
-                    )
+                    self._hand_on(study, Completeness.COMPLETE, reason)
                 case Incomplete(reason):
-                    log.warning("study handed on incomplete", study_instance_uid=uid, reason=reason)
-                    self._store.complete_study(
-                        uid, completeness=Completeness.INCOMPLETE, now=self._clock()
-                    )
+                    self._hand_on(study, Completeness.INCOMPLETE, reason)
                 case Waiting(until):
                     due.append(until)
         self._next_check_at = min([*due, now + _LONGEST_UNCHECKED])
+
+    def _hand_on(self, study: StudyArrival, completeness: Completeness, reason: str) -> None:
+        uid = study.study_instance_uid
+        try:
+            self._store.complete_study(uid, completeness=completeness, now=self._clock())
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary to the store: recorded
+            kind = f"{type(error).__module__}.{type(error).__name__}"
+            log.error("a study could not be handed on", study_instance_uid=uid, error=kind)
+            return
+        log.info(
+            "study handed on", study_instance_uid=uid, completeness=completeness, reason=reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +364,7 @@ class _Batch:
     objects: list[_Object] = field(default_factory=list)
     quarantined: list[QuarantinedObject] = field(default_factory=list)
     done: list[str] = field(default_factory=list)  # may leave the inbox once recorded
-    failed: int = 0
+    failed: list[str] = field(default_factory=list)
 
 
 @contextmanager

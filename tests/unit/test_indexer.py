@@ -170,7 +170,7 @@ def node(tmp_path: Path) -> Node:
 
 def test_what_was_received_is_archived_recorded_and_gone_from_the_inbox(node: Node) -> None:
     node.receive("1.2.3", more=element(0x00280010, b"US", b"\0\2"))
-    assert node.indexer.run_once() is False
+    node.indexer.run_once()
     assert node.archived() == ["1.2.1/1.2.1.1/1.2.3.dcm"]
     (one,) = node.store.instances.values()
     assert one.received_at == T0
@@ -278,16 +278,51 @@ def test_one_object_that_the_database_cannot_take_does_not_stop_the_others(node:
     assert node.indexer.inbox.pending() == []
 
 
-def test_a_file_that_cannot_be_read_now_is_tried_again(
+def test_a_file_that_cannot_be_read_now_is_tried_again_and_holds_up_nobody(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.receive("1.2.3")
     with monkeypatch.context() as broken:
         broken.setattr(os, "pread", lambda *_: (_ for _ in ()).throw(OSError(5, "broken disk")))
-        assert node.indexer.run_once() is True
+        node.indexer.run_once()
     assert len(node.indexer.inbox.pending()) == 1
-    assert node.indexer.run_once() is False
-    assert len(node.store.instances) == 1
+    node.receive("1.2.4")
+    node.wait(0.2)
+    assert list(node.store.instances) == ["1.2.4"]
+    node.wait(10)
+    assert list(node.store.instances) == ["1.2.4", "1.2.3"]
+
+
+def test_p1_an_archive_that_cannot_be_synced_keeps_objects_in_the_inbox(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.receive("1.2.3")
+    node.receive("1.2.4")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "broken disk")))
+        node.indexer.run_once()
+    assert node.store.instances == {}
+    assert node.store.quarantined == []
+    node.wait(10)
+    assert len(node.store.instances) == 2
+
+
+def test_one_study_that_cannot_be_handed_on_does_not_stop_the_others(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = node.store.complete_study
+
+    def choke(uid: StudyInstanceUID, *, completeness: Completeness, now: datetime) -> None:
+        if uid == "1.2.1":
+            raise ValueError("a bug")
+        complete(uid, completeness=completeness, now=now)
+
+    monkeypatch.setattr(node.store, "complete_study", choke)
+    node.receive("1.2.3", study="1.2.1")
+    node.receive("1.2.4", study="1.2.2")
+    node.indexer.run_once()
+    node.wait(5)
+    assert [uid for uid, _, _ in node.store.completed] == ["1.2.2"]
 
 
 def test_a_study_is_complete_when_its_sender_is_gone_and_nothing_came_for_5_s(node: Node) -> None:
