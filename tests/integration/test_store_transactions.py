@@ -117,7 +117,7 @@ def test_nothing_slips_past_a_person_who_stops_ai_while_outcomes_arrive(
     worklist: Worklist, store: PostgresStore
 ) -> None:
     """The switch waits for outcomes under way, and outcomes that come after it count nothing."""
-    uids = [StudyInstanceUID(f"1.{number}") for number in range(24)]
+    uids = [StudyInstanceUID(f"1.{number}") for number in range(12)]
     for uid in uids:
         worklist.record_arrivals([arrival(f"{uid}.1", study=uid)], now=NOON)
         worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=NOON)
@@ -189,7 +189,7 @@ def test_filing_looking_and_switching_at_once_never_deadlock(
 
     def repeat(act: Callable[[Random, int], None]) -> None:
         random = Random(act.__name__)
-        for turn in range(10):
+        for turn in range(6):
             act(random, turn)
 
     with ThreadPoolExecutor(5) as pool:
@@ -257,3 +257,19 @@ def test_a_connection_cut_in_the_middle_of_a_transaction_is_the_same_clear_error
         elif next_step == "a job":
             defer_assessment(transaction._connection, record)
     assert [one.study_instance_uid for one in store.arriving_studies()] == [STUDY]
+
+
+def test_a_job_that_the_database_cannot_take_now_is_the_same_clear_error(
+    worklist: Worklist, store: PostgresStore, emptied_engine: sa.Engine
+) -> None:
+    worklist.record_arrivals([arrival()], now=NOON)
+    with emptied_engine.connect() as other:
+        other.execute(sa.text("LOCK TABLE procrastinate_jobs"))
+        with (
+            pytest.raises(StoreUnavailable, match="lock timeout"),
+            store.transaction() as transaction,
+        ):
+            record = transaction.lock_studies([STUDY])[STUDY]
+            transaction._connection.execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
+            defer_assessment(transaction._connection, record)
+    assert count(emptied_engine, "procrastinate_jobs") == 0

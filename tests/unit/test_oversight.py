@@ -62,3 +62,10 @@ def test_the_highest_of_several_detectors_and_assessments_counts() -> None:
     assert strongest_probabilities(said, AISwitch()) == {TargetFinding.FRACTURE: 0.7}
     stopped = AISwitch(detectors=frozenset({"second opinion"}))
     assert strongest_probabilities(said, stopped) == {TargetFinding.FRACTURE: 0.5}
+
+
+@given(switches, st.sets(st.sampled_from(DETECTORS), min_size=1))
+def test_starting_some_detectors_starts_exactly_those(before: AISwitch, started: set[str]) -> None:
+    after = before.started(started, installed=DETECTORS)
+    for name in DETECTORS:
+        assert after.is_stopped(name) == (name not in started and before.is_stopped(name))
