@@ -14,7 +14,8 @@ import pytest
 from dicom_files import digest, digests, wait_until_filed
 from node_parts import listening
 from pydicom import dcmread
-from vigie_node import ENDED, Node, free_port, wait_until
+from reference_receiver import running_storescp
+from vigie_node import ENDED, Node, free_port
 
 Program = Callable[[str], str]
 
@@ -129,26 +130,10 @@ def received_by_storescp(
     program: Program, sender: str, files: Sequence[Path], folder: Path
 ) -> Counter[str]:
     """Digests of what DCMTK's own receiver writes, every bit as it came."""
-    port = free_port()
-    received = folder / "storescp"
-    received.mkdir()
-    receiver = subprocess.Popen(
-        [
-            program("storescp"),
-            "--bit-preserving",
-            "--accept-all",
-            *("--filename-extension", ".dcm"),
-            *("--output-directory", str(received)),
-            str(port),
-        ]
-    )
-    try:
-        wait_until(lambda: echo(program, port).returncode == 0, "storescp answers")
+    port, received = free_port(), folder / "storescp"
+    with running_storescp(program, received, port):
         if files:
             send(program, sender, port, *files)
-    finally:
-        receiver.terminate()
-        receiver.wait(timeout=30)
     return digests(received)
 
 
