@@ -1,4 +1,4 @@
-"""The model card: what a detector is, is for, can do and cannot (one TOML file beside its weights)."""
+"""The model card, a TOML file beside the weights: what a detector is, is for, can and cannot."""
 
 import hashlib
 import tomllib

@@ -131,7 +131,8 @@ def wait_until_up(settings: Settings, stop: threading.Event) -> bool:
     """Wait until DICOM and the web page answer; False if stopped or too late."""
     deadline = time.monotonic() + _START_LIMIT_S
     while not stop.is_set() and time.monotonic() < deadline:
-        if _dicom_answers(settings) and _web_answers(settings):
+        # The web page first: it comes up last, and each question to the DICOM node is logged.
+        if _web_answers(settings) and _dicom_answers(settings):
             return True
         stop.wait(0.1)
     if not stop.is_set():

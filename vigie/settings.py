@@ -6,10 +6,11 @@ defaults. All are checked before anything starts.
 
 import os
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -24,6 +25,7 @@ PREFIX = "VIGIE_"
 FILE_NAME = "vigie.toml"
 DEFAULT_DATA = Path("vigie-data")
 _GIB = 1024**3
+_LONGEST_AE_TITLE = 16
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Several names: a list in TOML, separated by commas in a variable."""
@@ -79,6 +81,15 @@ class Settings(BaseSettings):
     )
     network_timeout_s: float = Field(
         60, gt=0, description="Seconds of silence allowed between messages."
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the DICOM node's certificate chain; none: no TLS."
+    )
+    tls_key: Path | None = Field(
+        None, description="PEM file with its key; none: it is in the certificate's file."
+    )
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file; senders must show a certificate that it signed."
     )
     stop_limit_s: float = Field(
         30, gt=0, description="Seconds for associations in hand when the node is stopped."
@@ -145,6 +156,48 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("ae_title", "allowed_calling_ae_titles")
+    @classmethod
+    def _ae_titles(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for title in (value,) if isinstance(value, str) else value:
+            # PS3.5 table 6.2-1, AE
+            if not (title.isascii() and title.isprintable() and title.strip()) or "\\" in title:
+                raise ValueError(f"{title!r} is no AE title")
+            if len(title) > _LONGEST_AE_TITLE:
+                raise ValueError(f"{title!r} is longer than {_LONGEST_AE_TITLE} characters")
+        return value
+
+    @field_validator("allowed_addresses")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network, strict=False)
+        return value
+
+    @field_validator("http_host")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        if value != "localhost" and not _is_loopback(value):
+            raise ValueError(
+                "without accounts the web page is served on the loopback only (127.0.0.1, ::1)"
+            )
+        return value
+
+    @field_validator("tls_certificate", "tls_key", "tls_client_ca")
+    @classmethod
+    def _there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.quiet_period_s > self.open_association_quiet_period_s:
+            raise ValueError("quiet_period_s is above open_association_quiet_period_s")
+        if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
+            raise ValueError("tls_key and tls_client_ca need tls_certificate")
+        return self
 
     @field_validator("data", mode="after")
     @classmethod
@@ -218,6 +271,13 @@ def load_settings(**given: Any) -> Settings:
             for one in error.errors()
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _plain(message: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,6 +20,7 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 15.0
 _STEADY_S = 30.0  # a role that ran this long is restarted at once
 _TICK_S = 0.1
+_LOOK_S = 1.0  # between looks at a database that somebody else started
 
 
 def role_command(name: str) -> Sequence[str]:
@@ -61,6 +62,7 @@ class Supervisor:
     variables: Mapping[str, str]
     stop_limit_s: float
     command: Callable[[str], Sequence[str]] = role_command
+    _next_look_s: float = field(default=0.0, init=False)  # monotonic
 
     def start(self) -> None:
         """Start every role; the database must be running."""
@@ -121,9 +123,17 @@ class Supervisor:
         if self.database is None:
             return
         process = self.database.process
-        if process is None or process.poll() is None:
+        if process is None:
+            # Another command had started the server, and stops it when it ends.
+            if time.monotonic() < self._next_look_s:
+                return
+            self._next_look_s = time.monotonic() + _LOOK_S
+            if self.database.answers():
+                return
+        elif process.poll() is None:
             return
-        log.warning("database_died", exit_code=process.returncode)
+        else:
+            log.warning("database_died", exit_code=process.returncode)
         try:
             self.database.start()
         except DatabaseStartFailed as error:  # tried again at the next tick; receiving goes on

@@ -74,6 +74,14 @@ def test_names_in_a_variable_are_separated_by_commas(monkeypatch: pytest.MonkeyP
         ("VIGIE_DATABASE_URL", "sqlite:///x"),
         ("VIGIE_FRACTURE_TARGET_MIN", "0"),
         ("VIGIE_LOG_FORMAT", "xml"),
+        ("VIGIE_AE_TITLE", "SEVENTEEN-LETTERS"),
+        ("VIGIE_AE_TITLE", "back\\slash"),
+        ("VIGIE_ALLOWED_CALLING_AE_TITLES", "CT1,SEVENTEEN-LETTERS"),
+        ("VIGIE_ALLOWED_ADDRESSES", "10.1.0.0/99"),
+        ("VIGIE_HTTP_HOST", "0.0.0.0"),
+        ("VIGIE_QUIET_PERIOD_S", "31"),
+        ("VIGIE_TLS_CERTIFICATE", "/nowhere.pem"),
+        ("VIGIE_TLS_KEY", __file__),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(

@@ -21,9 +21,7 @@ def indexer_settings(settings: Settings) -> IndexerSettings:
         data=settings.data,
         completion=CompletionSettings(
             quiet_period_s=settings.quiet_period_s,
-            open_association_quiet_period_s=max(
-                settings.quiet_period_s, settings.open_association_quiet_period_s
-            ),
+            open_association_quiet_period_s=settings.open_association_quiet_period_s,
             completion_limit_s=settings.completion_limit_s,
         ),
     )

@@ -37,4 +37,7 @@ def listener_settings(settings: Settings) -> ListenerSettings:
         network_timeout_s=settings.network_timeout_s,
         dimse_timeout_s=settings.dimse_timeout_s,
         stop_limit_s=settings.stop_limit_s,
+        tls_certificate=settings.tls_certificate,
+        tls_key=settings.tls_key,
+        tls_client_ca=settings.tls_client_ca,
     )
