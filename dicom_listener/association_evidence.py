@@ -73,14 +73,25 @@ def mark_open(inbox: Inbox, origin: Origin, *, now: datetime) -> Path:
 
 def open_associations(inbox: Inbox) -> list[OpenAssociation]:
     """List what is open now, and remove the markers of dead listeners."""
+    # Markers first: a listener that starts in between is then not taken for a dead one.
+    paths = sorted(inbox.associations.iterdir())
     alive = living_listeners(inbox)
     found = []
-    for path in sorted(inbox.associations.iterdir()):
+    for path in paths:
         if not alive.get(path.name.split("-", 1)[0], False):
             path.unlink(missing_ok=True)
         elif path.suffix == ".json" and (association := _read(path)) is not None:
             found.append(association)
     return found
+
+
+def remove_stale_temporaries(inbox: Inbox) -> None:
+    """Remove what dead listeners left half received; nobody was told Success for it."""
+    paths = list(inbox.temporary.iterdir())  # before the listeners, as in open_associations
+    alive = living_listeners(inbox)
+    for path in paths:
+        if not alive.get(path.name.split("-", 1)[0], False):
+            path.unlink(missing_ok=True)
 
 
 def living_listeners(inbox: Inbox) -> dict[str, bool]:

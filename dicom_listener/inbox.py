@@ -16,7 +16,6 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,13 +125,6 @@ class Inbox:
         """Free space of the file system for an ordinary user."""
         state = os.statvfs(self.root)
         return state.f_bavail * state.f_frsize
-
-    def stale_temporaries(self, is_alive: "dict[str, bool]") -> Iterator[Path]:
-        """Files in ``tmp/`` whose listener no longer runs."""
-        for path in self.temporary.iterdir():
-            listener_id = path.name.split("-", 1)[0]
-            if not is_alive.get(listener_id, False):
-                yield path
 
 
 class IncomingObject:

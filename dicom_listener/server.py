@@ -15,7 +15,7 @@ from collections.abc import Callable
 import structlog
 
 from dicom_listener.association import serve_connection
-from dicom_listener.association_evidence import ListenerLock, living_listeners
+from dicom_listener.association_evidence import ListenerLock, remove_stale_temporaries
 from dicom_listener.inbox import Inbox
 from dicom_listener.settings import ListenerSettings
 
@@ -82,8 +82,7 @@ class Listener:
 
     def serve(self, stop: threading.Event, ready: Callable[[int], object]) -> None:
         """Accept connections until `stop` is set, then finish those in hand."""
-        for path in self.inbox.stale_temporaries(living_listeners(self.inbox)):
-            path.unlink(missing_ok=True)
+        remove_stale_temporaries(self.inbox)
         port = self._socket.getsockname()[1]
         log.info("listening", ae_title=self.settings.ae_title, port=port)
         ready(port)

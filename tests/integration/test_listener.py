@@ -6,13 +6,15 @@ import os
 import random
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,17 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from dicom_listener.association_evidence import open_associations
 from dicom_listener.inbox import Inbox
+from dicom_listener.indexer import Indexer, IndexerSettings
 from dicom_listener.received_object import data_set_digest
 from dicom_listener.server import ListenerSettings, listen
+from worklist.study import (
+    ArrivalResult,
+    Completeness,
+    InstanceArrival,
+    QuarantinedObject,
+    StudyArrival,
+)
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
 PRIVATE_STORAGE = "1.2.826.0.1.3680043.9.9999.1"
 PRIVATE_TRANSFER_SYNTAX = "1.2.826.0.1.3680043.9.9999.2"
@@ -103,12 +114,17 @@ def association(
     ae_title: str = "CT01",
     called: str = "VIGIE",
     timeout_s: float = 20.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Any]:
     ae = AE(ae_title=ae_title)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout_s
     wanted = contexts or ((CTImageStorage, [ExplicitVRLittleEndian]),)
     association = ae.associate(
-        "127.0.0.1", port, contexts=[build_context(*one) for one in wanted], ae_title=called
+        "127.0.0.1",
+        port,
+        contexts=[build_context(*one) for one in wanted],
+        ae_title=called,
+        tls_args=(tls, "localhost") if tls else None,
     )
     try:
         yield association
@@ -442,6 +458,27 @@ def test_accepted_connections_send_small_answers_at_once(
     assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in options
 
 
+def test_over_tls_objects_arrive_and_plain_peers_do_not(
+    start: Callable[..., RunningListener], program: Callable[[str], str], tmp_path: Path
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    listener = start(tls_certificate=certificate, tls_key=key, acse_timeout_s=2.0)
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.check_hostname = False
+    with association(listener.port, tls=context) as peer:
+        assert peer.send_c_store(ct(size=1_000_000)).Status == 0x0000
+        time.sleep(1.0)
+        assert peer.send_c_store(ct("1.2.3.5")).Status == 0x0000
+    assert len(listener.received()) == 2
+    with association(listener.port, timeout_s=5.0) as plain:
+        assert not plain.is_established
+
+
 LISTENER = """
 import sys, threading
 from pathlib import Path
@@ -533,7 +570,39 @@ def data_set_of(path: Path) -> bytes:
     return content[144 + int.from_bytes(content[140:144], "little") :]
 
 
-def test_p1_the_corpus_is_received_bit_for_bit(
+class ForgetfulStore:
+    """A store that takes everything."""
+
+    def __init__(self) -> None:
+        self.arrivals: list[InstanceArrival] = []
+        self.quarantined: list[QuarantinedObject] = []
+
+    def existing_digests(
+        self, uids: Sequence[SOPInstanceUID]
+    ) -> dict[SOPInstanceUID, tuple[str, str]]:
+        return {}
+
+    def record_arrivals(
+        self, arrivals: Sequence[InstanceArrival], *, now: datetime
+    ) -> list[ArrivalResult]:
+        self.arrivals += arrivals
+        return [ArrivalResult.FILED for _ in arrivals]
+
+    def record_quarantined(
+        self, quarantined: Sequence[QuarantinedObject], *, now: datetime
+    ) -> None:
+        self.quarantined += quarantined
+
+    def studies_arriving(self) -> list[StudyArrival]:
+        return []
+
+    def complete_study(
+        self, uid: StudyInstanceUID, *, completeness: Completeness, now: datetime
+    ) -> None:
+        raise AssertionError
+
+
+def test_p1_the_corpus_is_received_and_filed_bit_for_bit(
     start: Callable[..., RunningListener],
     shared_dicom: Path,
     program: Callable[[str], str],
@@ -547,15 +616,29 @@ def test_p1_the_corpus_is_received_bit_for_bit(
         capture_output=True,
         timeout=120,
     )
-    received = {data_set_digest(path).sha256 for path in listener.received()}
+    received = [data_set_digest(path).sha256 for path in listener.received()]
     sent = {
         hashlib.sha256(data_set_of(path)).hexdigest()
         for path in (shared_dicom / "corpus").rglob("*")
         if path.is_file()
     }
-    assert len(listener.received()) > 100
+    assert len(received) > 100
     # DCMTK re-encodes a few (group lengths, padding); most must be exactly as on the disk.
-    assert len(received & sent) > 60
+    assert len(sent.intersection(received)) > 60
+    store = ForgetfulStore()
+    settings = IndexerSettings(data=listener.settings.data)
+    indexer = Indexer(settings, store, lambda: datetime.now(UTC))
+    indexer.run_once()
+    indexer.close()
+    assert listener.received() == []
+    for one in store.arrivals:
+        assert data_set_digest(indexer.archive.root / one.archive_path).sha256 == one.sha256
+    for other in store.quarantined:
+        assert other.reason
+        kept = indexer.quarantine.root / other.quarantine_path
+        assert data_set_digest(kept).sha256 == other.sha256
+    filed = [one.sha256 for one in store.arrivals] + [one.sha256 for one in store.quarantined]
+    assert sorted(filed) == sorted(received)
 
 
 def test_objects_that_share_one_uid_are_all_kept(
