@@ -142,7 +142,8 @@ def test_an_empty_log_and_an_untouched_one_hold(
         ("DELETE FROM event WHERE event_id IN (3, 4)", 5),
         (  # removed, and the rest numbered anew
             "DELETE FROM event WHERE event_id = 3;"
-            "UPDATE event SET event_id = event_id - 1 WHERE event_id > 3",
+            "UPDATE event SET event_id = event_id + 100 WHERE event_id > 3;"
+            "UPDATE event SET event_id = event_id - 101 WHERE event_id > 100",
             3,
         ),
         (  # changed, with a hash that fits: the next event then does not
