@@ -12,7 +12,17 @@ import { memo, type ReactNode } from "react";
 import type { Row } from "./api";
 import { DetectorChips } from "./DetectorChip";
 import { openStudy, studyHref } from "./route";
-import { age, due, duration, fullTime, personName, plural, PRIORITY_WORDS, timeOfDay } from "./words";
+import {
+  age,
+  due,
+  duration,
+  fullTime,
+  personName,
+  plural,
+  PRIORITY_WORDS,
+  timeOfDay,
+  unbroken,
+} from "./words";
 import classes from "./Worklist.module.css";
 
 export function rowId(studyInstanceUid: string): string {
@@ -64,7 +74,7 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
         <span className={classes.second}>{timeOfDay(row.due_at, now)}</span>
       </div>
       <div role="gridcell" className={classes.why} title={row.reason}>
-        <span className={classes.reason}>{row.reason}</span>
+        <span className={classes.reason}>{unbroken(row.reason)}</span>
         <Sooner row={row} now={now} />
       </div>
       <div role="gridcell">

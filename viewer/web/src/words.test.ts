@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { age, due, duration, personName, probability, ranges, STATE_WORDS } from "./words";
+import { age, due, duration, personName, probability, ranges, STATE_WORDS, unbroken } from "./words";
 
 const MINUTE = 60_000;
 
@@ -73,6 +73,14 @@ describe("states", () => {
     const words = Object.values(STATE_WORDS);
     expect(new Set(words).size).toBe(words.length);
     expect(words.join(" ")).not.toMatch(/normal|negative|healthy/i);
+  });
+});
+
+describe("a reason", () => {
+  it("breaks between its terms, not between a number and its unit", () => {
+    expect(unbroken("routine 24 h; fracture 0.91 → 2 h 12 min")).toBe(
+      "routine 24\u00a0h; fracture 0.91 →\u00a02\u00a0h 12\u00a0min",
+    );
   });
 });
 

@@ -134,6 +134,11 @@ export function probability(p: number): string {
   return p.toFixed(2);
 }
 
+/** The same text with its numbers and units kept on one line. */
+export function unbroken(text: string): string {
+  return text.replace(/(\d) (?=(?:min|h|d)\b)/g, "$1\u00a0").replace(/→ /g, "→\u00a0");
+}
+
 /** A detail as the node says it, made a sentence. */
 export function sentence(text: string): string {
   const trimmed = text.trim();
