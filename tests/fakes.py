@@ -132,6 +132,10 @@ class FakeTransaction:
         assert record.due_at <= record.due_without_ai_at
         self._tables.studies[record.study_instance_uid] = record
 
+    def save_studies(self, records: Sequence[StudyRecord]) -> None:
+        for one in records:
+            self.save_study(one)
+
     def add_instances(self, arrivals: Sequence[InstanceArrival]) -> None:
         for one in arrivals:
             assert one.sop_instance_uid not in self._tables.instances

@@ -1,6 +1,6 @@
 """People overrule (P7): another priority, a pin, a study read elsewhere, AI stopped and started."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -164,7 +164,7 @@ class Overruling(Rules):
                 switch,
                 detectors,
                 "ai_started",
-                missed=transaction.unread_without_outcome(running),
+                missed=set(transaction.unread_without_outcome(running)),
                 actor=actor,
                 reason=reason,
                 now=now,
@@ -177,7 +177,7 @@ class Overruling(Rules):
         detectors: Sequence[str] | None,
         kind: str,
         *,
-        missed: Sequence[StudyInstanceUID] = (),
+        missed: Collection[StudyInstanceUID] = (),
         actor: str,
         reason: str,
         now: datetime,
@@ -186,8 +186,8 @@ class Overruling(Rules):
         transaction.save_ai_switch(switch)
         affected = transaction.unread_with_outcomes()
         counted = transaction.counted_probabilities(affected)
-        moved: dict[str, str] = {}
-        queued_again: list[str] = []
+        moved: list[StudyRecord] = []
+        again: list[StudyRecord] = []
         # All at once, so that they are locked in the one order that everybody keeps to.
         for uid, record in transaction.lock_studies({*affected, *missed}).items():
             if record.reading_state is ReadingState.READ:
@@ -200,11 +200,12 @@ class Overruling(Rules):
             )
             placed = replace(record, due_at=due.due_at, reason=due.reason)
             if placed != record:
-                transaction.save_study(placed)
-                moved[uid] = placed.due_at.isoformat()
+                moved.append(placed)
             if uid in missed and not placed.arriving:
-                queued(transaction, placed)
-                queued_again.append(uid)
+                again.append(placed)
+        transaction.save_studies(moved)
+        for record in again:
+            queued(transaction, record)
         transaction.append_events(
             [
                 Event(
@@ -215,8 +216,8 @@ class Overruling(Rules):
                     details={
                         "detectors": "all" if detectors is None else sorted(detectors),
                         "why": reason,
-                        "moved": moved,
-                        "queued_again": queued_again,
+                        "moved": {one.study_instance_uid: one.due_at.isoformat() for one in moved},
+                        "queued_again": [one.study_instance_uid for one in again],
                     },
                 )
             ]

@@ -127,6 +127,10 @@ class Transaction(Protocol):
         """Write what the rules changed."""
         ...
 
+    def save_studies(self, records: Sequence[StudyRecord]) -> None:
+        """Write what the rules changed in many studies, in few round trips."""
+        ...
+
     def add_instances(self, arrivals: Sequence[InstanceArrival]) -> None:
         """Insert instances, their series and the associations they came by."""
         ...

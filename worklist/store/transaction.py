@@ -140,11 +140,14 @@ class PostgresTransaction:
             )
 
     def save_study(self, record: StudyRecord) -> None:
-        self._connection.execute(
-            sa.update(t.study)
-            .where(t.study.c.study_instance_uid == record.study_instance_uid)
-            .values(record_values(record))
-        )
+        self.save_studies([record])
+
+    def save_studies(self, records: Sequence[StudyRecord]) -> None:
+        if records:
+            self._connection.execute(
+                sa.update(t.study).where(t.study.c.study_instance_uid == sa.bindparam("saved")),
+                [{**record_values(one), "saved": one.study_instance_uid} for one in records],
+            )
 
     def add_instances(self, arrivals: Sequence[InstanceArrival]) -> None:
         if not arrivals:
