@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from pydicom.config import disable_value_validation
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.misc import is_dicom
@@ -46,21 +47,23 @@ def dicom_files(paths: Iterable[Path]) -> tuple[list[OutgoingFile], list[Refusal
     files, refusals = [], []
     for path, named in _walk(paths):
         try:
-            if not is_dicom(path):
-                if named:
-                    refusals.append(Refusal(path=path, reason="not a DICOM file"))
-                continue
-            meta = read_file_meta_info(path)
-            files.append(
-                OutgoingFile(
-                    path=path,
-                    sop_class_uid=str(meta.MediaStorageSOPClassUID),
-                    transfer_syntax_uid=str(meta.TransferSyntaxUID),
-                )
-            )
+            if is_dicom(path):
+                files.append(_described(path))
+            elif named:
+                refusals.append(Refusal(path=path, reason="not a DICOM file"))
         except (OSError, InvalidDicomError, AttributeError, ValueError) as error:
             refusals.append(Refusal(path=path, reason=f"unreadable: {error}"))
     return files, refusals
+
+
+def _described(path: Path) -> OutgoingFile:
+    with disable_value_validation():
+        meta = read_file_meta_info(path)
+        return OutgoingFile(
+            path=path,
+            sop_class_uid=str(meta.MediaStorageSOPClassUID),
+            transfer_syntax_uid=str(meta.TransferSyntaxUID),
+        )
 
 
 def _walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
@@ -147,13 +150,24 @@ def _store(association: Association, file: OutgoingFile) -> str | None:
     """Why the peer did not take the file; None when it did."""
     if not association.is_established:
         raise NoAssociation("the peer ended the association")
-    try:
-        status = association.send_c_store(file.path)
-    except ValueError:
+    if not _is_accepted(association, file):
         return f"the peer takes no {file.sop_class_uid} in {file.transfer_syntax_uid}"
+    try:
+        with disable_value_validation():  # odd values are sent as they are
+            status = association.send_c_store(file.path)
+    except (ValueError, AttributeError) as error:
+        return f"cannot be sent: {error}"
     if "Status" not in status:
         raise NoAssociation("the peer did not answer: the association is lost")
     if code_to_category(status.Status) in ("Success", "Warning"):
         return None
     comment = status.get("ErrorComment", "")
     return f"status 0x{status.Status:04X}" + (f": {comment}" if comment else "")
+
+
+def _is_accepted(association: Association, file: OutgoingFile) -> bool:
+    return any(
+        context.abstract_syntax == file.sop_class_uid
+        and file.transfer_syntax_uid in context.transfer_syntax
+        for context in association.accepted_contexts
+    )
