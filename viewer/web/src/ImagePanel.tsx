@@ -164,9 +164,10 @@ function Stage({ studyInstanceUid, frames, index, window, regions, onStep }: Sta
       <div
         className={classes.picture}
         style={{
-          width: box.width,
-          height: box.height,
-          transform: `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`,
+          // Sized, not scaled: outlines and words keep their width on the screen.
+          width: box.width * zoom.scale,
+          height: box.height * zoom.scale,
+          transform: `translate(${zoom.x}px, ${zoom.y}px)`,
         }}
       >
         {picture.shown !== null && <img src={picture.shown} alt="" draggable={false} />}
