@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from models.data_set import UnreadableDataSet, data_set_sha256
 from models.detector import (
@@ -115,9 +116,30 @@ def judge(assessment: Assessment, operating_point: float) -> Outcome:
     regions = tuple(assessment.regions)
     if not all(isinstance(region, Region) for region in regions):
         return Failed(reason="the detector answered with places that are no regions")
+    regions = tuple(map(_plain, regions))
+    if not all(map(_is_finite, regions)):
+        return Failed(reason="the detector answered with places that are nowhere")
     if probability >= operating_point:
         return Flagged(probability=probability, regions=regions)
     return NotFlagged(probability=probability, regions=regions)
+
+
+def _plain(region: Region) -> Region:
+    """The region in Python's own numbers; detectors often answer in numpy's."""
+    return replace(
+        region,
+        frame_number=int(region.frame_number),
+        polygon=tuple((float(column), float(row)) for column, row in region.polygon),
+        score=float(region.score),
+        polygon_mm=None
+        if region.polygon_mm is None
+        else tuple((float(x), float(y), float(z)) for x, y, z in region.polygon_mm),
+    )
+
+
+def _is_finite(region: Region) -> bool:
+    places = (*region.polygon, *(region.polygon_mm or ()))
+    return all(map(math.isfinite, chain(*places, (region.score,))))
 
 
 def join_reasons(reasons: Sequence[str]) -> str:

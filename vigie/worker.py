@@ -64,17 +64,28 @@ class Assessor:
         detectors = [one for one in self._installed() if not switch.is_stopped(one.name)]
         for result in self._results(task, detectors):
             if result.provenance is not None:
-                self._worklist.record_outcome(
-                    uid, number, result.outcome, result.provenance, now=utc_now()
-                )
-                log.info(
-                    "outcome",
-                    study_instance_uid=uid,
-                    detector=result.name,
-                    outcome=type(result.outcome).__name__,
-                    seconds=_seconds(result.provenance),
-                )
+                self._record(uid, number, result, result.provenance)
         self._worklist.finish_assessment(uid, number, now=utc_now())
+
+    def _record(
+        self, uid: StudyInstanceUID, number: int, result: Result, provenance: Provenance
+    ) -> None:
+        outcome = result.outcome
+        try:
+            self._worklist.record_outcome(uid, number, outcome, provenance, now=utc_now())
+        except (StoreUnavailable, UnknownStudy):
+            raise
+        except Exception as error:
+            log.exception("outcome_not_kept", study_instance_uid=uid, detector=result.name)
+            outcome = Failed(reason=f"its answer cannot be kept: {type(error).__name__}")
+            self._worklist.record_outcome(uid, number, outcome, provenance, now=utc_now())
+        log.info(
+            "outcome",
+            study_instance_uid=uid,
+            detector=result.name,
+            outcome=type(outcome).__name__,
+            seconds=_seconds(provenance),
+        )
 
     def _installed(self) -> list[DetectorIdentity]:
         identities = [

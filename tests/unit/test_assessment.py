@@ -1,7 +1,10 @@
 """From a detector's answer to an outcome."""
 
+import json
 import math
+from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from models.assessment import join_reasons, judge
@@ -33,6 +36,26 @@ def test_p4_what_is_no_probability_is_a_failure(probability: float) -> None:
 def test_p4_places_that_are_no_regions_are_a_failure() -> None:
     outcome = judge(Assessment(probability=0.9, regions=("here",)), 0.4)  # type: ignore[arg-type]
     assert isinstance(outcome, Failed)
+
+
+@pytest.mark.parametrize("nowhere", [math.nan, math.inf])
+def test_p4_places_that_are_nowhere_are_a_failure(nowhere: float) -> None:
+    lost = [
+        replace(REGION, polygon=((0.0, nowhere), (1.0, 0.0))),
+        replace(REGION, score=nowhere),
+        replace(REGION, polygon_mm=((0.0, 0.0, nowhere),)),
+    ]
+    for region in lost:
+        outcome = judge(Assessment(probability=0.9, regions=(region,)), 0.4)
+        assert isinstance(outcome, Failed)
+
+
+def test_places_in_numbers_of_numpy_become_plain_ones_that_can_be_stored() -> None:
+    one = np.float32(0.5)
+    region = replace(REGION, polygon=((one, one), (one, one)), score=one)
+    outcome = judge(Assessment(probability=0.9, regions=(region,)), 0.4)
+    assert isinstance(outcome, Flagged)
+    assert json.loads(json.dumps(asdict(outcome.regions[0])))["polygon"] == [[0.5, 0.5]] * 2
 
 
 @pytest.mark.parametrize(

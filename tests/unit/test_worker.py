@@ -157,6 +157,23 @@ def test_a_database_that_goes_away_is_not_taken_for_a_failed_detector() -> None:
     assert site.outcomes() == {}
 
 
+def test_an_answer_that_cannot_be_kept_becomes_a_failure() -> None:
+    class Picky(Worklist):
+        def record_outcome(self, uid, number, outcome, provenance, *, now):  # type: ignore[no-untyped-def]
+            if isinstance(outcome, Flagged):
+                raise TypeError("not JSON")
+            return super().record_outcome(uid, number, outcome, provenance, now=now)
+
+    site = Site(FakeRunner(FRACTURE))
+    assessor = Assessor(
+        Settings(), Picky(site.store, DueTargets()), cast(AssessmentRunner, FakeRunner(FRACTURE))
+    )
+    assessor.assess(STUDY, 1)
+    outcome = site.outcomes()["fracture"]
+    assert isinstance(outcome, Failed)
+    assert "TypeError" in outcome.reason
+
+
 def test_not_applicable_moves_nothing() -> None:
     class NotForUs(FakeRunner):
         def _result(self, detector: DetectorIdentity | BrokenDetector) -> Result:
