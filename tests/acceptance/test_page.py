@@ -1,0 +1,322 @@
+"""The page in headless Chromium: in the server's order, moving by itself, marks in their place."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from radiographs import COLUMNS, ROWS, MadeStudy, make_study, send_to
+from vigie_node import Node, wait_until
+
+from vigie.database import EmbeddedPostgres
+from vigie.settings import Settings
+from vigie.wiring import due_targets
+from worklist.finding import DetectorIdentity, Flagged, Provenance, Region, TargetFinding
+from worklist.service import Worklist
+from worklist.store.engine import connect
+from worklist.store.postgres import PostgresStore
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
+
+_HOSTILE_NAME = "<script>alert(1)</script>^<b>"
+_STATE_WORDS = {
+    "flagged": "flagged",
+    "not_flagged": "not flagged",
+    "not_applicable": "not applicable",
+    "failed": "failed",
+    "stopped": "stopped",
+}
+_REGION = ((100.0, 150.0), (300.0, 150.0), (300.0, 260.0), (100.0, 260.0))  # (column, row)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
+    """Three radiographs, one of a patient with a hostile name, and a head CT."""
+    folder = tmp_path_factory.mktemp("made")
+    return [
+        make_study(folder, 1),
+        make_study(folder, 2, name=_HOSTILE_NAME),
+        make_study(folder, 3, name="Yamada^Tarou=山田^太郎"),
+        make_study(folder, 4, modality="CT"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, studies: list[MadeStudy]) -> Iterator[Node]:
+    """A node that has assessed the studies."""
+    node = Node(tmp_path_factory.mktemp("page") / "node")
+    try:
+        node.start()
+        send_to(node, *studies)
+        node.all_assessed(len(studies))
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(program: Callable[[str], str]) -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a page said and did beside showing something."""
+
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def page(browser: Browser, node: Node) -> Iterator[Page]:
+    """The open list; afterwards: nothing complained, and nothing left the machine."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    heard = Heard()
+
+    def complain(what: str) -> None:
+        heard.complaints.append(what)
+
+    page.on("console", lambda said: complain(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complain(str(error)))
+    page.on("dialog", lambda dialog: (complain(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: heard.requests.append(request.url))
+    page.goto(node.url)
+    page.get_by_role("grid").wait_for()
+    page.evaluate("window.notReloaded = true")
+    yield page
+    assert page.evaluate("window.notReloaded"), "the page was loaded anew"
+    context.close()
+    assert heard.complaints == []
+    schemes = {(urlsplit(url).scheme, urlsplit(url).hostname) for url in heard.requests}
+    assert schemes <= {("http", "127.0.0.1"), ("data", None), ("blob", None)}
+
+
+def shown_order(page: Page) -> list[str]:
+    """Study Instance UIDs from top to bottom, where the rows are really seen."""
+    uids: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("[data-uid]")]
+            .map((row) => [row.getBoundingClientRect().top, row.dataset.uid])
+            .sort(([a], [b]) => a - b)
+            .map(([, uid]) => uid)"""
+    )
+    return uids
+
+
+def served_order(node: Node) -> list[str]:
+    """Study Instance UIDs as the API has them."""
+    return [row["study_instance_uid"] for row in node.rows()]
+
+
+def row_of(page: Page, uid: str) -> Locator:
+    """One study's row."""
+    return page.locator(f'[data-uid="{uid}"]')
+
+
+@contextmanager
+def service_of(node: Node) -> Iterator[Worklist]:
+    """The worklist service on a running node's database."""
+    engine = connect(EmbeddedPostgres(node.data / "postgres").url)
+    try:
+        yield Worklist(PostgresStore(engine), due_targets(Settings(data=node.data)))
+    finally:
+        engine.dispose()
+
+
+def flag(node: Node, study: MadeStudy, probability: float) -> None:
+    """Record that the fracture detector flagged a study, with one known region."""
+    now = datetime.now(UTC)
+    region = Region(
+        sop_instance_uid=SOPInstanceUID(study.sop_instance_uid),
+        frame_number=1,
+        polygon=_REGION,
+        score=0.9,
+    )
+    provenance = Provenance(
+        detector=DetectorIdentity(
+            name="fracture",
+            version="0.0.0-test",
+            target=TargetFinding.FRACTURE,
+            weights_sha256="0" * 64,
+            operating_point=0.5,
+        ),
+        instances=(),
+        not_eligible=(),
+        software_version="test",
+        started_at=now,
+        finished_at=now,
+    )
+    uid = StudyInstanceUID(study.study_instance_uid)
+    outcome = Flagged(probability=probability, regions=(region,))
+    with service_of(node) as service:
+        service.record_outcome(uid, 1, outcome, provenance, now=now)
+
+
+def test_p3_the_page_shows_every_study_in_the_order_of_the_server(page: Page, node: Node) -> None:
+    assert len(served_order(node)) >= 4
+    wait_until(lambda: shown_order(page) == served_order(node), "the order is the server's")
+    places = [row_of(page, uid).locator("[role=gridcell]").first for uid in served_order(node)]
+    assert [place.inner_text().strip() for place in places] == [
+        str(row["place"]) for row in node.rows()
+    ]
+
+
+def test_p4_every_state_is_said_in_words_and_none_is_normal(page: Page, node: Node) -> None:
+    rows = node.rows()
+    states = {one["state"] for row in rows for one in row["detectors"]}
+    assert "not_applicable" in states  # the head CT, for fracture
+    for row in rows:
+        shown = row_of(page, row["study_instance_uid"])
+        for detector in row["detectors"]:
+            chip = shown.get_by_test_id(f"chip-{detector['name']}")
+            assert chip.is_visible()
+            assert chip.get_attribute("data-state") == detector["state"]
+            assert _STATE_WORDS[detector["state"]] in shown.inner_text()
+            assert detector["finding"] in chip.inner_text()
+    assert "AI results are not reviewed" in page.inner_text("body")
+    assert "normal" not in everything_said(page)
+
+
+def everything_said(page: Page) -> str:
+    """All text of a page, the hidden kinds included, in lower case."""
+    said: str = page.evaluate(
+        """() => [document.body.innerText, ...[...document.querySelectorAll("*")].flatMap(
+            (e) => ["title", "aria-label", "alt", "placeholder"].map((a) => e.getAttribute(a)))]
+            .filter((text) => text !== null).join(" ")"""
+    )
+    return said.lower()
+
+
+def test_the_list_moves_by_itself_when_an_outcome_comes(
+    page: Page, node: Node, studies: list[MadeStudy]
+) -> None:
+    by_uid = {study.study_instance_uid: study for study in studies}
+    last_radiograph = next(
+        by_uid[row["study_instance_uid"]]
+        for row in reversed(node.rows())
+        if "DX" in row["modalities"]
+    )
+    wait_until(lambda: shown_order(page) == served_order(node), "the list is shown")
+    flag(node, last_radiograph, 0.999)
+    assert served_order(node)[0] == last_radiograph.study_instance_uid
+    wait_until(
+        lambda: shown_order(page)[0] == last_radiograph.study_instance_uid,
+        "the study has moved to the top",
+        10,
+    )
+    assert shown_order(page) == served_order(node)
+    chip = row_of(page, last_radiograph.study_instance_uid).get_by_test_id("chip-fracture")
+    assert chip.get_attribute("data-state") == "flagged"
+
+
+def test_a_study_that_arrives_appears_in_its_place(page: Page, node: Node, tmp_path: Path) -> None:
+    new = make_study(tmp_path, 100 + len(node.rows()))
+    assert row_of(page, new.study_instance_uid).count() == 0
+    send_to(node, new)
+    row_of(page, new.study_instance_uid).wait_for()
+    node.all_assessed(len(node.rows()))
+    wait_until(lambda: shown_order(page) == served_order(node), "the order is the server's", 10)
+    assert new.study_instance_uid in shown_order(page)
+
+
+def test_a_click_shows_the_image_with_the_region_where_the_detector_saw_it(
+    page: Page, node: Node, studies: list[MadeStudy], tmp_path: Path
+) -> None:
+    study = studies[0]
+    flag(node, study, 0.9)
+    chip = row_of(page, study.study_instance_uid).get_by_test_id("chip-fracture")
+    wait_until(lambda: chip.get_attribute("data-state") == "flagged", "it is shown as flagged")
+    page.screenshot(path=tmp_path / "list.png")
+    row_of(page, study.study_instance_uid).click()
+    image = page.locator("img").first
+    image.wait_for()
+    wait_until(lambda: image.evaluate("(e) => e.complete && e.naturalWidth > 0"), "it is loaded")
+    assert image.evaluate(_VARIETY) > 20  # grey levels: not blank
+
+    wait_until(lambda: page.locator("[data-testid=marks] polygon").count() > 0, "it is marked")
+    page.screenshot(path=tmp_path / "study.png")
+    regions = node.api(f"/api/studies/{study.study_instance_uid}")["regions"]
+    assert [tuple(map(tuple, one["polygon"])) for one in regions] == [_REGION]
+    shown = image.bounding_box()
+    assert shown is not None
+    assert shown["width"] / shown["height"] == pytest.approx(COLUMNS / ROWS, rel=0.01)
+    expected = [
+        (
+            shown["x"] + column * shown["width"] / COLUMNS,
+            shown["y"] + row * shown["height"] / ROWS,
+        )
+        for column, row in _REGION
+    ]
+    for corners in page.evaluate(_DRAWN_CORNERS):
+        for (x, y), (expected_x, expected_y) in zip(corners, expected, strict=True):
+            assert abs(x - expected_x) < 2
+            assert abs(y - expected_y) < 2
+    assert "normal" not in everything_said(page)
+
+
+_VARIETY = """(image) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(data.filter((_, index) => index % 4 === 0)).size;
+}"""
+
+_DRAWN_CORNERS = """() => [...document.querySelectorAll("[data-testid=marks] polygon")].map(
+    (polygon) => [...polygon.points].map((point) => {
+        const onScreen = point.matrixTransform(polygon.getScreenCTM());
+        return [onScreen.x, onScreen.y];
+    })
+)"""
+
+
+def test_p9_a_hostile_patient_name_is_text(
+    page: Page, node: Node, studies: list[MadeStudy]
+) -> None:
+    uid = studies[1].study_instance_uid
+    row = row_of(page, uid)
+    row.wait_for()
+    assert "<script>alert(1)</script>" in row.inner_text()
+    assert row.locator("script, b").count() == 0
+    row.click()
+    heading = page.get_by_role("heading", level=1)
+    wait_until(lambda: "<script>alert(1)</script>" in heading.inner_text(), "the name is shown")
+    assert heading.locator("script, b").count() == 0
+    served = node.api(f"/api/studies/{uid}")["row"]["patient_name"]
+    assert served == _HOSTILE_NAME
+
+
+def test_p7_a_banner_says_that_ai_is_stopped_and_the_order_falls_back(
+    page: Page, node: Node, studies: list[MadeStudy]
+) -> None:
+    flag(node, studies[2], 0.99)
+    stopped = node.run("ai", "stop", "--reason", "a test")
+    assert stopped.returncode == 0, stopped.stderr
+    try:
+        page.get_by_text("AI is stopped").wait_for()
+        rows = node.rows()
+        assert all(row["due_at"] == row["due_without_ai_at"] for row in rows)
+        assert [row["received_at"] for row in rows] == sorted(row["received_at"] for row in rows)
+        wait_until(lambda: shown_order(page) == served_order(node), "the order is without AI")
+        states: set[Any] = {one["state"] for row in rows for one in row["detectors"]}
+        assert states == {"stopped"}, json.dumps(rows, indent=1)
+    finally:
+        started = node.run("ai", "start", "--reason", "the test is over")
+    assert started.returncode == 0, started.stderr
+    page.get_by_text("AI is stopped").wait_for(state="detached")
+    wait_until(lambda: shown_order(page) == served_order(node), "the order is with AI again")
+    assert served_order(node)[0] in {one.study_instance_uid for one in studies}
