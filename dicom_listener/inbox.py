@@ -18,6 +18,7 @@ import struct
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -103,18 +104,17 @@ class Inbox:
         OSError
             If the file cannot be made.
         """
-        return IncomingObject(self, header, self.temporary / temporary_name)
+        return IncomingObject(self, header, f"{self.temporary}/{temporary_name}")
 
-    def publish(self, temporary: Path, name: str) -> Path:
+    def publish(self, temporary: str, name: str) -> None:
         """Move a synced file in, and return when its name is durable too."""
-        path = self.root / name
-        temporary.rename(path)
+        path = f"{self.root}/{name}"
+        os.rename(temporary, path)  # noqa: PTH104 - pathlib costs more than the system call
         try:
             self._folder_sync.sync()
         except OSError:
-            path.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             raise
-        return path
 
     def pending(self) -> list[str]:
         """Names of the objects not yet filed, in the order of their reception."""
@@ -130,7 +130,7 @@ class Inbox:
 class IncomingObject:
     """One object on its way to the disk. Every method may raise `OSError`."""
 
-    def __init__(self, inbox: Inbox, header: bytes, temporary: Path) -> None:
+    def __init__(self, inbox: Inbox, header: bytes, temporary: str) -> None:
         self._inbox = inbox
         self._temporary = temporary
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -147,18 +147,18 @@ class IncomingObject:
             self._write_all(data)
         self.size_bytes += len(data)
 
-    def finish(self, name: str) -> Path:
+    def finish(self, name: str) -> None:
         """Make the object durable under its final name; Success may be answered afterwards."""
         if self._pending:
             self._write_all(self._pending)
         os.fsync(self._descriptor)
         self._close()
-        return self._inbox.publish(self._temporary, name)
+        self._inbox.publish(self._temporary, name)
 
     def discard(self) -> None:
         """Remove what was written; safe to call at any time, more than once."""
         self._close()
-        self._temporary.unlink(missing_ok=True)
+        Path(self._temporary).unlink(missing_ok=True)
 
     def _write_all(self, data: bytes | memoryview) -> None:
         written = os.write(self._descriptor, data)
@@ -239,21 +239,36 @@ def file_header(
 
     The two UIDs are those of the C-STORE command, byte for byte, whatever they are.
     """
-    elements = [
-        (0x0001, b"OB", b"\0\1"),
-        (0x0002, b"UI", sop_class_uid),
-        (0x0003, b"UI", sop_instance_uid),
-        (0x0010, b"UI", transfer_syntax_uid.encode("ascii", "replace")),
-        (0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode()),
-        (0x0013, b"SH", implementation_version_name.encode("ascii", "replace")[:16]),
-        (0x0016, b"AE", origin.calling_ae_title.encode("ascii", "replace")),
-        (0x0017, b"AE", origin.calling_ae_title.encode("ascii", "replace")),
-        (0x0018, b"AE", origin.called_ae_title.encode("ascii", "replace")),
-        (0x0026, b"UR", f"dicom://{_host(origin.address)}".encode("ascii", "replace")),
-    ]
-    body = b"".join(_meta_element(number, vr, value) for number, vr, value in elements)
+    body = b"".join(
+        (
+            _meta_element(0x0001, b"OB", b"\0\1"),
+            _meta_element(0x0002, b"UI", sop_class_uid),
+            _meta_element(0x0003, b"UI", sop_instance_uid),
+            _common_elements(transfer_syntax_uid, origin, implementation_version_name),
+        )
+    )
     length = struct.pack("<HH2sHL", 0x0002, 0x0000, b"UL", 4, len(body))
     return bytes(128) + b"DICM" + length + body
+
+
+@lru_cache(maxsize=1024)
+def _common_elements(
+    transfer_syntax_uid: str, origin: Origin, implementation_version_name: str
+) -> bytes:
+    """What the objects of one association share."""
+    elements = [
+        (0x0010, b"UI", transfer_syntax_uid),
+        (0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
+        (0x0013, b"SH", implementation_version_name[:16]),
+        (0x0016, b"AE", origin.calling_ae_title),
+        (0x0017, b"AE", origin.calling_ae_title),
+        (0x0018, b"AE", origin.called_ae_title),
+        (0x0026, b"UR", f"dicom://{_host(origin.address)}"),
+    ]
+    return b"".join(
+        _meta_element(number, vr, value.encode("ascii", "replace"))
+        for number, vr, value in elements
+    )
 
 
 def _host(address: str) -> str:
