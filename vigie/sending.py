@@ -1,6 +1,7 @@
 """`vigie send`: files and folders by C-STORE, bytes as they lie on disk, never transcoded."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,7 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.status import code_to_category
 
+_REACTOR_TICK_S = 0.05  # how often it is looked whether the reactor still lives
 _CONTEXTS_OF_AN_ASSOCIATION = 128  # PS3.8 section 9.3.2.2: odd numbers from 1 to 255
 
 
@@ -130,6 +132,7 @@ def _associate(
         host, port, ae_title=called, max_pdu=131072, evt_handlers=[(evt.EVT_CONN_OPEN, _no_delay)]
     )
     if association.is_established:
+        association._reactor_checkpoint = Gate(association)
         return association
     if association.is_rejected:
         why = association.acceptor.primitive
@@ -171,3 +174,53 @@ def _is_accepted(association: Association, file: OutgoingFile) -> bool:
         and file.transfer_syntax_uid in context.transfer_syntax
         for context in association.accepted_contexts
     )
+
+
+class Gate(threading.Event):
+    """Holds pynetdicom's reactor thread while we send, in place of its `threading.Event`.
+
+    In pynetdicom 3.0.4 the reactor says "paused" before it waits, even where it then walks
+    through; a sender that believes it loses the answer to the reactor, and the association.
+    Here `clear` returns only when the reactor stands at the gate or has ended.
+
+    Parameters
+    ----------
+    reactor
+        The only thread that waits.
+    """
+
+    def __init__(self, reactor: threading.Thread) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._changed = threading.Condition()
+        self._open = True
+        self._held = False
+
+    def is_set(self) -> bool:
+        """Whether the gate is open."""
+        return self._open
+
+    def set(self) -> None:
+        """Open the gate."""
+        with self._changed:
+            self._open = True
+            self._held = False
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Shut the gate."""
+        with self._changed:
+            self._open = False
+            if threading.current_thread() is self._reactor:
+                return
+            while not self._held and self._reactor.is_alive():
+                self._changed.wait(_REACTOR_TICK_S)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the gate is open; for the reactor."""
+        with self._changed:
+            while not self._open:
+                self._held = True
+                self._changed.notify_all()
+                self._changed.wait(timeout)
+        return True
