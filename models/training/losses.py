@@ -89,6 +89,21 @@ def giou_loss(distances: Tensor, sides: Tensor, weight: Tensor) -> Tensor:
     return ((1 - giou) * weight[near]).sum() / weight.sum()
 
 
+def size_loss(distances: Tensor, sides: Tensor, weight: Tensor) -> Tensor:
+    """How far the boxes' widths and heights are off, as ratios, each box counting once.
+
+    The overlap alone teaches sizes slowly: it was measured to leave nearly all boxes of one size.
+    """
+    near = (weight > 0)[:, None].expand(-1, 2, -1, -1)
+    if not near.any():
+        return distances.sum() * 0.0
+    said = distances[:, :2] + distances[:, 2:]
+    true = (sides[:, 2:] - sides[:, :2]).clamp(min=1.0)
+    ratio = torch.log(said[near]) - torch.log(true[near])
+    shares = weight[:, None].expand(-1, 2, -1, -1)[near]
+    return (ratio.abs() * shares).sum() / weight.sum()
+
+
 def total_loss(predictions: Predictions, boxes: Sequence[Tensor], fractured: Tensor) -> Tensor:
     """The sum that training follows.
 
@@ -108,4 +123,6 @@ def total_loss(predictions: Predictions, boxes: Sequence[Tensor], fractured: Ten
     )
     verdict = functional.binary_cross_entropy_with_logits(predictions.image_logit, fractured)
     places = focal_loss(predictions.heat_logit[known], heat[known])
-    return verdict + places + 2.0 * giou_loss(predictions.distances, sides, weight)
+    overlap = giou_loss(predictions.distances, sides, weight)
+    size = size_loss(predictions.distances, sides, weight)
+    return verdict + places + 2.0 * (overlap + size)

@@ -13,7 +13,7 @@ from models.letterbox import STRIDE
 from models.training.augmentation import Sample, batches, make_batch
 from models.training.fracture import split_rows
 from models.training.labels import LabelledRadiograph, LabelsError, read_labels
-from models.training.losses import focal_loss, giou_loss, targets, total_loss
+from models.training.losses import focal_loss, giou_loss, size_loss, targets, total_loss
 from models.training.report import write_report
 
 
@@ -183,3 +183,10 @@ def test_a_report_of_one_pass_without_an_auc_can_be_written(tmp_path: Path) -> N
     epoch = {"number": 1, "loss": 2.0, "auc": None, "average_precision": 0.1}
     write_report(tmp_path, {"epochs": [epoch]})
     assert "<svg" in (tmp_path / "report.svg").read_text(encoding="utf-8")
+
+
+def test_boxes_of_the_right_size_cost_nothing_and_others_by_their_ratio() -> None:
+    _, sides, weight = targets([BOX], (12, 12))
+    right = _right_distances((12, 12))
+    assert size_loss(right, sides, weight).item() == pytest.approx(0, abs=1e-5)
+    assert size_loss(right * 2, sides, weight).item() == pytest.approx(2 * np.log(2), abs=1e-4)
