@@ -1,0 +1,293 @@
+"""Every command on a running node: what it says, what it does, its exit code."""
+
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from click.testing import Result
+from node_parts import listening
+from radiographs import MadeStudy, make_study, send_to
+from typer.testing import CliRunner
+from vigie_node import Node, free_port
+
+from vigie.__main__ import make_app
+from vigie.settings import Settings
+
+Command = Callable[..., Result]
+
+
+def every_command() -> dict[str, set[str]]:
+    """The options of every command, by its whole name, as ``ai stop``."""
+
+    def walk(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
+        children = getattr(command, "commands", {})  # a group's
+        for part, child in children.items():
+            yield from walk(f"{name} {part}".strip(), child)
+        if not children:
+            yield name, {option for one in command.params for option in one.opts}
+
+    return dict(walk("", typer.main.get_command(make_app())))
+
+
+COMMANDS = every_command()
+
+
+def call(*arguments: str, **environment: str) -> Result:
+    """A command of this process; what it must not find is a setting from outside."""
+    return CliRunner().invoke(make_app(), arguments, env=environment)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
+    """Three radiographs and a head CT."""
+    folder = tmp_path_factory.mktemp("made")
+    made = [make_study(folder, number) for number in (1, 2, 3)]
+    return [*made, make_study(folder, 4, modality="CT")]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, studies: list[MadeStudy]) -> Iterator[Node]:
+    """A node that has assessed them."""
+    node = Node(tmp_path_factory.mktemp("commands") / "node")
+    try:
+        node.start()
+        send_to(node, *studies)
+        node.all_assessed(len(studies))
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture
+def command(node: Node) -> Command:
+    """Runs a command about the running node."""
+    settings = {name: v for name, v in node.environment.items() if name.startswith("VIGIE_")}
+    return lambda *arguments: call(*arguments, **settings)
+
+
+def events_of(node: Node, study: MadeStudy) -> list[dict[str, Any]]:
+    """The study's history, oldest first."""
+    events: list[dict[str, Any]] = node.api(f"/api/studies/{study.study_instance_uid}")["events"]
+    return events
+
+
+def row_of(node: Node, study: MadeStudy) -> dict[str, Any]:
+    """The study's row in the list."""
+    [row] = [one for one in node.rows() if one["study_instance_uid"] == study.study_instance_uid]
+    return row
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_an_example_and_the_exit_codes(name: str) -> None:
+    told = call(*name.split(), "--help")
+    assert told.exit_code == 0, told.output
+    text = " ".join(told.output.split())
+    example = re.search(r"Example: (?:VIGIE_\w+=\S+ )?vigie (.+?) Exit codes: 0 \w+", text)
+    assert example, f"{name} shows no example, or no exit codes:\n{told.output}"
+    assert example[1].split()[: len(name.split())] == name.split()
+    assert set(re.findall(r"(?<= )--[a-z-]+", example[1])) <= COMMANDS[name]
+
+
+def test_there_is_a_command_for_everything_an_administrator_does() -> None:
+    assert {"serve", "listen", "file", "work", "web", "send", "demo"} <= set(COMMANDS)
+    assert {"worklist", "settings", "doctor", "train fracture"} <= set(COMMANDS)
+    assert {"evaluate fracture", "ai stop", "ai start", "audit verify"} <= set(COMMANDS)
+
+
+def test_the_printed_list_is_the_one_of_the_api(command: Command, node: Node) -> None:
+    printed = json.loads(command("worklist", "--json").stdout)
+    served = node.api("/api/worklist?limit=500")
+    assert [row["study_instance_uid"] for row in printed["rows"]] == [
+        row["study_instance_uid"] for row in served["rows"]
+    ]
+    for one, other in zip(printed["rows"], served["rows"], strict=True):
+        for name in ("place", "reason", "priority_in_force", "pinned", "patient_name"):
+            assert one[name] == other[name]
+        assert one["due_at"].replace("+00:00", "Z") == other["due_at"]
+        assert [d["state"] for d in one["detectors"]] == [d["state"] for d in other["detectors"]]
+    table = command("worklist").stdout
+    assert "normal" not in table.lower()
+    assert f"{served['total']} unread" in table
+
+
+def test_p7_a_pin_takes_effect_at_once_and_stands_in_the_history(
+    command: Command, node: Node, studies: list[MadeStudy]
+) -> None:
+    last = next(one for one in studies if row_of(node, one)["place"] == len(node.rows()))
+    told = command("pin", last.study_instance_uid, "--reason", "the surgeon waits")
+    assert told.exit_code == 0, told.output
+    assert row_of(node, last)["place"] == 1
+    assert row_of(node, last)["pinned"]
+    command("unpin", last.study_instance_uid, "--reason", "no longer")
+    assert row_of(node, last)["place"] == len(node.rows())
+    acts = {one["kind"]: one for one in events_of(node, last)}
+    assert acts["pinned"]["details"]["why"] == "the surgeon waits"
+    assert acts["pinned"]["actor"].startswith("person ")
+    assert acts["unpinned"]["details"]["why"] == "no longer"
+
+
+def test_p7_another_priority_takes_effect_at_once(
+    command: Command, node: Node, studies: list[MadeStudy]
+) -> None:
+    study = studies[-1]
+    before = row_of(node, study)["due_at"]
+    asked = ("priority", study.study_instance_uid)
+    told = command(*asked, "--to", "stat", "--reason", "the patient got worse")
+    assert told.exit_code == 0, told.output
+    assert "STAT" in told.stdout or "stat" in told.stdout
+    assert row_of(node, study)["priority_in_force"] == "stat"
+    assert row_of(node, study)["due_at"] < before
+    assert command(*asked, "--reason", "a mistake").exit_code == 0
+    assert row_of(node, study)["due_at"] == before
+    acts = [one for one in events_of(node, study) if one["kind"] == "priority_overridden"]
+    assert [one["details"]["why"] for one in acts] == ["the patient got worse", "a mistake"]
+
+
+def test_a_study_marked_read_leaves_the_list_and_its_history_stays(
+    command: Command, node: Node, tmp_path: Path
+) -> None:
+    study = make_study(tmp_path, 50)
+    send_to(node, study)
+    node.all_assessed(len(node.rows()) + 1)
+    told = command("mark-read", study.study_instance_uid, "--reason", "reported in the RIS")
+    assert told.exit_code == 0, told.output
+    assert study.study_instance_uid not in {row["study_instance_uid"] for row in node.rows()}
+    assert events_of(node, study)[-1]["kind"] == "marked_read"
+    again = command("mark-read", study.study_instance_uid, "--reason", "again")
+    assert again.exit_code == 1
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_p7_ai_stopped_by_one_command_no_longer_orders_the_list(
+    command: Command, node: Node
+) -> None:
+    stopped = command("ai", "stop", "--reason", "a test")
+    assert stopped.exit_code == 0, stopped.output
+    page = node.api("/api/worklist")
+    assert page["ai_stopped"]
+    assert all(row["due_at"] == row["due_without_ai_at"] for row in page["rows"])
+    assert {one["state"] for row in page["rows"] for one in row["detectors"]} == {"stopped"}
+    started = command("ai", "start", "--reason", "over")
+    assert started.exit_code == 0, started.output
+    assert any(row["due_at"] < row["due_without_ai_at"] for row in node.rows())
+    one = command("ai", "stop", "--detector", "fracture", "--reason", "odd results")
+    assert one.exit_code == 0, one.output
+    assert node.api("/api/worklist")["stopped_detectors"] == ["fracture"]
+    assert command("ai", "start", "--detector", "fracture", "--reason", "well").exit_code == 0
+    assert node.api("/api/worklist")["stopped_detectors"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pin", "2.25.404", "--reason", "why not"], "2.25.404"),
+        (["pin", "../etc", "--reason", "why not"], "not a DICOM UID"),
+        (["priority", "2.25.8151.1", "--to", "stat", "--reason", " "], "say why"),
+        (["ai", "stop", "--detector", "nobody", "--reason", "x"], "nobody"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    command: Command, arguments: list[str], said: str
+) -> None:
+    told = command(*arguments)
+    assert told.exit_code == 1
+    assert said in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_the_event_log_is_unbroken_after_all_that(command: Command) -> None:
+    told = command("audit", "verify")
+    assert told.exit_code == 0, told.output
+    assert "unbroken" in told.stdout
+
+
+def test_doctor_finds_a_running_node_well(command: Command) -> None:
+    told = command("doctor")
+    assert told.exit_code == 0, told.output
+    lines = told.stdout.splitlines()
+    assert all(line.startswith("ok ") for line in lines), told.output
+    for name in ("database", "clock", "disk", "dicom_port", "http_port", "detector fracture"):
+        assert sum(f" {name}: " in line for line in lines) == 1, told.output
+    assert told.stdout.count("is listened on") == 2
+
+
+def test_doctor_names_everything_that_is_wrong(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens: no node of ours
+        told = call(
+            "doctor",
+            VIGIE_DATA=str(tmp_path / "data"),
+            VIGIE_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/none",
+            VIGIE_DISK_RESERVE_BYTES=str(10**16),
+            VIGIE_DICOM_PORT=str(taken.getsockname()[1]),
+            VIGIE_HTTP_PORT=str(free_port()),
+        )
+    assert told.exit_code == 1
+    failed = [line.split(":")[0].split()[-1] for line in told.stdout.splitlines() if "FAIL" in line]
+    assert failed == ["database", "disk", "dicom_port"], told.output
+    assert "is free" in told.stdout
+
+
+def test_settings_are_all_listed_with_what_is_in_force(tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text('ae_title = "LOOKOUT"\nquiet_period_s = 7\n')
+    told = call("settings", "--data", str(tmp_path), VIGIE_QUIET_PERIOD_S="3.5")
+    assert told.exit_code == 0, told.output
+    for name in Settings.model_fields:
+        assert any(line.startswith(name[:12]) for line in told.stdout.splitlines()), name
+    assert "LOOKOUT" in told.stdout  # of the file
+    assert "3.5" in told.stdout  # a variable weighs more than the file
+
+
+@pytest.mark.parametrize(
+    ("environment", "file", "name"),
+    [
+        ({"VIGIE_QUIET_PERIOD_S": "-1"}, "", "quiet_period_s"),
+        ({"VIGIE_DICOM_PORT": "70000"}, "", "dicom_port"),
+        ({"VIGIE_QUIET_PERIODS": "5"}, "", "VIGIE_QUIET_PERIODS"),
+        ({}, "stat_target_min = 'soon'\n", "stat_target_min"),
+        ({}, "no_such = 1\n", "no_such"),
+        ({}, "this is no TOML\n", "vigie.toml"),
+    ],
+)
+@pytest.mark.parametrize("name_of_command", ["settings", "worklist", "doctor"])
+def test_a_wrong_setting_is_named_and_the_exit_code_is_2(
+    tmp_path: Path, environment: dict[str, str], file: str, name: str, name_of_command: str
+) -> None:
+    (tmp_path / "vigie.toml").write_text(file)
+    told = call(name_of_command, "--data", str(tmp_path), **environment)
+    assert told.exit_code == 2
+    assert name in told.stderr.replace("\n", "")
+    assert "Traceback" not in told.output
+
+
+def test_what_a_node_refuses_is_named_with_the_reason(tmp_path: Path) -> None:
+    study = make_study(tmp_path, 60)
+    text = tmp_path / "letter.txt"
+    text.write_text("no DICOM at all")
+    with listening(tmp_path / "full", disk_reserve_bytes=10**16) as full:
+        told = full.run("send", "127.0.0.1", str(full.dicom_port), str(study.path), str(text))
+    assert told.returncode == 1
+    assert f"refused {text}: not a DICOM file" in told.stderr
+    assert f"refused {study.path}: status 0xA700: the disk is nearly full" in told.stderr
+    assert "0 of 1 DICOM files were taken" in told.stdout
+    assert list((full.data / "inbox").glob("*.dcm")) == []
+
+
+def test_sending_to_nobody_is_said_in_one_line(tmp_path: Path) -> None:
+    study = make_study(tmp_path, 61)
+    nobody = Node(tmp_path / "nobody")
+    told = nobody.run("send", "127.0.0.1", str(nobody.dicom_port), str(study.path))
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[-1] == f"no DICOM node answers at 127.0.0.1:{nobody.dicom_port}"
+
+
+def test_sending_a_folder_says_how_many_were_taken(command: Command, node: Node) -> None:
+    folder = Path(__file__).parents[2] / "test_images" / "leg_intact"
+    told = command("send", "127.0.0.1", str(node.dicom_port), str(folder))
+    assert told.exit_code == 0, told.output
+    assert "1 of 1 DICOM files were taken" in told.stdout
