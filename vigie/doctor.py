@@ -26,7 +26,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield check_disk(settings)
     yield _port(settings, "dicom_port", settings.dicom_host, settings.dicom_port)
     yield _port(settings, "http_port", settings.http_host, settings.http_port)
-    yield from _detectors()
+    yield from _detectors(settings)
 
 
 def _database_and_clock(settings: Settings) -> Iterator[Check]:
@@ -63,9 +63,11 @@ def _port(settings: Settings, name: str, host: str, port: int) -> Check:
     return Check(name=name, ok=True, detail=f"{host}:{port} is free")
 
 
-def _detectors() -> Iterator[Check]:
+def _detectors(settings: Settings) -> Iterator[Check]:
+    # What workers have compiled is used; whoever examines leaves no files of his own there.
+    cache = settings.model_cache if settings.model_cache.is_dir() else None
     for name, entry_point in installed_detectors().items():
-        detector = load_detector(entry_point, threads=0, cache=None)
+        detector = load_detector(entry_point, threads=0, cache=cache)
         if isinstance(detector, BrokenDetector):
             yield Check(name=f"detector {name}", ok=False, detail=detector.reason)
         else:
