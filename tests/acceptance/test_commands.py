@@ -216,12 +216,12 @@ def test_doctor_finds_a_running_node_well(command: Command) -> None:
     assert told.stdout.count("is listened on") == 2
 
 
-def test_doctor_names_everything_that_is_wrong(tmp_path: Path) -> None:
+def test_doctor_names_everything_that_is_wrong(node: Node) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens: no node of ours
         told = call(
             "doctor",
-            VIGIE_DATA=str(tmp_path / "data"),
+            VIGIE_DATA=str(node.data),
             VIGIE_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/none",
             VIGIE_DISK_RESERVE_BYTES=str(10**16),
             VIGIE_DICOM_PORT=str(taken.getsockname()[1]),

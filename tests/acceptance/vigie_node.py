@@ -1,11 +1,15 @@
 """A whole node as a user runs it: `vigie serve` in a process of its own."""
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -32,6 +36,14 @@ def wait_until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> 
             return value
         time.sleep(0.1)
     raise AssertionError(f"not within {limit_s:g} s: {what}")
+
+
+@functools.cache
+def _compiled_networks() -> Path:
+    """One folder for all nodes of a run: compiling a network takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="vigie-networks-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Node:
@@ -62,6 +74,9 @@ class Node:
 
     def start(self) -> None:
         """Start it and wait until it is up."""
+        if not (self.data / "cache").exists():
+            (self.data / "cache").mkdir(parents=True)
+            (self.data / "cache" / "models").symlink_to(_compiled_networks())
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "vigie", "serve"],
