@@ -6,6 +6,7 @@ ARGS ?=
 .PHONY: setup demo test check format bench clean
 
 setup: .venv/ready
+	@$(BIN)/python viewer/build_hook.py build
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vigie needs Python 3.11 or later; set PYTHON=python3.x")'

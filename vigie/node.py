@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from vigie.database import EmbeddedPostgres
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 _START_LIMIT_S = 120.0
 _STOP_MARGIN_S = 5.0
+_DATABASE_LOOK_S = 0.2
+_PRIVATE = 0o077  # umask: what a node keeps is for its account alone
 
 
 class CannotStart(VigieError):
@@ -47,50 +50,62 @@ def run_node(settings: Settings, *, started: Callable[[], None]) -> None:
     DatabaseStartFailed
         If the embedded database does not come up.
     """
+    os.umask(_PRIVATE)
     stop = stop_event()
     with only_node_of(settings.data):
         supervisor = prepare_node(settings)
-
-        def announce() -> None:
-            if wait_until_up(settings, stop):
-                started()
-
-        announcer = threading.Thread(target=announce, daemon=True)
+        beside = [
+            threading.Thread(target=migrate_when_it_answers, args=[settings, stop], daemon=True),
+            threading.Thread(target=_announce, args=[settings, stop, started], daemon=True),
+        ]
         try:
             supervisor.start()
-            announcer.start()
+            for thread in beside:
+                thread.start()
         except BaseException:
             supervisor.stop()
             raise
         supervisor.run(stop)
-        announcer.join(timeout=1)
+
+
+def _announce(settings: Settings, stop: threading.Event, started: Callable[[], None]) -> None:
+    if wait_until_up(settings, stop):
+        started()
 
 
 def prepare_node(settings: Settings) -> Supervisor:
-    """Check the ports, start and migrate the database; the roles are not started yet."""
+    """Check the ports and put the node together; nothing is started yet."""
     check_port_is_free("dicom_port", settings.dicom_host, settings.dicom_port)
     check_port_is_free("http_port", settings.http_host, settings.http_port)
-    embedded = None
-    if settings.database_url is None:
-        embedded = EmbeddedPostgres(settings.postgres)
-        embedded.start()
-    try:
-        engine = connect(database_url(settings))
-        migrate(engine)
-        engine.dispose()
-    except BaseException:
-        if embedded is not None:
-            embedded.stop()
-        raise
     kinds = {"listen": settings.listener_processes, "file": 1, "work": settings.worker_processes}
     return Supervisor(
         roles=[
             Role(name=name) for name, count in {**kinds, "web": 1}.items() for _ in range(count)
         ],
-        database=embedded,
+        database=None if settings.database_url else EmbeddedPostgres(settings.postgres),
         variables=_variables(settings),
         stop_limit_s=settings.stop_limit_s + _STOP_MARGIN_S,
     )
+
+
+def migrate_when_it_answers(settings: Settings, stop: threading.Event) -> None:
+    """Bring the database to the schema this software needs, however late it comes up."""
+    engine = connect(database_url(settings))
+    embedded = None if settings.database_url else EmbeddedPostgres(settings.postgres)
+    told = False
+    try:
+        while not stop.is_set():
+            try:
+                if embedded is None or embedded.is_ready():
+                    migrate(engine)
+                    return
+            except sa.exc.OperationalError as error:
+                if not told:
+                    log.warning("database_unavailable", error=str(error.orig))
+                told = True
+            stop.wait(_DATABASE_LOOK_S)
+    finally:
+        engine.dispose()
 
 
 def _variables(settings: Settings) -> dict[str, str]:
@@ -102,7 +117,7 @@ def _variables(settings: Settings) -> dict[str, str]:
 @contextmanager
 def only_node_of(data: Path) -> Iterator[None]:
     """Hold the data folder; a second node on it would supervise the same database."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "node.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,7 +143,7 @@ def check_port_is_free(setting: str, host: str, port: int) -> None:
 
 
 def wait_until_up(settings: Settings, stop: threading.Event) -> bool:
-    """Wait until DICOM and the web page answer; False if stopped or too late."""
+    """Wait until DICOM answers and the web page says ready; False if stopped or too late."""
     deadline = time.monotonic() + _START_LIMIT_S
     while not stop.is_set() and time.monotonic() < deadline:
         # The web page first: it comes up last, and each question to the DICOM node is logged.
@@ -136,7 +151,7 @@ def wait_until_up(settings: Settings, stop: threading.Event) -> bool:
             return True
         stop.wait(0.1)
     if not stop.is_set():
-        log.error("node_not_up", limit_s=_START_LIMIT_S)
+        log.error("node_not_ready", limit_s=_START_LIMIT_S, see="/health/ready")
     return False
 
 
@@ -151,7 +166,7 @@ def _dicom_answers(settings: Settings) -> bool:
 
 def _web_answers(settings: Settings) -> bool:
     host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
-    address = f"http://{host}:{settings.http_port}/health/live"
+    address = f"http://{host}:{settings.http_port}/health/ready"
     try:
         with urllib.request.urlopen(address, timeout=2):
             return True

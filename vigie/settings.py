@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -266,8 +267,7 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {_plain(one['msg'])}"
-            f" (given: {one['input']!r})"
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {_plain(one['msg'])}{_given(one)}"
             for one in error.errors()
         ]
         raise SettingsError("\n".join(lines)) from None
@@ -278,6 +278,12 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _given(error: ErrorDetails) -> str:
+    """What was given, where it is one value and no secret."""
+    secret = "database_url" in error["loc"]
+    return "" if secret or not error["loc"] else f" (given: {error['input']!r})"
 
 
 def _plain(message: str) -> str:

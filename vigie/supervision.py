@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from vigie.database import DatabaseStartFailed, EmbeddedPostgres
+from vigie.database import EmbeddedPostgres
 from vigie.processes import SUPERVISOR_VARIABLE
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 15.0
 _STEADY_S = 30.0  # a role that ran this long is restarted at once
 _TICK_S = 0.1
-_LOOK_S = 1.0  # between looks at a database that somebody else started
+_LONGEST_DATABASE_PAUSE_S = 5.0
 
 
 def role_command(name: str) -> Sequence[str]:
@@ -29,13 +29,31 @@ def role_command(name: str) -> Sequence[str]:
 
 
 @dataclass(slots=True)
+class Pauses:
+    """How long to wait before something that died is started again."""
+
+    longest_s: float
+    pause_s: float = _FIRST_PAUSE_S
+    started_s: float = field(default_factory=lambda: -_STEADY_S)  # monotonic
+
+    def started(self) -> None:
+        """It is being started; if it dies soon, the next start waits twice as long."""
+        steady = time.monotonic() - self.started_s > _STEADY_S
+        self.pause_s = _FIRST_PAUSE_S if steady else min(self.pause_s * 2, self.longest_s)
+        self.started_s = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether it may be started again now."""
+        return time.monotonic() - self.started_s >= self.pause_s
+
+
+@dataclass(slots=True)
 class Role:
     """One supervised process."""
 
     name: str
     process: subprocess.Popen[bytes] | None = None
-    started_s: float = 0.0  # monotonic
-    pause_s: float = _FIRST_PAUSE_S  # before it is started again
+    pauses: Pauses = field(default_factory=lambda: Pauses(longest_s=_LONGEST_PAUSE_S))
     restarts: int = 0
 
 
@@ -62,10 +80,15 @@ class Supervisor:
     variables: Mapping[str, str]
     stop_limit_s: float
     command: Callable[[str], Sequence[str]] = role_command
-    _next_look_s: float = field(default=0.0, init=False)  # monotonic
+    _database_pauses: Pauses = field(
+        default_factory=lambda: Pauses(longest_s=_LONGEST_DATABASE_PAUSE_S), init=False
+    )
 
     def start(self) -> None:
-        """Start every role; the database must be running."""
+        """Start everything; listeners receive before the database answers."""
+        if self.database is not None:
+            self.database.prepare()
+            self._keep_database()
         for role in self.roles:
             self._start(role)
 
@@ -97,47 +120,32 @@ class Supervisor:
             self.database.stop()
 
     def _start(self, role: Role) -> None:
+        role.pauses.started()
         role.process = subprocess.Popen(
-            self.command(role.name),
+            list(self.command(role.name)),
             stdin=subprocess.DEVNULL,
             env={**os.environ, **self.variables, SUPERVISOR_VARIABLE: str(os.getpid())},
             start_new_session=True,  # a Ctrl-C reaches the supervisor, which stops them in order
         )
-        role.started_s = time.monotonic()
         log.info("role_started", name=role.name, pid=role.process.pid)
 
     def _keep(self, role: Role) -> None:
         if role.process is None or (code := role.process.poll()) is None:
             return
-        lasted_s = time.monotonic() - role.started_s
-        if lasted_s > _STEADY_S:
-            role.pause_s = _FIRST_PAUSE_S
-        if lasted_s < role.pause_s:
-            return
-        log.warning("role_died", name=role.name, pid=role.process.pid, exit_code=code)
-        role.pause_s = min(role.pause_s * 2, _LONGEST_PAUSE_S)
-        role.restarts += 1
-        self._start(role)
+        if role.pauses.is_over():
+            log.warning("role_died", name=role.name, pid=role.process.pid, exit_code=code)
+            role.restarts += 1
+            self._start(role)
 
     def _keep_database(self) -> None:
-        if self.database is None:
+        """Start the database unless it runs; never waits for it, for receiving needs none."""
+        if self.database is None or not self.database.is_dead():
             return
-        process = self.database.process
-        if process is None:
-            # Another command had started the server, and stops it when it ends.
-            if time.monotonic() < self._next_look_s:
-                return
-            self._next_look_s = time.monotonic() + _LOOK_S
-            if self.database.answers():
-                return
-        elif process.poll() is None:
-            return
-        else:
-            log.warning("database_died", exit_code=process.returncode)
-        try:
-            self.database.start()
-        except DatabaseStartFailed as error:  # tried again at the next tick; receiving goes on
-            log.error("database_not_started", error=str(error))
+        if self._database_pauses.is_over():
+            if self.database.process is not None:
+                log.warning("database_died", exit_code=self.database.process.returncode)
+            self._database_pauses.started()
+            self.database.spawn()
 
     def _await_end(self, role: Role, deadline: float) -> None:
         if role.process is None:

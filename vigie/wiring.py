@@ -61,7 +61,6 @@ def database(settings: Settings) -> Iterator[str]:
     if is_supervised():
         yield embedded.url
         return
-    settings.data.mkdir(parents=True, exist_ok=True)
     embedded.start()
     try:
         yield embedded.url

@@ -11,7 +11,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from models.registry import BrokenDetector
-from models.runner import AssessmentRunner, Result
+from models.runner import AssessmentRunner, ChildGone, Result
 from vigie import __version__
 from vigie.settings import Settings
 from vigie.wiring import utc_now
@@ -53,15 +53,17 @@ class Assessor:
 
         Raises
         ------
-        StoreUnavailable
-            If the database went away; the job is to be tried again.
+        StoreUnavailable, ChildGone
+            If the database went away, or no process for detectors can be started; the job is
+            to be tried again.
         """
+        installed = self._installed()  # before it counts as begun: this may fail
         task = self._worklist.begin_assessment(uid, number, now=utc_now())
         if task is None:
             log.info("assessment_obsolete", study_instance_uid=uid, number=number)
             return
         switch = self._worklist.ai_switch()
-        detectors = [one for one in self._installed() if not switch.is_stopped(one.name)]
+        detectors = [one for one in installed if not switch.is_stopped(one.name)]
         for result in self._results(task, detectors):
             if result.provenance is not None:
                 self._record(uid, number, result, result.provenance)
@@ -141,7 +143,7 @@ def make_jobs(assessor: Assessor, url: str) -> procrastinate.App:
         name=ASSESS_STUDY,
         queue=ASSESSMENT_QUEUE,
         retry=procrastinate.RetryStrategy(
-            max_attempts=1000, wait=2, retry_exceptions={StoreUnavailable}
+            max_attempts=1000, wait=2, retry_exceptions={StoreUnavailable, ChildGone}
         ),
     )
     def assess_study(study_instance_uid: str, number: int) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 
@@ -43,6 +44,10 @@ def one_line_errors() -> Iterator[None]:
     """Say what went wrong in one line, without a traceback, and end with exit code 1."""
     try:
         yield
+    except sa.exc.SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        err.print(f"the database: {said}", style="red", markup=False)
+        raise typer.Exit(EXIT_FAILED) from None
     except (VigieError, DatabaseStartFailed, OSError) as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_FAILED) from None

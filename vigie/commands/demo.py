@@ -23,7 +23,13 @@ from vigie.commands.people import print_worklist
 from vigie.commands.sending import send_with_progress
 from vigie.demo import Case, is_assessed, read_cases, what_is_wrong
 from vigie.logs import configure_logs
-from vigie.node import CannotStart, only_node_of, prepare_node, wait_until_up
+from vigie.node import (
+    CannotStart,
+    migrate_when_it_answers,
+    only_node_of,
+    prepare_node,
+    wait_until_up,
+)
 from vigie.processes import stop_event
 from vigie.sending import dicom_files
 from vigie.settings import Settings
@@ -121,6 +127,7 @@ def _node(settings: Settings) -> Iterator[tuple[PostgresReader, threading.Event]
     engine = connect(database_url(settings))
     try:
         supervisor.start()
+        threading.Thread(target=migrate_when_it_answers, args=[settings, stop], daemon=True).start()
         keeper = threading.Thread(target=supervisor.keep, args=[stop])
         keeper.start()
         try:

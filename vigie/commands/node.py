@@ -1,5 +1,6 @@
 """`vigie serve`, the single roles, `vigie settings` and `vigie doctor`: for administrators."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -97,7 +98,11 @@ def settings(data: Data = None) -> None:
     for heading in ("setting", "value", "default", "help"):
         table.add_column(heading, overflow="fold")
     for name, field in Settings.model_fields.items():
-        value = getattr(current, name)
+        value = (
+            _without_password(getattr(current, name))
+            if name == "database_url"
+            else getattr(current, name)
+        )
         style = "bold" if value != field.default and name != "data" else ""
         table.add_row(
             Text(name), Text(_shown(value), style), Text(_shown(field.default)), field.description
@@ -108,6 +113,10 @@ def settings(data: Data = None) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _without_password(url: str | None) -> str | None:
+    return url and re.sub(r"(?<=:)[^:@/]+(?=@)", "***", url)
 
 
 def _shown(value: object) -> str:

@@ -3,6 +3,7 @@
 Everything is set by variables; the command line would bring in every library there is.
 """
 
+import os
 import sys
 
 import structlog
@@ -15,6 +16,7 @@ from vigie.settings import load_settings
 def main() -> None:
     """Run the role named by the first argument."""
     name = sys.argv[1]
+    os.umask(0o077)  # what a node keeps is for its account alone
     settings = load_settings()
     configure_logs(settings, name)
     try:
