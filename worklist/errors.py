@@ -7,7 +7,8 @@
     ├── UnknownStudy          no study of that UID was filed
     ├── UnknownDetector       no detector of that name is installed
     ├── MissingReason         a person's decision without a word on why
-    └── StoreUnavailable      the database does not answer
+    ├── StoreUnavailable      the database does not answer, or cannot do its work for now
+    └── RefusedByStore        the database is well and refuses these data
 """
 
 
@@ -32,4 +33,12 @@ class MissingReason(VigieError, ValueError):
 
 
 class StoreUnavailable(VigieError):
-    """The database does not answer; what was received waits in the inbox."""
+    """The database does not answer, or cannot do its work; what was received waits in the inbox.
+
+    Cannot: it is read-only after a failover, a table or a privilege is missing, the disk is full.
+    Nothing is wrong with the data, which can be given again later.
+    """
+
+
+class RefusedByStore(VigieError):
+    """The database is well, and refuses these very data: given again, they are refused again."""

@@ -1,4 +1,4 @@
-"""The way to the database: an engine, and one error for "it does not answer"."""
+"""The way to the database: an engine, and its errors in our words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,9 @@ import psycopg
 import sqlalchemy as sa
 from procrastinate.exceptions import ConnectorException
 
-from worklist.errors import StoreUnavailable
+from worklist.errors import RefusedByStore, StoreUnavailable
+
+_PROGRAM_LIMIT_EXCEEDED = "54000"  # a value too long for an index, for example
 
 
 def connect(url: str, *, pool_size: int = 5) -> sa.Engine:
@@ -40,16 +42,37 @@ def _tell_time_in_utc(connection: psycopg.Connection[Any], _record: object) -> N
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn a database that does not answer into `StoreUnavailable`; other errors pass."""
+    """Turn what the database says into the two errors that callers tell apart.
+
+    Raises
+    ------
+    RefusedByStore
+        If the fault lies with the data.
+    StoreUnavailable
+        If it lies with the database, whatever it is. Errors of the program, which no server
+        reported, pass as they are.
+    """
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        raise StoreUnavailable(f"the database does not answer: {error.args[0]}") from error
-    except ConnectorException as error:  # Procrastinate's, on the same connection
-        if isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
-            raise StoreUnavailable(f"the database does not answer: {error.__cause__}") from error
-        raise
+    except sa.exc.TimeoutError as error:
+        raise StoreUnavailable(f"no connection to the database is free: {error}") from error
     except sa.exc.DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailable("the connection to the database broke") from error
-        raise
+        raise _translation(error, error.orig) from error
+    except ConnectorException as error:  # Procrastinate's, on the same connection
+        raise _translation(error, error.__cause__) from error
+
+
+def _translation(error: Exception, cause: BaseException | None) -> Exception:
+    """The error to raise; its text holds no value of the data, which may be a patient's name."""
+    if not isinstance(cause, psycopg.Error):
+        return error
+    said = f"{type(cause).__name__}, SQLSTATE {cause.sqlstate}"
+    is_data_error = isinstance(cause, psycopg.DataError | psycopg.IntegrityError)
+    if is_data_error or cause.sqlstate == _PROGRAM_LIMIT_EXCEEDED:
+        return RefusedByStore(f"the database refuses the data ({said})")
+    is_broken = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    if is_broken or isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return StoreUnavailable(f"the database does not answer: {cause}")
+    if cause.sqlstate is not None:
+        return StoreUnavailable(f"the database cannot do its work ({said})")
+    return error
