@@ -8,13 +8,14 @@ from pathlib import Path
 from pydicom import dcmread
 
 from worklist.due_time import DueTargets, due_time
-from worklist.finding import OutcomeState
+from worklist.finding import OutcomeState, TargetFinding
 from worklist.order import Position, in_order
 from worklist.study import RequestedPriority
 from worklist.uid import StudyInstanceUID
 from worklist.views import WorklistRow
 
 _WITH_PROBABILITY = {OutcomeState.FLAGGED, OutcomeState.NOT_FLAGGED}
+_RADIOGRAPHS = {"DX", "CR"}
 _ENDED = {*_WITH_PROBABILITY, OutcomeState.NOT_APPLICABLE}
 
 
@@ -26,6 +27,8 @@ class Case:
     study_instance_uid: StudyInstanceUID
     title: str
     requested_priority: RequestedPriority
+    modality: str
+    fracture: bool  # whether one was drawn
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -40,6 +43,8 @@ def read_cases(folder: Path) -> list[Case]:
                 study_instance_uid=StudyInstanceUID(str(first.StudyInstanceUID)),
                 title=content["title"],
                 requested_priority=RequestedPriority(content["requested_priority"].lower()),
+                modality=content["modality"],
+                fracture=content["findings"]["fracture"] == "present",
             )
         )
     return cases
@@ -63,7 +68,8 @@ def what_is_wrong(
     """Sentences on what is not as it must be; empty when all is well.
 
     The expected order is computed here from the priorities that the cases ask for and the
-    probabilities that the list itself shows, apart from the node that made the list.
+    probabilities that the list itself shows, apart from the node that made the list. What the
+    detector made of the radiographs is held against what was drawn.
     """
     shown = {row.study_instance_uid: row for row in rows}
     wrong = [
@@ -77,10 +83,37 @@ def what_is_wrong(
         ]
         if row.due_at > row.due_without_ai_at:
             wrong.append(f"{row.study_instance_uid}: due later with AI than without")
+    wrong += _what_was_not_seen(cases, shown)
     asked = {case.study_instance_uid: case.requested_priority for case in cases}
     expected = expected_order(rows, asked, targets)
     if expected != [row.study_instance_uid for row in rows]:
         wrong.append(f"the order is not the expected one, which is {', '.join(expected)}")
+    return wrong
+
+
+def _what_was_not_seen(
+    cases: Sequence[Case], shown: Mapping[StudyInstanceUID, WorklistRow]
+) -> list[str]:
+    """Radiographs that nobody looked at, and fractures that stand behind intact bones."""
+    wrong = []
+    radiographs = [
+        (shown[case.study_instance_uid], case)
+        for case in cases
+        if case.modality in _RADIOGRAPHS and case.study_instance_uid in shown
+    ]
+    for row, case in radiographs:
+        looked = [one for one in row.detectors if one.target is TargetFinding.FRACTURE]
+        if not any(one.state in _WITH_PROBABILITY for one in looked):
+            wrong.append(f"{case.title}: no detector looked for a fracture")
+    for behind, broken in radiographs:
+        wrong += [
+            f"{broken.title} stands behind {intact.title}"
+            for before, intact in radiographs
+            if broken.fracture
+            and not intact.fracture
+            and broken.requested_priority == intact.requested_priority
+            and before.due_at < behind.due_at
+        ]
     return wrong
 
 

@@ -19,8 +19,17 @@ _CASES = [
         study_instance_uid=StudyInstanceUID(f"1.{n}"),
         title=f"case {n}",
         requested_priority=priority,
+        modality=modality,
+        fracture=fracture,
     )
-    for n, priority in enumerate([RequestedPriority.STAT, RequestedPriority.ROUTINE], start=1)
+    for n, (priority, modality, fracture) in enumerate(
+        [
+            (RequestedPriority.STAT, "CT", False),
+            (RequestedPriority.ROUTINE, "DX", True),
+            (RequestedPriority.ROUTINE, "DX", False),
+        ],
+        start=1,
+    )
 ]
 
 
@@ -63,7 +72,7 @@ def _row(case: Case, place: int, probability: float | None = None) -> WorklistRo
 
 
 def _rows() -> list[WorklistRow]:
-    return [_row(_CASES[0], 1), _row(_CASES[1], 2, 0.4)]
+    return [_row(_CASES[0], 1), _row(_CASES[1], 2, 0.4), _row(_CASES[2], 3, 0.1)]
 
 
 def test_the_expected_list_is_found_right() -> None:
@@ -75,20 +84,31 @@ def test_a_wrong_order_is_found() -> None:
 
 
 def test_a_missing_study_is_found() -> None:
-    assert "case 2: not in the list" in what_is_wrong(_CASES, _rows()[:1], _TARGETS)
+    assert "case 2: not in the list" in what_is_wrong(_CASES, _rows()[::2], _TARGETS)
+
+
+def test_a_radiograph_that_nobody_looked_at_is_found() -> None:
+    first, _, third = _rows()
+    wrong = what_is_wrong(_CASES, [first, third, _row(_CASES[1], 3)], _TARGETS)
+    assert "case 2: no detector looked for a fracture" in wrong
+
+
+def test_a_fracture_behind_an_intact_bone_is_found() -> None:
+    rows = [_row(_CASES[0], 1), _row(_CASES[2], 2, 0.5), _row(_CASES[1], 3, 0.4)]
+    assert what_is_wrong(_CASES, rows, _TARGETS) == ["case 2 stands behind case 3"]
 
 
 def test_a_failed_detector_is_found() -> None:
-    first, second = _rows()
+    first, second, third = _rows()
     failed = replace(second.detectors[0], state=OutcomeState.FAILED, reason="crashed")
-    wrong = what_is_wrong(_CASES, [first, replace(second, detectors=(failed,))], _TARGETS)
+    wrong = what_is_wrong(_CASES, [first, replace(second, detectors=(failed,)), third], _TARGETS)
     assert any("crashed" in one for one in wrong)
 
 
 def test_a_study_that_ai_delays_is_found() -> None:
-    first, second = _rows()
+    first, second, third = _rows()
     late = replace(second, due_at=second.due_without_ai_at + timedelta(seconds=1))
-    wrong = what_is_wrong(_CASES, [first, late], _TARGETS)
+    wrong = what_is_wrong(_CASES, [first, late, third], _TARGETS)
     assert any("later with AI" in one for one in wrong)
 
 

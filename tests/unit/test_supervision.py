@@ -2,14 +2,18 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from vigie.database import EmbeddedPostgres
 from vigie.supervision import Role, Supervisor
 
 _OBEDIENT = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); time.sleep(60)"
@@ -90,7 +94,7 @@ def test_a_role_that_dies_at_once_is_started_less_and_less_often(
     supervisor.run(stop)
     role = supervisor.roles[0]
     assert 2 <= role.restarts <= 5  # 0.2 s doubles at each restart
-    assert role.pause_s == pytest.approx(0.2 * 2**role.restarts)
+    assert role.pauses.pause_s == pytest.approx(0.2 * 2**role.restarts)
 
 
 def test_roles_stop_one_kind_after_the_other(
@@ -125,3 +129,47 @@ def test_a_role_that_does_not_stop_in_time_is_killed(
     process = supervisor.roles[0].process
     assert process is not None
     assert process.returncode == -signal.SIGKILL
+
+
+class DyingDatabase:
+    """A database whose process ends as soon as it is started."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.spawned: list[float] = []
+
+    def prepare(self) -> None:
+        """Nothing to make."""
+
+    def is_dead(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def spawn(self) -> None:
+        self.spawned.append(time.monotonic())
+        self.process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.wait()
+
+
+def test_a_database_that_does_not_come_up_neither_spins_nor_holds_up_the_roles(
+    supervise: Callable[..., Supervisor], tmp_path: Path
+) -> None:
+    supervisor = supervise(running(_OBEDIENT, tmp_path), "listen")
+    database = DyingDatabase()
+    supervisor.database = cast(EmbeddedPostgres, database)
+    stop = threading.Event()
+    supervisor.start()
+    keeper = threading.Thread(target=supervisor.run, args=[stop])
+    keeper.start()
+    await_true(lambda: starts(tmp_path / "listen") == 1)
+    process = supervisor.roles[0].process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    await_true(lambda: starts(tmp_path / "listen") == 2)
+    await_true(lambda: len(database.spawned) >= 3)
+    stop.set()
+    keeper.join()
+    gaps = [later - before for before, later in pairwise(database.spawned)]
+    assert all(later >= 1.5 * before for before, later in pairwise(gaps))  # they double

@@ -1,13 +1,13 @@
 """The worker's one job: whatever happens ends in outcomes that people can see (P4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import cast
 
 import pytest
 
 from models.registry import BrokenDetector
-from models.runner import AssessmentRunner, Result
+from models.runner import AssessmentRunner, ChildGone, Result
 from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenance
 from tests.fakes import FakeStore
 from vigie.settings import Settings
@@ -24,10 +24,14 @@ class FakeRunner:
     """Answers for each detector what it was told to."""
 
     def __init__(
-        self, *detectors: DetectorIdentity | BrokenDetector, raises: Exception | None = None
+        self,
+        *detectors: DetectorIdentity | BrokenDetector,
+        raises: Exception | None = None,
+        raises_after: int = 0,
     ) -> None:
         self._detectors = detectors
         self._raises = raises
+        self._raises_after = raises_after  # results
         self.asked: list[list[str]] = []
 
     def identities(self) -> list[DetectorIdentity | BrokenDetector]:
@@ -40,12 +44,13 @@ class FakeRunner:
         *,
         detectors: Sequence[str],
         time_limit_s: float,
-    ) -> list[Result]:
+    ) -> Iterator[Result]:
         self.asked.append(list(detectors))
-        if self._raises is not None:
-            raise self._raises
         known = {one.name: one for one in self._detectors}
-        return [self._result(known[name]) for name in detectors]
+        for number, name in enumerate(detectors):
+            if self._raises is not None and number == self._raises_after:
+                raise self._raises
+            yield self._result(known[name])
 
     def _result(self, detector: DetectorIdentity | BrokenDetector) -> Result:
         if isinstance(detector, BrokenDetector):
@@ -95,6 +100,28 @@ def test_a_runner_that_raises_leaves_failed_outcomes_with_the_reason() -> None:
     for outcome in site.outcomes().values():
         assert outcome == Failed(reason="RuntimeError: out of threads")
     assert len(site.outcomes()) == 2
+
+
+def test_a_runner_that_raises_midway_fails_only_the_detectors_that_wait() -> None:
+    raises = RuntimeError("out of threads")
+    site = Site(FakeRunner(FRACTURE, HAEMORRHAGE, raises=raises, raises_after=1))
+    site.assessor.assess(STUDY, 1)
+    assert site.outcomes() == {
+        "fracture": Flagged(probability=0.9),
+        "haemorrhage": Failed(reason="RuntimeError: out of threads"),
+    }
+
+
+def test_each_outcome_is_recorded_before_the_next_detector_is_done() -> None:
+    class Watching(FakeRunner):
+        def _result(self, detector: DetectorIdentity | BrokenDetector) -> Result:
+            recorded.append(sorted(site.outcomes()))
+            return super()._result(detector)
+
+    recorded: list[list[str]] = []
+    site = Site(Watching(FRACTURE, HAEMORRHAGE))
+    site.assessor.assess(STUDY, 1)
+    assert recorded == [[], ["fracture"]]
 
 
 def test_a_broken_detector_is_seen_as_failed_on_every_study() -> None:
@@ -155,6 +182,17 @@ def test_a_database_that_goes_away_is_not_taken_for_a_failed_detector() -> None:
     with pytest.raises(StoreUnavailable):
         assessor.assess(STUDY, 1)
     assert site.outcomes() == {}
+
+
+def test_a_process_for_detectors_that_cannot_be_started_leaves_the_study_as_not_begun() -> None:
+    class NoProcess(FakeRunner):
+        def identities(self) -> list[DetectorIdentity | BrokenDetector]:
+            raise ChildGone("no process for detectors can be started")
+
+    site = Site(NoProcess(FRACTURE))
+    with pytest.raises(ChildGone):
+        site.assessor.assess(STUDY, 1)
+    assert site.store.tables.assessments[STUDY, 1].attempts == 0
 
 
 def test_an_answer_that_cannot_be_kept_becomes_a_failure() -> None:
