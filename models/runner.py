@@ -7,7 +7,8 @@ or takes too long becomes ``Failed`` with a reason; the other detectors still ge
 import logging
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
@@ -105,6 +106,7 @@ class AssessmentRunner:
         self._clock = clock
         self._lock = threading.RLock()
         self._child: _Child | None = None
+        self._assessing = False  # the child may have answers under way
         self._detectors: dict[str, DetectorIdentity | BrokenDetector] = {}
         self._deadly: dict[str, BrokenDetector] = {}  # those that kill the process by loading
 
@@ -148,7 +150,8 @@ class AssessmentRunner:
             If no process can be started at all.
         """
         with self._lock:
-            self._warm_child()
+            if not self._assessing:
+                self._warm_child()
             return [self._detectors[name] for name in sorted(self._detectors)]
 
     def assess(
@@ -158,67 +161,80 @@ class AssessmentRunner:
         *,
         detectors: Sequence[str],
         time_limit_s: float,
-    ) -> list[Result]:
+    ) -> Iterator[Result]:
         """Let these detectors look at one study; one result each, in the order given.
+
+        Each result comes as soon as it is there. The work begins with the first one asked
+        for, and other threads wait until the iterator is exhausted or closed.
 
         Parameters
         ----------
         time_limit_s
             For each detector: decoding and assessing; for the first, reading headers too.
-        """
-        results: list[Result] = []
-        with self._lock:
-            while len(results) < len(detectors):
-                waiting = detectors[len(results) :]
-                try:
-                    child = self._warm_child()
-                except ChildGone as gone:
-                    results += [self._not_run(name, str(gone)) for name in waiting]
-                    break
-                loaded = tuple(takewhile(self._is_loaded, waiting))
-                if not loaded:
-                    results.append(self._not_loaded(waiting[0]))
-                    continue
-                request = Request(
-                    study_instance_uid=study_instance_uid,
-                    instances=tuple(instances),
-                    detectors=loaded,
-                )
-                try:
-                    results += self._ask(child, request, time_limit_s)
-                except BaseException:
-                    child.kill()  # an answer nobody waits for must not meet the next question
-                    raise
-        return results
 
-    def _ask(self, child: "_Child", request: Request, time_limit_s: float) -> list[Result]:
-        """Results of the request's detectors, up to the first that ends the child."""
-        results: list[Result] = []
-        for name in request.detectors:
-            started_at = self._clock()
-            deadline = monotonic() + time_limit_s
-            selected = Selected(instances=(), not_eligible=())
+        Raises
+        ------
+        RuntimeError
+            If this thread has not finished another iterator of this runner.
+        """
+        with self._lock:
+            if self._assessing:
+                raise RuntimeError("this thread has not finished its last assessment")
+            self._assessing = True
             try:
-                if not results:
-                    child.send(request)
-                message = child.receive(deadline)
-                if isinstance(message, Selected):
-                    selected = message
-                    message = child.receive(deadline)
-                answer = _expected(message, Answer)
-            except TimeoutError:
-                answer = Answer(
-                    outcome=Failed(reason=f"took longer than {time_limit_s:g} s"),
-                    instances=selected.instances,
+                yield from self._assess(
+                    study_instance_uid, tuple(instances), detectors, time_limit_s
                 )
+            finally:
+                self._assessing = False
+
+    def _assess(
+        self,
+        study_instance_uid: StudyInstanceUID,
+        instances: tuple[ArchivedInstance, ...],
+        detectors: Sequence[str],
+        time_limit_s: float,
+    ) -> Iterator[Result]:
+        waiting = list(detectors)
+        while waiting:
+            try:
+                child = self._warm_child()
             except ChildGone as gone:
-                answer = Answer(outcome=Failed(reason=str(gone)), instances=selected.instances)
-            results.append(self._result(name, answer, selected, started_at))
-            if isinstance(answer.outcome, Failed):
-                log.warning("detector %s failed: %s", name, answer.outcome.reason)
-            if child.closed:
-                break
-        return results
+                yield from (self._not_run(name, str(gone)) for name in waiting)
+                return
+            loaded = tuple(takewhile(self._is_loaded, waiting))
+            if not loaded:
+                yield self._not_loaded(waiting.pop(0))
+                continue
+            request = Request(
+                study_instance_uid=study_instance_uid, instances=instances, detectors=loaded
+            )
+            with closing(self._ask(child, request, time_limit_s)) as results:
+                for result in results:
+                    waiting.remove(result.name)
+                    yield result
+
+    def _ask(self, child: "_Child", request: Request, time_limit_s: float) -> Iterator[Result]:
+        """Results of the request's detectors, up to the first that ends the child."""
+        unanswered = list(request.detectors)
+        started_at, deadline = self._clock(), monotonic() + time_limit_s
+        try:
+            with suppress(ChildGone):  # the first answer will say so
+                child.send(request)
+            while unanswered:
+                answer, selected = _answer_of(child, deadline, time_limit_s)
+                name = unanswered.pop(0)
+                if isinstance(answer.outcome, Failed):
+                    log.warning("detector %s failed: %s", name, answer.outcome.reason)
+                result = self._result(name, answer, selected, started_at)
+                # the child is at the next one by now, however long this result is looked at
+                started_at, deadline = self._clock(), monotonic() + time_limit_s
+                yield result
+                if child.closed:
+                    return
+        finally:
+            if unanswered:  # an answer nobody waits for must not meet the next question
+                child.kill()
 
     def _result(
         self, name: str, answer: Answer, selected: Selected, started_at: datetime
@@ -354,6 +370,22 @@ class _Child:
         else:
             how = f"exit code {code}"
         return ChildGone(f"the process that runs detectors died ({how})")
+
+
+def _answer_of(child: _Child, deadline: float, time_limit_s: float) -> tuple[Answer, Selected]:
+    """What one detector came to, and what it was about to see; a failure if it ends the child."""
+    selected = Selected(instances=(), not_eligible=())
+    try:
+        message = child.receive(deadline)
+        if isinstance(message, Selected):
+            selected = message
+            message = child.receive(deadline)
+        return _expected(message, Answer), selected
+    except TimeoutError:
+        reason = f"took longer than {time_limit_s:g} s"
+    except ChildGone as gone:
+        reason = str(gone)
+    return Answer(outcome=Failed(reason=reason), instances=selected.instances), selected
 
 
 _M = TypeVar("_M", bound=Message)

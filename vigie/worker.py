@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import procrastinate
 import psycopg
@@ -96,21 +96,29 @@ class Assessor:
         ]
         return [one for one in identities if one is not None]
 
-    def _results(self, task: AssessmentTask, detectors: Sequence[DetectorIdentity]) -> list[Result]:
+    def _results(
+        self, task: AssessmentTask, detectors: Sequence[DetectorIdentity]
+    ) -> Iterator[Result]:
+        """One result a detector, each as soon as it is there."""
         limit = self._settings.assessment_attempts
         if task.attempt > limit:
             reason = f"given up: the worker died {limit} times while it looked at this study"
-            return [_failed(one, reason) for one in detectors]
+            yield from (_failed(one, reason) for one in detectors)
+            return
+        waiting = {one.name: one for one in detectors}
         try:
-            return self._runner.assess(
+            for result in self._runner.assess(
                 task.study_instance_uid,
                 task.instances,
-                detectors=[one.name for one in detectors],
+                detectors=list(waiting),
                 time_limit_s=self._settings.detector_time_limit_s,
-            )
+            ):
+                del waiting[result.name]
+                yield result
         except Exception as error:
             log.exception("assessment_failed", study_instance_uid=task.study_instance_uid)
-            return [_failed(one, f"{type(error).__name__}: {error}") for one in detectors]
+            reason = f"{type(error).__name__}: {error}"
+            yield from (_failed(one, reason) for one in waiting.values())
 
 
 def _seconds(provenance: Provenance) -> float:

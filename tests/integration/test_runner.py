@@ -149,7 +149,7 @@ def test_p4_whatever_a_detector_does_is_a_failure_with_its_reason_and_the_next_h
     runner = start(*bad, "honest")
     image = [archived(file_image(tmp_path, 1, value=700))]
     names = [f"fracture.{name}" for name in [*bad, "honest"]]
-    results = runner.assess(STUDY, image, detectors=names, time_limit_s=60)
+    results = list(runner.assess(STUDY, image, detectors=names, time_limit_s=60))
     assert [result.name for result in results] == names
     reasons = [r.outcome.reason for r in results if isinstance(r.outcome, Failed)]
     assert "KeyError: 'a key'" in reasons[0]
@@ -177,6 +177,33 @@ def test_a_detector_that_takes_too_long_is_killed_and_the_next_has_its_turn(
     assert time.monotonic() - began < 60
 
 
+def test_a_result_comes_before_the_next_detector_is_done_and_stopping_early_leaves_no_answer(
+    start: Start, tmp_path: Path
+) -> None:
+    runner = start("honest", "slow")
+    names = ["fracture.honest", "fracture.slow"]
+    image = [archived(file_image(tmp_path, 1, value=700))]
+    results = runner.assess(STUDY, image, detectors=names, time_limit_s=60)
+    assert isinstance(next(results).outcome, Flagged)  # slow would take ten minutes
+    assert len(runner.identities()) == 2
+    with pytest.raises(RuntimeError, match="has not finished"):
+        list(runner.assess(STUDY, image, detectors=names, time_limit_s=60))
+    results.close()  # type: ignore[attr-defined]
+    (again,) = runner.assess(STUDY, image, detectors=["fracture.honest"], time_limit_s=60)
+    assert isinstance(again.outcome, Flagged)
+
+
+def test_stopping_after_the_last_result_keeps_the_child(start: Start, tmp_path: Path) -> None:
+    runner = start("honest")
+    runner.start()
+    children = _children_of(os.getpid())
+    image = [archived(file_image(tmp_path, 1, value=700))]
+    results = runner.assess(STUDY, image, detectors=["fracture.honest"], time_limit_s=60)
+    assert isinstance(next(results).outcome, Flagged)
+    del results
+    assert [child for child in _children_of(os.getpid()) if child.is_running()] == children
+
+
 def test_a_child_killed_between_two_studies_is_replaced(start: Start, tmp_path: Path) -> None:
     runner = start("honest")
     runner.start()
@@ -197,9 +224,10 @@ def test_p4_a_detector_that_cannot_be_loaded_is_listed_and_fails_every_study(
     broken = [listed[f"fracture.{name}"] for name in ("deadly", "misnamed", "unloadable")]
     assert all(isinstance(each, BrokenDetector) for each in broken)
     image = [archived(file_image(tmp_path, 1, value=700))]
-    results = runner.assess(
+    assess = runner.assess(
         STUDY, image, detectors=[f"fracture.{name}" for name in names], time_limit_s=60
     )
+    results = list(assess)
     deadly, honest, misnamed, unloadable = (result.outcome for result in results)
     assert isinstance(honest, Flagged)
     assert isinstance(deadly, Failed)
