@@ -36,7 +36,7 @@ from dicom_listener.received_object import (
     data_set_digest,
     open_received,
 )
-from worklist.errors import StoreUnavailable
+from worklist.errors import RefusedByStore, StoreUnavailable
 from worklist.study import (
     ArrivalResult,
     Completeness,
@@ -143,8 +143,8 @@ class Indexer:
                 self.run_once(stop)
                 pause_s = self._settings.poll_s
             except StoreUnavailable as error:
-                log.warning(
-                    "the database does not answer; objects wait in the inbox",
+                log.error(
+                    "objects wait in the inbox for the database",
                     error=str(error),
                     next_attempt_in_s=pause_s,
                 )
@@ -184,7 +184,11 @@ class Indexer:
         return [name for name in self.inbox.pending() if name not in self._retry_at]
 
     def _file_or_quarantine(self, names: Sequence[str]) -> Filed:
-        """File a batch; an object that the store cannot take must not stop the others."""
+        """File a batch; an object that the store cannot take must not stop the others.
+
+        Only what the store refuses for its data goes into quarantine; what fails otherwise
+        stays in the inbox, to be tried again.
+        """
         try:
             return self.file_pending(names)
         except StoreUnavailable:
@@ -197,15 +201,24 @@ class Indexer:
                 middle = len(names) // 2
                 first, second = names[:middle], names[middle:]
                 return self._file_or_quarantine(first) + self._file_or_quarantine(second)
+            if isinstance(error, RefusedByStore):
+                return self._quarantine(names[0], str(error))
             # Only the kind of error: its text may hold the patient's name.
             kind = f"{type(error).__module__}.{type(error).__name__}"
-            log.error("an object could not be filed", name=names[0], error=kind)
-            return self._quarantine(names[0], f"the database could not take it ({kind})")
+            log.error(
+                "an object cannot be filed, and will be tried again", name=names[0], kind=kind
+            )
+            return Filed(failed=(names[0],))
 
     def _quarantine(self, name: str, reason: str) -> Filed:
-        path = self.inbox.root / name
-        placed = self.quarantine.place(path, reason=reason, received_at=self._received_at(name))
-        self._store.record_quarantined([placed], now=self._clock())
+        log.error("object put into quarantine", name=name, reason=reason)
+        path, received_at = self.inbox.root / name, self._received_at(name)
+        try:
+            placed = self.quarantine.place(path, reason=reason, received_at=received_at)
+            self._store.record_quarantined([placed], now=self._clock())
+        except (OSError, RefusedByStore) as error:
+            log.error("it cannot be put into quarantine for now", name=name, error=str(error))
+            return Filed(failed=(name,))
         path.unlink(missing_ok=True)
         return Filed(quarantined=1)
 

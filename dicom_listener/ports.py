@@ -18,8 +18,9 @@ class ArrivalStore(Protocol):
     """The database, as the indexer sees it.
 
     Every method may raise `worklist.errors.StoreUnavailable`; the indexer then waits and asks
-    again. Every method may be called again with the same facts, after a crash for example, and
-    must then change nothing.
+    again. The two that record may raise `worklist.errors.RefusedByStore` for the data they were
+    given: such an object goes into quarantine. Every method may be called again with the same
+    facts, after a crash for example, and must then change nothing.
     """
 
     def existing_digests(

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from dicom_listener.handlers import StoreHandler
 from dicom_listener.inbox import Inbox, Origin
 from dicom_listener.indexer import Indexer, IndexerSettings, run
 from dicom_listener.settings import ListenerSettings
-from worklist.errors import StoreUnavailable
+from worklist.errors import RefusedByStore, StoreUnavailable
 from worklist.study import (
     ArrivalResult,
     Completeness,
@@ -40,6 +40,7 @@ class FakeStore:
         self.completed: list[tuple[StudyInstanceUID, Completeness, datetime]] = []
         self.is_down = False
         self.poison: SOPInstanceUID | None = None
+        self.on_poison: Exception = RefusedByStore("a value the database refuses")
 
     def existing_digests(
         self, uids: Sequence[SOPInstanceUID]
@@ -53,7 +54,7 @@ class FakeStore:
     ) -> list[ArrivalResult]:
         self._check()
         if any(one.sop_instance_uid == self.poison for one in arrivals):
-            raise ValueError("a value the database refuses")
+            raise self.on_poison
         results = []
         for one in arrivals:
             first = self.instances.setdefault(one.sop_instance_uid, one)
@@ -155,6 +156,15 @@ class Node:
     def archived(self) -> list[str]:
         root = self.data / "archive"
         return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.dcm"))
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    """A function that always fails."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 def element(tag: int, vr: bytes, value: bytes) -> bytes:
@@ -274,8 +284,42 @@ def test_one_object_that_the_database_cannot_take_does_not_stop_the_others(node:
     node.indexer.run_once()
     assert len(node.store.instances) == 8
     (one,) = node.store.quarantined
-    assert "ValueError" in one.reason
+    assert one.reason == "a value the database refuses"
     assert node.indexer.inbox.pending() == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), RefusedByStore("no room for a row")])
+def test_p1_a_fault_that_is_not_the_objects_never_puts_it_into_quarantine(
+    node: Node, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    for number in range(9):
+        node.receive(f"1.2.3.{number}")
+    node.store.poison = SOPInstanceUID("1.2.3.5")
+    node.store.on_poison = RuntimeError("a bug")
+    if isinstance(error, RefusedByStore):
+        node.store.on_poison = error
+        monkeypatch.setattr(node.store, "record_quarantined", raising(error))
+    node.indexer.run_once()
+    assert len(node.store.instances) == 8
+    assert len(node.indexer.inbox.pending()) == 1
+    monkeypatch.undo()
+    node.store.poison = None
+    node.wait(9)
+    assert len(node.store.instances) == 8  # it is given time
+    node.wait(1)
+    assert len(node.store.instances) == 9
+    assert node.store.quarantined == []
+    assert node.indexer.inbox.pending() == []
+
+
+def test_p1_a_database_that_cannot_work_puts_nothing_into_quarantine(node: Node) -> None:
+    node.receive("1.2.3")
+    node.store.poison = SOPInstanceUID("1.2.3")
+    node.store.on_poison = StoreUnavailable("the database cannot do its work (read-only)")
+    with pytest.raises(StoreUnavailable):
+        node.indexer.run_once()
+    assert list(node.indexer.quarantine.root.iterdir()) == []
+    assert len(node.indexer.inbox.pending()) == 1
 
 
 def test_a_file_that_cannot_be_read_now_is_tried_again_and_holds_up_nobody(
