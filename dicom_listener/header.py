@@ -73,12 +73,13 @@ def scan(
     -------
     dict of int to bytes
         Values as written, padding included. Scanning stops at the pixel data, at the end, or
-        where the structure breaks: an object with broken ends is still an object.
+        where the structure breaks: an object that ends in the middle is still an object, unless
+        it ends inside a wanted value.
 
     Raises
     ------
     UnreadableObject
-        If sequences are nested deeper than `MAX_DEPTH`.
+        If sequences are nested deeper than `MAX_DEPTH`, or the bytes end inside a wanted value.
     """
     encoding = _as_written(read(start, 8), encoding)
     read = _limited(read)
@@ -95,11 +96,20 @@ def scan(
                 continue
             is_small = element.length <= MAX_VALUE_BYTES
             if is_small and element.tag in wanted and element.tag not in found:
-                found[element.tag] = read(element.value_at, element.length)
+                found[element.tag] = _whole_value(read, element)
             position = element.value_at + element.length
     except _Malformed:
         pass
     return found
+
+
+def _whole_value(read: Read, element: _Element) -> bytes:
+    """The value; the beginning of a UID may be a valid UID, another one."""
+    value = read(element.value_at, element.length)
+    if len(value) < element.length:
+        group, number = divmod(element.tag, 1 << 16)
+        raise UnreadableObject(f"the data set ends inside the element ({group:04X},{number:04X})")
+    return value
 
 
 def _limited(read: Read) -> Read:

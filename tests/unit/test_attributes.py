@@ -197,6 +197,21 @@ def test_p9_a_sequence_100000_deep_is_a_reason_not_an_accident(
             arrival(path)
 
 
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_p9_a_uid_cut_off_by_the_end_is_not_taken_for_a_shorter_one(
+    tmp_path: Path, missing: int
+) -> None:
+    whole = encoded(data_set(SeriesInstanceUID="1.2.840.99.654321"))
+    path = received_file(tmp_path, whole[:-missing])
+    with pytest.raises(UnreadableObject, match=r"ends inside the element \(0020,000E\)"):
+        arrival(path)
+
+
+def test_a_data_set_cut_off_in_what_nobody_asked_for_is_still_an_object(tmp_path: Path) -> None:
+    content = encoded(data_set()) + struct.pack("<HH2sH", 0x0041, 1, b"LO", 100) + b"short"
+    assert arrival(received_file(tmp_path, content)).sop_instance_uid == "1.2.3.3"
+
+
 def test_p9_a_deflated_bomb_costs_no_memory(tmp_path: Path) -> None:
     deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     content = deflater.compress(encoded(data_set()) + b"\xe0\x7f\x10\0OW\0\0\0\0\0\x7f")
