@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_listener.attributes import Identity
+from dicom_listener.durable import make_root, sync_folder
 from dicom_listener.received_object import Digest, data_set_digest, transfer_syntax_of
+
+_MOST_REMEMBERED = 10_000  # folders; forgetting costs two syncs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,10 @@ class Archive:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        make_root(root)
         self._unsynced: set[Path] = set()
+        self._made: set[Path] = set()  # used since the last sync
+        self._durable: set[Path] = set()  # synced by this process, up to the root
 
     def place(self, source: Path, who: Identity, content: Content, first: Content | None) -> str:
         """Link an object into the archive, and return its path there.
@@ -70,6 +75,10 @@ class Archive:
         for folder in self._unsynced:
             sync_folder(folder)
         self._unsynced.clear()
+        if len(self._durable) > _MOST_REMEMBERED:
+            self._durable.clear()
+        self._durable |= self._made
+        self._made.clear()
 
     def _names(self, who: Identity, content: Content, *, is_first: bool) -> list[str]:
         instance, sha = who.sop_instance_uid, content.sha256
@@ -86,23 +95,19 @@ class Archive:
         return True
 
     def _make(self, folder: Path) -> None:
-        """Make study and series folders, durable by the next `sync`."""
-        if folder.is_dir():
+        """Make study and series folders, durable by the next `sync`.
+
+        A folder that is there may be the work of a process that was killed before it synced:
+        only what this process has synced itself counts as durable.
+        """
+        if folder in self._durable and folder.is_dir():
             return
         folder.mkdir(parents=True, exist_ok=True)
         self._unsynced |= {folder.parent, self.root}
+        self._made.add(folder)
 
 
 def content_of(path: Path) -> Content:
     """The content of a file that lies in the archive."""
     digest: Digest = data_set_digest(path)
     return Content(digest.sha256, transfer_syntax_of(path))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

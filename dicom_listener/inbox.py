@@ -22,6 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
+from dicom_listener.durable import make_root
 from dicom_listener.uid import padded
 
 IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"
@@ -83,6 +84,7 @@ class Inbox:
         self.temporary = root / "tmp"
         self.associations = root / "associations"
         self.listeners = root / "listeners"
+        make_root(root)
         for folder in (self.temporary, self.associations, self.listeners):
             folder.mkdir(parents=True, exist_ok=True)
         self._folder_sync = FolderSync(root)

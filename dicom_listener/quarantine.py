@@ -8,7 +8,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from dicom_listener.archive import sync_folder
+from dicom_listener.durable import make_root, sync_folder
 from dicom_listener.received_object import data_set_digest, sender_of
 from worklist.study import QuarantinedObject
 
@@ -24,7 +24,7 @@ class Quarantine:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        make_root(root)
 
     def place(self, source: Path, *, reason: str, received_at: datetime) -> QuarantinedObject:
         """Link an object into quarantine, and write the reason beside it; both durable.

@@ -2,13 +2,15 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dicom_listener.archive import Archive, Content, content_of
 from dicom_listener.attributes import Identity
-from dicom_listener.inbox import Origin, file_header
+from dicom_listener.inbox import Inbox, Origin, file_header
+from dicom_listener.quarantine import Quarantine
 from dicom_listener.received_object import data_set_digest
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -89,6 +91,64 @@ def test_the_same_bytes_in_another_transfer_syntax_are_another_object(tmp_path: 
         received(tmp_path, "three", b"data", "1.2.840.10008.1.2.2"),
     ]
     assert len({place(archive, path) for path in paths}) == 3
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The inodes of the folders synced so far, in order."""
+    folders: list[int] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        folders.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return folders
+
+
+def inodes(*paths: Path) -> set[int]:
+    return {path.stat().st_ino for path in paths}
+
+
+def test_p1_folders_of_a_run_that_was_killed_before_its_sync_are_synced_by_the_next(
+    tmp_path: Path, synced: list[int]
+) -> None:
+    root = tmp_path / "data" / "archive"
+    path = received(tmp_path, "one", b"data")
+    Archive(root).place(path, WHO, content_of(path), None)  # and killed here
+    synced.clear()
+    archive = Archive(root)
+    place(archive, path)
+    study = root / "1.2.1"
+    assert inodes(root.parent, root, study, study / "1.2.2") <= set(synced)
+    synced.clear()
+    place(archive, path)
+    assert set(synced) == inodes(study / "1.2.2")
+
+
+def test_p1_a_folder_whose_sync_failed_is_synced_again(
+    tmp_path: Path, synced: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Archive(tmp_path / "archive")
+    path = received(tmp_path, "one", b"data")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "broken disk")))
+        with pytest.raises(OSError, match="broken disk"):
+            place(archive, path)
+    synced.clear()
+    place(archive, path)
+    assert inodes(archive.root, archive.root / "1.2.1") <= set(synced)
+
+
+@pytest.mark.parametrize("kind", [Archive, Inbox, Quarantine])
+def test_p1_the_names_of_the_nodes_own_folders_are_durable(
+    tmp_path: Path, synced: list[int], kind: Callable[[Path], object]
+) -> None:
+    made = kind(tmp_path / "data" / "folder")
+    assert inodes(tmp_path, tmp_path / "data") <= set(synced)
+    if isinstance(made, Inbox):
+        made.close()
 
 
 def test_a_disk_error_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
