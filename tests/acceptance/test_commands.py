@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
 from node_parts import listening
 from radiographs import MadeStudy, make_study, send_to
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 from vigie_node import Node, free_port
 
 from vigie.__main__ import make_app

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 from radiographs import COLUMNS, ROWS, MadeStudy, make_study, send_to
 from vigie_node import Node, wait_until
 
 from vigie.database import EmbeddedPostgres
-from vigie.settings import Settings
+from vigie.settings import load_settings
 from vigie.wiring import due_targets
 from worklist.finding import DetectorIdentity, Flagged, Provenance, Region, TargetFinding
 from worklist.service import Worklist
@@ -89,9 +89,13 @@ def page(browser: Browser, node: Node) -> Iterator[Page]:
     def complain(what: str) -> None:
         heard.complaints.append(what)
 
+    def dismiss(dialog: Dialog) -> None:
+        complain(f"dialog {dialog.message}")
+        dialog.dismiss()
+
     page.on("console", lambda said: complain(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: complain(str(error)))
-    page.on("dialog", lambda dialog: (complain(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("dialog", dismiss)
     page.on("request", lambda request: heard.requests.append(request.url))
     page.goto(node.url)
     page.get_by_role("grid").wait_for()
@@ -130,7 +134,7 @@ def service_of(node: Node) -> Iterator[Worklist]:
     """The worklist service on a running node's database."""
     engine = connect(EmbeddedPostgres(node.data / "postgres").url)
     try:
-        yield Worklist(PostgresStore(engine), due_targets(Settings(data=node.data)))
+        yield Worklist(PostgresStore(engine), due_targets(load_settings(data=node.data)))
     finally:
         engine.dispose()
 

@@ -28,14 +28,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> Any:
-    """The condition's first true value; fails the test, saying what it waited for."""
+def wait_until(
+    condition: Callable[[], Any],
+    what: str,
+    limit_s: float = 60,
+    more: Callable[[], str] = str,
+) -> Any:
+    """The condition's first true value; fails the test, saying what it waited for, and `more`."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(0.1)
-    raise AssertionError(f"not within {limit_s:g} s: {what}")
+    raise AssertionError(f"not within {limit_s:g} s: {what}\n{more()}")
 
 
 @functools.cache
@@ -85,7 +90,7 @@ class Node:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        wait_until(self._is_up, f"the node is up\n{self.tail()}", 120)
+        wait_until(self._is_up, "the node is up", 120, self.tail)
 
     def _is_up(self) -> bool:
         assert self.process is not None
@@ -135,7 +140,7 @@ class Node:
             return rows if done else None
 
         found: list[dict[str, Any]] = wait_until(
-            assessed, f"{count} studies are assessed\n{self.tail()}", 180
+            assessed, f"{count} studies are assessed", 180, self.tail
         )
         return found
 
