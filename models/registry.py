@@ -7,6 +7,7 @@ cannot be loaded can still be shown as failed for what it should have looked for
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -15,6 +16,8 @@ from models.detector import Detector
 from worklist.finding import DetectorIdentity, TargetFinding
 
 GROUP = "vigie.detectors"
+
+RETRY_PAUSES_S = (0.0, 30.0, 300.0, 900.0)  # after a first, second ... death; then the last
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,76 @@ class BrokenDetector:
                     operating_point=1.0,
                 )
         return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Deaths:
+    """How often in a row one detector ended the process by loading."""
+
+    in_a_row: int
+    last: BrokenDetector
+    retry_at_s: float
+
+
+class LoadingDeaths:
+    """Detectors that ended the process by loading, and when each is tried again.
+
+    A death may be an accident (another process ate the memory, somebody killed this one), so
+    no detector is given up for good: it is tried again at once, then after longer and longer
+    pauses, and one success forgets all. Times are seconds of a clock that never goes back.
+
+    Parameters
+    ----------
+    pauses_s
+        Before the second attempt, the third, and so on; the last, which must be positive,
+        counts for all others.
+    """
+
+    def __init__(self, pauses_s: Sequence[float] = RETRY_PAUSES_S) -> None:
+        if not pauses_s or pauses_s[-1] <= 0:
+            raise ValueError("without a pause at the end a deadly detector is tried for ever")
+        self._pauses_s = tuple(pauses_s)
+        self._deaths: dict[str, _Deaths] = {}
+
+    def record(self, name: str, reason: str, *, now_s: float, at_once: bool = True) -> None:
+        """Note a death.
+
+        Parameters
+        ----------
+        at_once
+            False where it took so long that even the first retry has to wait.
+        """
+        known = self._deaths.get(name)
+        in_a_row = 1 if known is None else known.in_a_row + 1
+        pause_s = self._pauses_s[min(in_a_row, len(self._pauses_s)) - 1]
+        if not at_once:
+            pause_s = max(pause_s, next(pause for pause in self._pauses_s if pause > 0))
+        self._deaths[name] = _Deaths(
+            in_a_row=in_a_row,
+            last=BrokenDetector(name=name, reason=f"the detector cannot be loaded: {reason}"),
+            retry_at_s=now_s + pause_s,
+        )
+        log.error(
+            "detector %s cannot be loaded (attempt %d): %s; tried again in %g s",
+            name,
+            in_a_row,
+            reason,
+            pause_s,
+        )
+
+    def forget(self, name: str) -> None:
+        """It got through loading."""
+        self._deaths.pop(name, None)
+
+    def waiting(self, now_s: float) -> dict[str, BrokenDetector]:
+        """Those that are not to be loaded now, by name."""
+        return {
+            name: deaths.last for name, deaths in self._deaths.items() if now_s < deaths.retry_at_s
+        }
+
+    def is_retry_due(self, now_s: float) -> bool:
+        """Whether one that died is to be tried again."""
+        return any(deaths.retry_at_s <= now_s for deaths in self._deaths.values())
 
 
 def installed_detectors() -> dict[str, EntryPoint]:

@@ -5,45 +5,34 @@ or takes too long becomes ``Failed`` with a reason; the other detectors still ge
 """
 
 import logging
-import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from itertools import takewhile
-from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from models.child import (
-    Answer,
-    AreYouReady,
-    ChildSettings,
-    Loaded,
-    Loading,
-    Message,
-    Ready,
-    Request,
-    Selected,
-    run_child,
-)
+from models.child import Answer, ChildSettings, Loaded, Loading, Ready, Request, Selected
+from models.child_process import Child, ChildGone, expected
 from models.headers import DEFAULT_LIMIT_BYTES
-from models.registry import BrokenDetector, installed_detectors
+from models.registry import (
+    RETRY_PAUSES_S,
+    BrokenDetector,
+    LoadingDeaths,
+    installed_detectors,
+)
 from worklist.finding import DetectorIdentity, Failed, Outcome, Provenance
 from worklist.study import ArchivedInstance
 from worklist.uid import StudyInstanceUID
 
-_READY_LIMIT_S = 10.0
+__all__ = ["AssessmentRunner", "ChildGone", "Result"]
 
 log = logging.getLogger(__name__)
-
-
-class ChildGone(Exception):
-    """The process that runs detectors died, or was killed for its slowness; says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +67,9 @@ class AssessmentRunner:
         What one series may take in memory once decoded.
     startup_limit_s
         How long starting the process and loading one detector may take.
+    retry_pauses_s
+        How long a detector that ended the process by loading is left out: after its first
+        death in a row, its second, and so on; the last counts for all others.
     clock
         Gives the aware UTC time that provenance records.
     """
@@ -92,6 +84,7 @@ class AssessmentRunner:
         detectors: Mapping[str, EntryPoint] | None = None,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
         startup_limit_s: float = 300.0,
+        retry_pauses_s: Sequence[float] = RETRY_PAUSES_S,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._settings = ChildSettings(
@@ -105,10 +98,10 @@ class AssessmentRunner:
         self._startup_limit_s = startup_limit_s
         self._clock = clock
         self._lock = threading.RLock()
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._assessing = False  # the child may have answers under way
         self._detectors: dict[str, DetectorIdentity | BrokenDetector] = {}
-        self._deadly: dict[str, BrokenDetector] = {}  # those that kill the process by loading
+        self._deaths = LoadingDeaths(retry_pauses_s)
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,7 +132,6 @@ class AssessmentRunner:
             if self._child is not None:
                 self._child.kill()
                 self._child = None
-            self._deadly.clear()
 
     def identities(self) -> list[DetectorIdentity | BrokenDetector]:
         """The installed detectors by name, those that cannot be loaded included.
@@ -214,7 +206,9 @@ class AssessmentRunner:
                     waiting.remove(result.name)
                     yield result
 
-    def _ask(self, child: "_Child", request: Request, time_limit_s: float) -> Iterator[Result]:
+    def _ask(
+        self, child: Child, request: Request, time_limit_s: float
+    ) -> Generator[Result, None, None]:
         """Results of the request's detectors, up to the first that ends the child."""
         unanswered = list(request.detectors)
         started_at, deadline = self._clock(), monotonic() + time_limit_s
@@ -267,23 +261,39 @@ class AssessmentRunner:
         answer = Answer(outcome=Failed(reason=reason), instances=())
         return self._result(name, answer, nothing, self._clock())
 
-    def _warm_child(self) -> "_Child":
-        """The child with its detectors loaded; started anew where there is none."""
-        while self._child is None or not self._child.is_ready():
+    def _warm_child(self) -> Child:
+        """The child with its detectors loaded; started anew where there is none.
+
+        Where only a detector that died is to be tried again, the child at hand stays until
+        the new one is ready.
+        """
+        if self._child is not None and not self._child.is_ready():
+            self._child.kill()
+            self._child = None
+        while self._child is None or self._deaths.is_retry_due(monotonic()):
+            waiting = self._deaths.waiting(monotonic())
             loadable = {
                 name: entry_point
                 for name, entry_point in self._settings.entry_points.items()
-                if name not in self._deadly
+                if name not in waiting
             }
-            child = _Child(replace(self._settings, entry_points=loadable))
-            if self._load(child):
-                self._child = child
+            try:
+                child = Child(replace(self._settings, entry_points=loadable))
+                is_loaded = self._load(child, waiting)
+            except ChildGone:
+                if self._child is None:
+                    raise
+                log.exception("a detector cannot be tried again")
                 break
+            if is_loaded:
+                if self._child is not None:
+                    self._child.kill()
+                self._child = child
         return self._child
 
-    def _load(self, child: "_Child") -> bool:
+    def _load(self, child: Child, waiting: Mapping[str, BrokenDetector]) -> bool:
         """Whether the child got through loading; the detector that killed it is noted."""
-        detectors: dict[str, DetectorIdentity | BrokenDetector] = dict(self._deadly)
+        detectors: dict[str, DetectorIdentity | BrokenDetector] = dict(waiting)
         loading: str | None = None
         while True:
             try:
@@ -291,88 +301,21 @@ class AssessmentRunner:
             except (TimeoutError, ChildGone) as error:
                 if loading is None:
                     raise ChildGone(f"no process for detectors can be started: {error}") from error
-                reason = f"the detector cannot be loaded: {error}"
-                self._deadly[loading] = BrokenDetector(name=loading, reason=reason)
-                log.error("detector %s: %s", loading, reason)
+                slow = isinstance(error, TimeoutError)
+                self._deaths.record(loading, str(error), now_s=monotonic(), at_once=not slow)
                 return False
             if isinstance(message, Loading):
                 loading = message.name
             elif isinstance(message, Loaded):
                 detectors[message.detector.name] = message.detector
+                self._deaths.forget(message.detector.name)
             else:
-                _expected(message, Ready)
+                expected(message, Ready)
                 self._detectors = detectors
                 return True
 
 
-class _Child:
-    """The process and this end of its pipe."""
-
-    def __init__(self, settings: ChildSettings) -> None:
-        context = get_context("spawn")  # fork would copy the parent's threads' locks
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=run_child, args=(theirs, settings), name="vigie-detectors", daemon=True
-        )
-        try:
-            self._process.start()
-        except OSError as error:
-            raise ChildGone(f"no process for detectors can be started: {error}") from error
-        finally:
-            theirs.close()  # so that its death ends our reads
-
-    @property
-    def closed(self) -> bool:
-        """Whether it died or was killed."""
-        return self._pipe.closed
-
-    def is_ready(self) -> bool:
-        """Whether it answers; killed if not."""
-        try:
-            if not self.closed:
-                self.send(AreYouReady())
-                return isinstance(self.receive(monotonic() + _READY_LIMIT_S), Ready)
-        except (TimeoutError, ChildGone):
-            log.warning("the process that runs detectors died between studies")
-        return False
-
-    def send(self, request: Request | AreYouReady) -> None:
-        """Ask for something; raises ``ChildGone`` if it is dead already."""
-        try:
-            self._pipe.send(request)
-        except OSError:
-            raise self._gone() from None
-
-    def receive(self, deadline: float) -> Message:
-        """The next message; kills the child if none comes before ``deadline`` (monotonic)."""
-        try:
-            if self._pipe.poll(max(0.0, deadline - monotonic())):
-                message: Message = self._pipe.recv()
-                return message
-        except (EOFError, OSError):
-            raise self._gone() from None
-        self.kill()
-        raise TimeoutError("it took too long")
-
-    def kill(self) -> None:
-        """End it, whatever it does."""
-        if not self._pipe.closed:
-            self._pipe.close()
-            self._process.kill()
-            self._process.join()
-
-    def _gone(self) -> ChildGone:
-        self._process.join(timeout=5)  # its pipe is closed: it is ending
-        code = self._process.exitcode
-        self.kill()
-        if code is not None and code < 0:
-            how = f"killed by {signal.Signals(-code).name}"
-        else:
-            how = f"exit code {code}"
-        return ChildGone(f"the process that runs detectors died ({how})")
-
-
-def _answer_of(child: _Child, deadline: float, time_limit_s: float) -> tuple[Answer, Selected]:
+def _answer_of(child: Child, deadline: float, time_limit_s: float) -> tuple[Answer, Selected]:
     """What one detector came to, and what it was about to see; a failure if it ends the child."""
     selected = Selected(instances=(), not_eligible=())
     try:
@@ -380,18 +323,9 @@ def _answer_of(child: _Child, deadline: float, time_limit_s: float) -> tuple[Ans
         if isinstance(message, Selected):
             selected = message
             message = child.receive(deadline)
-        return _expected(message, Answer), selected
+        return expected(message, Answer), selected
     except TimeoutError:
         reason = f"took longer than {time_limit_s:g} s"
     except ChildGone as gone:
         reason = str(gone)
     return Answer(outcome=Failed(reason=reason), instances=selected.instances), selected
-
-
-_M = TypeVar("_M", bound=Message)
-
-
-def _expected(message: Message, kind: type[_M]) -> _M:
-    if not isinstance(message, kind):
-        raise TypeError(f"the child sent {type(message).__name__}, not {kind.__name__}")
-    return message

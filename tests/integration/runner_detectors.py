@@ -69,6 +69,16 @@ def deadly(*, threads: int, cache: Path | None) -> Fake:
     raise AssertionError("still alive")
 
 
+def mortal(*, threads: int, cache: Path | None) -> Fake:
+    """Dies by loading as often as the file ``cache/deaths`` says, as if somebody killed it."""
+    assert cache is not None
+    left = int((cache / "deaths").read_text())
+    if left:
+        (cache / "deaths").write_text(str(left - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Fake("fracture.mortal")
+
+
 class _Slow(Fake):
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
         time.sleep(600)

@@ -93,6 +93,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
                 for name in names
             },
             clock=lambda: START + timedelta(seconds=next(ticks)),
+            cache=tmp_path,
+            **settings,  # type: ignore[arg-type]
         )
         runners.append(runner)
         return runner
@@ -238,6 +240,40 @@ def test_p4_a_detector_that_cannot_be_loaded_is_listed_and_fails_every_study(
     provenance = results[-1].provenance
     assert provenance is not None
     assert provenance.detector.target is TargetFinding.FRACTURE
+
+
+def test_one_death_while_loading_is_an_accident_and_costs_no_study(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "deaths").write_text("1")
+    runner = start("honest", "mortal")
+    image = [archived(file_image(tmp_path, 1, value=700))]
+    names = ["fracture.honest", "fracture.mortal"]
+    results = list(runner.assess(STUDY, image, detectors=names, time_limit_s=60))
+    assert all(isinstance(result.outcome, Flagged) for result in results)
+
+
+def test_a_detector_that_died_twice_is_tried_again_later_and_the_others_work_meanwhile(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "deaths").write_text("3")
+    runner = start("honest", "mortal", retry_pauses_s=(0.0, 2.0))
+    image = [archived(file_image(tmp_path, 1, value=700))]
+    names = ["fracture.honest", "fracture.mortal"]
+
+    def outcomes() -> list[object]:
+        results = runner.assess(STUDY, image, detectors=names, time_limit_s=60)
+        return [type(result.outcome) for result in results]
+
+    assert outcomes() == [Flagged, Failed]  # died twice
+    (child,) = _children_of(os.getpid())
+    time.sleep(2)
+    assert outcomes() == [Flagged, Failed]  # and once more, while the first child stayed
+    assert _children_of(os.getpid()) == [child]
+    time.sleep(2)
+    assert outcomes() == [Flagged, Flagged]
+    assert len(_children_of(os.getpid())) == 1
+    assert all(isinstance(each, DetectorIdentity) for each in runner.identities())
 
 
 def test_an_unknown_detector_is_a_failure_and_no_exception(start: Start, tmp_path: Path) -> None:

@@ -5,7 +5,13 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from models import registry
-from models.registry import GROUP, BrokenDetector, installed_detectors, load_detector
+from models.registry import (
+    GROUP,
+    BrokenDetector,
+    LoadingDeaths,
+    installed_detectors,
+    load_detector,
+)
 from worklist.finding import TargetFinding
 
 
@@ -54,3 +60,39 @@ def test_of_two_detectors_with_one_name_one_is_taken_and_the_clash_is_logged(
         ("nodule", "c:load"),
     ]
     assert "the name is taken by a:load" in caplog.text
+
+
+def test_a_deadly_detector_is_tried_again_at_once_and_then_after_longer_and_longer_pauses() -> None:
+    deaths = LoadingDeaths((0.0, 30.0, 300.0))
+    now_s = 1000.0
+    for pause_s in (0.0, 30.0, 300.0, 300.0):
+        deaths.record("fracture", "killed by SIGKILL", now_s=now_s)
+        if pause_s:
+            waiting = deaths.waiting(now_s + pause_s - 0.001)["fracture"]
+            assert waiting.reason == "the detector cannot be loaded: killed by SIGKILL"
+            assert not deaths.is_retry_due(now_s + pause_s - 0.001)
+        now_s += pause_s
+        assert deaths.waiting(now_s) == {}
+        assert deaths.is_retry_due(now_s)
+
+
+def test_a_success_forgets_the_deaths_before_it() -> None:
+    deaths = LoadingDeaths((0.0, 30.0))
+    deaths.record("fracture", "killed", now_s=0)
+    deaths.forget("fracture")
+    assert not deaths.is_retry_due(1e9)
+    deaths.record("fracture", "killed", now_s=10)
+    assert deaths.is_retry_due(10)
+
+
+def test_a_detector_that_hung_by_loading_is_not_tried_again_at_once() -> None:
+    deaths = LoadingDeaths((0.0, 30.0))
+    deaths.record("fracture", "it took too long", now_s=0, at_once=False)
+    assert not deaths.is_retry_due(29.9)
+    assert deaths.is_retry_due(30)
+
+
+@pytest.mark.parametrize("pauses_s", [(), (0.0,), (30.0, 0.0)])
+def test_pauses_that_never_end_the_trying_are_refused(pauses_s: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="for ever"):
+        LoadingDeaths(pauses_s)
