@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from worklist.due_time import DueTargets
 from worklist.finding import DetectorIdentity, Provenance, TargetFinding
 from worklist.study import (
     InstanceArrival,
@@ -29,6 +30,15 @@ HAEMORRHAGE = DetectorIdentity(
     weights_sha256="a" * 64,
     operating_point=0.5,
 )
+
+
+def targets(*, requested: float = 1, findings: float = 1) -> DueTargets:
+    """The default targets, each multiplied by one of these factors."""
+    usual = DueTargets()
+    return DueTargets(
+        requested={priority: target * requested for priority, target in usual.requested.items()},
+        findings={finding: target * findings for finding, target in usual.findings.items()},
+    )
 
 
 def arrival(

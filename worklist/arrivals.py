@@ -6,7 +6,16 @@ from datetime import datetime
 from itertools import groupby
 
 from worklist.due_time import due_time
-from worklist.placement import VIGIE, Rules, locked, place, queued
+from worklist.placement import (
+    VIGIE,
+    Rules,
+    brought_forward,
+    locked,
+    moved_event,
+    place,
+    queued,
+    requested_target_of,
+)
 from worklist.ports import Event, KnownInstance, StudyRecord, Transaction
 from worklist.reading import ReadingAct, ReadingState, after
 from worklist.study import (
@@ -136,17 +145,20 @@ class Arrivals(Rules):
         )
         was_read = record.reading_state is ReadingState.READ
         if was_read or not record.arriving:
-            # Placed anew: while it was read, AI may have been stopped or started.
-            changed, event = self._replaced(
-                transaction,
-                record,
-                _reopened(changed, now),
-                kind="study_reopened",
-                actor=VIGIE,
-                details={"new_images": len(group), "was_read": was_read},
-                now=now,
+            changed = _reopened(changed, now)
+            if was_read:  # AI may have been stopped or started meanwhile
+                changed = self._placed(transaction, changed)
+            events.append(
+                moved_event(
+                    transaction,
+                    record,
+                    changed,
+                    kind="study_reopened",
+                    actor=VIGIE,
+                    details={"new_images": len(group), "was_read": was_read},
+                    now=now,
+                )
             )
-            events.append(event)
         others = {one.study.patient_id for one in group} - {record.patient_id, ""}
         if others and record.patient_id:
             events.append(_event("patient_id_differs", record, now, objects=len(group)))
@@ -163,10 +175,15 @@ class Arrivals(Rules):
         asked = _most_urgent(group)
         if asked is None or _URGENCY[asked] >= _URGENCY[record.requested_priority]:
             return record, []
-        changed, event = self._replaced(
+        changed = replace(record, requested_priority=asked)
+        target = requested_target_of(record)
+        if record.priority_override is None:
+            target = min(target, self._targets.requested[asked])
+        changed = brought_forward(record, self._placed(transaction, changed, target))
+        event = moved_event(
             transaction,
             record,
-            replace(record, requested_priority=asked),
+            changed,
             kind="requested_priority_changed",
             actor=VIGIE,
             details={"requested_priority": asked},

@@ -5,8 +5,8 @@ from typing import Any
 
 from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Provenance
 from worklist.oversight import AISwitch
-from worklist.placement import VIGIE, Rules, locked
-from worklist.ports import AssessmentTask, Event, StudyRecord
+from worklist.placement import VIGIE, Rules, brought_forward, locked, moved_event
+from worklist.ports import AssessmentTask, Event, StudyRecord, Transaction
 from worklist.reading import ReadingState
 from worklist.uid import StudyInstanceUID
 
@@ -54,7 +54,8 @@ class Assessments(Rules):
     ) -> StudyRecord:
         """Keep one detector's outcome and give the study its place (DESIGN.md section 3.6).
 
-        An outcome that comes after the study was read is kept as too late and moves nothing.
+        An outcome that comes after the study was read is kept as too late and moves nothing;
+        so does one without a probability.
 
         Returns
         -------
@@ -66,28 +67,13 @@ class Assessments(Rules):
             record = locked(transaction, uid)
             too_late = record.reading_state is ReadingState.READ
             transaction.add_outcome(uid, number, outcome, provenance, too_late=too_late)
-            events = [
-                Event(
-                    kind="outcome_recorded",
-                    at=now,
-                    actor=_actor(provenance),
-                    study_instance_uid=uid,
-                    details=_outcome_details(number, outcome, provenance, too_late),
-                )
-            ]
-            due = self._due(transaction, record)
-            if not too_late and (due.due_at, due.reason) != (record.due_at, record.reason):
-                record, moved = self._replaced(
-                    transaction,
-                    record,
-                    record,
-                    kind="due_time_changed",
-                    actor=_actor(provenance),
-                    details={},
-                    now=now,
-                )
-                transaction.save_study(record)
-                events.append(moved)
+            events = [_recorded_event(uid, number, outcome, provenance, now, too_late=too_late)]
+            if not too_late and isinstance(outcome, Flagged | NotFlagged):
+                before = record
+                record = brought_forward(before, self._placed(transaction, before))
+                if record != before:
+                    transaction.save_study(record)
+                    events.append(_moved(transaction, before, record, provenance, now))
             transaction.append_events(events)
         return record
 
@@ -105,6 +91,42 @@ def _event(kind: str, uid: StudyInstanceUID, number: int, now: datetime) -> Even
         actor=VIGIE,
         study_instance_uid=uid,
         details={"assessment_number": number},
+    )
+
+
+def _recorded_event(
+    uid: StudyInstanceUID,
+    number: int,
+    outcome: Outcome,
+    provenance: Provenance,
+    now: datetime,
+    *,
+    too_late: bool,
+) -> Event:
+    return Event(
+        kind="outcome_recorded",
+        at=now,
+        actor=_actor(provenance),
+        study_instance_uid=uid,
+        details=_outcome_details(number, outcome, provenance, too_late),
+    )
+
+
+def _moved(
+    transaction: Transaction,
+    before: StudyRecord,
+    record: StudyRecord,
+    provenance: Provenance,
+    now: datetime,
+) -> Event:
+    return moved_event(
+        transaction,
+        before,
+        record,
+        kind="due_time_changed",
+        actor=_actor(provenance),
+        details={},
+        now=now,
     )
 
 

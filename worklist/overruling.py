@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from worklist.due_time import due_time
 from worklist.errors import MissingReason, UnknownDetector
 from worklist.oversight import AISwitch, strongest_probabilities
-from worklist.placement import Rules, locked, queued
+from worklist.placement import Rules, locked, moved_event, placed, queued
 from worklist.ports import Event, StudyRecord, Transaction
 from worklist.reading import ReadingAct, ReadingState, after
 from worklist.study import RequestedPriority
@@ -30,7 +29,7 @@ class Overruling(Rules):
         """Put a person's priority in place of the requested one; None takes it back."""
         return self._by_person(
             uid,
-            lambda record: replace(record, priority_override=priority),
+            lambda transaction, record: self._prioritised(transaction, record, priority),
             kind="priority_overridden",
             details={"priority": priority},
             actor=actor,
@@ -44,7 +43,7 @@ class Overruling(Rules):
         """Pin a study to the top of the list, or let go of it."""
         return self._by_person(
             uid,
-            lambda record: replace(record, pinned=pinned),
+            lambda _, record: replace(record, pinned=pinned),
             kind="pinned" if pinned else "unpinned",
             details={},
             actor=actor,
@@ -64,7 +63,7 @@ class Overruling(Rules):
         """
         return self._by_person(
             uid,
-            lambda record: replace(
+            lambda _, record: replace(
                 record, reading_state=after(record.reading_state, ReadingAct.MARK_READ)
             ),
             kind="marked_read",
@@ -74,10 +73,17 @@ class Overruling(Rules):
             now=now,
         )
 
+    def _prioritised(
+        self, transaction: Transaction, record: StudyRecord, priority: RequestedPriority | None
+    ) -> StudyRecord:
+        changed = replace(record, priority_override=priority)
+        target = self._targets.requested[changed.priority_in_force]
+        return self._placed(transaction, changed, target)
+
     def _by_person(
         self,
         uid: StudyInstanceUID,
-        change: Callable[[StudyRecord], StudyRecord],
+        change: Callable[[Transaction, StudyRecord], StudyRecord],
         *,
         kind: str,
         details: Mapping[str, Any],
@@ -89,10 +95,11 @@ class Overruling(Rules):
         with self._store.transaction() as transaction:
             transaction.lock_ai_switch(exclusive=False)
             before = locked(transaction, uid)
-            record, event = self._replaced(
+            record = change(transaction, before)
+            event = moved_event(
                 transaction,
                 before,
-                change(before),
+                record,
                 kind=kind,
                 actor=f"person {actor}",
                 details={**details, "why": reason},
@@ -192,17 +199,12 @@ class Overruling(Rules):
         for uid, record in transaction.lock_studies({*affected, *missed}).items():
             if record.reading_state is ReadingState.READ:
                 continue  # since they were listed
-            due = due_time(
-                record.received_at,
-                record.priority_in_force,
-                self._targets,
-                strongest_probabilities(counted.get(uid, ()), switch),
-            )
-            placed = replace(record, due_at=due.due_at, reason=due.reason)
-            if placed != record:
-                moved.append(placed)
-            if uid in missed and not placed.arriving:
-                again.append(placed)
+            probabilities = strongest_probabilities(counted.get(uid, ()), switch)
+            changed = placed(record, self._targets, probabilities)
+            if changed != record:
+                moved.append(changed)
+            if uid in missed and not changed.arriving:
+                again.append(changed)
         transaction.save_studies(moved)
         for record in again:
             queued(transaction, record)

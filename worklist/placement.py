@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from worklist.due_time import DueTargets, DueTime, due_time
+from worklist.due_time import DueTargets, due_time
 from worklist.errors import UnknownStudy
+from worklist.finding import TargetFinding
 from worklist.oversight import strongest_probabilities
 from worklist.ports import Event, StudyRecord, Transaction, WorklistStore
 from worklist.reading import ReadingState
@@ -22,49 +23,86 @@ class Rules:
         self._store = store
         self._targets = targets
 
-    def _due(self, transaction: Transaction, record: StudyRecord) -> DueTime:
-        counted = transaction.counted_probabilities([record.study_instance_uid])
-        return due_time(
-            record.received_at,
-            record.priority_in_force,
-            self._targets,
-            strongest_probabilities(
-                counted.get(record.study_instance_uid, ()), transaction.ai_switch()
-            ),
-        )
-
-    def _replaced(
+    def _placed(
         self,
         transaction: Transaction,
-        before: StudyRecord,
-        changed: StudyRecord,
-        *,
-        kind: str,
-        actor: str,
-        details: Mapping[str, Any],
-        now: datetime,
-    ) -> tuple[StudyRecord, Event]:
-        """The changed study with the due time its facts give it, and its event (P3)."""
-        due = self._due(transaction, changed)
-        without = due_time(changed.received_at, changed.priority_in_force, self._targets)
-        record = replace(
-            changed, due_at=due.due_at, due_without_ai_at=without.due_at, reason=due.reason
+        record: StudyRecord,
+        requested_target: timedelta | None = None,
+    ) -> StudyRecord:
+        """The study with the due times its facts give it.
+
+        Parameters
+        ----------
+        requested_target
+            How soon it is asked for; None: as when it was placed. A target that the site has
+            changed since is for studies that come from then on, and for those a person or a
+            changed order places anew: else the first outcome would make a study wait for it.
+        """
+        uid = record.study_instance_uid
+        counted = transaction.counted_probabilities([uid]).get(uid, ())
+        return placed(
+            record,
+            self._targets,
+            strongest_probabilities(counted, transaction.ai_switch()),
+            requested_target,
         )
-        event = Event(
-            kind=kind,
-            at=now,
-            actor=actor,
-            study_instance_uid=record.study_instance_uid,
-            details={
-                **details,
-                "due_before": before.due_at.isoformat(),
-                "due_at": record.due_at.isoformat(),
-                "place_before": place(transaction, before),
-                "place": place(transaction, record),
-                "reason": record.reason,
-            },
-        )
-        return record, event
+
+
+def placed(
+    record: StudyRecord,
+    targets: DueTargets,
+    probabilities: Mapping[TargetFinding, float],
+    requested_target: timedelta | None = None,
+) -> StudyRecord:
+    """The study with the due times that these probabilities give it (see `Rules._placed`)."""
+    priority = record.priority_in_force
+    target = requested_target or requested_target_of(record)
+    in_force = replace(targets, requested={**targets.requested, priority: target})
+    due = due_time(record.received_at, priority, in_force, probabilities)
+    without = due_time(record.received_at, priority, in_force)
+    return replace(record, due_at=due.due_at, due_without_ai_at=without.due_at, reason=due.reason)
+
+
+def requested_target_of(record: StudyRecord) -> timedelta:
+    """The site's target for its priority when the study was placed."""
+    return record.due_without_ai_at - record.received_at
+
+
+def brought_forward(before: StudyRecord, after: StudyRecord) -> StudyRecord:
+    """`after`, but never with a later due time than `before` (DESIGN.md section 5).
+
+    Only the site's targets, changed meanwhile, could make it later.
+    """
+    if after.due_at <= before.due_at:
+        return after
+    return replace(after, due_at=before.due_at, reason=before.reason)
+
+
+def moved_event(
+    transaction: Transaction,
+    before: StudyRecord,
+    record: StudyRecord,
+    *,
+    kind: str,
+    actor: str,
+    details: Mapping[str, Any],
+    now: datetime,
+) -> Event:
+    """What happened to a study, with its due time and place before and after (P3)."""
+    return Event(
+        kind=kind,
+        at=now,
+        actor=actor,
+        study_instance_uid=record.study_instance_uid,
+        details={
+            **details,
+            "due_before": before.due_at.isoformat(),
+            "due_at": record.due_at.isoformat(),
+            "place_before": place(transaction, before),
+            "place": place(transaction, record),
+            "reason": record.reason,
+        },
+    )
 
 
 def place(transaction: Transaction, record: StudyRecord) -> int | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.builders import MINUTE, NOON, STUDY, arrival, provenance
+from tests.builders import MINUTE, NOON, STUDY, arrival, provenance, targets
 from tests.contract.conftest import Kept
 from worklist.errors import UnknownStudy
 from worklist.finding import Flagged
@@ -201,6 +201,20 @@ def test_a_study_that_comes_back_after_ai_was_stopped_stands_where_it_stands_wit
     record = kept.record(STUDY)
     assert record.due_at == record.due_without_ai_at
     assert record.reason == "routine 24 h"
+
+
+def test_late_images_after_the_site_raised_its_targets_make_no_study_wait(
+    worklist: Worklist, kept: Kept
+) -> None:
+    worklist.record_arrivals([arrival(priority=URGENT)], now=NOON)
+    worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
+    before = kept.record(STUDY)
+    raised = Worklist(kept.store, targets(requested=100))
+    raised.record_arrivals([arrival("1.2.3.1.2"), arrival("1.2.3.1.3", priority=STAT)], now=NOON)
+    record = kept.record(STUDY)
+    assert (record.arriving, record.requested_priority) == (True, STAT)
+    assert (record.due_at, record.due_without_ai_at) == (before.due_at, before.due_without_ai_at)
+    assert record.reason == "stat 4 h"
 
 
 def test_objects_of_another_patient_in_the_same_study_are_named_in_its_history(

@@ -4,7 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from tests.builders import FRACTURE, HAEMORRHAGE, MINUTE, NOON, STUDY, arrival, provenance
+from tests.builders import (
+    FRACTURE,
+    HAEMORRHAGE,
+    MINUTE,
+    NOON,
+    STUDY,
+    arrival,
+    provenance,
+    targets,
+)
 from tests.contract.conftest import Kept
 from worklist.errors import UnknownStudy
 from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Region
@@ -112,6 +121,38 @@ def test_a_later_assessment_replaces_what_is_shown_and_never_moves_the_study_bac
     reopened(queued)
     assert queued.record_outcome(STUDY, 2, outcome, provenance(), now=NOON).due_at == due
     assert [(one.number, one.current) for one in kept.outcomes(STUDY)] == [(1, False), (2, True)]
+
+
+@pytest.mark.parametrize("outcome", [*NO_RESULT, NotFlagged(probability=0.01)])
+def test_p2_an_outcome_after_the_site_raised_its_targets_makes_no_study_wait(
+    queued: Worklist, kept: Kept, outcome: Outcome
+) -> None:
+    before = queued.record_outcome(STUDY, 1, Flagged(probability=0.9), provenance(), now=NOON)
+    raised = Worklist(kept.store, targets(requested=2, findings=2))
+    assert raised.record_outcome(STUDY, 1, outcome, provenance(HAEMORRHAGE), now=NOON) == before
+    assert kept.record(STUDY) == before
+    assert len(kept.events("due_time_changed")) == 1
+
+
+def test_p3_an_earlier_due_time_after_the_site_changed_its_targets_has_its_own_reason(
+    queued: Worklist, kept: Kept
+) -> None:
+    queued.record_outcome(STUDY, 1, NotFlagged(probability=0.01), provenance(), now=NOON)
+    raised = Worklist(kept.store, targets(requested=2, findings=2))
+    found = Flagged(probability=1.0)
+    record = raised.record_outcome(STUDY, 1, found, provenance(HAEMORRHAGE), now=NOON)
+    assert record.reason == "routine 24 h; haemorrhage 1.00 → 20 min; fracture 0.01 → 17 days"
+    assert NOON + 19 * MINUTE < record.due_at < NOON + 20 * MINUTE
+    assert record.due_without_ai_at == NOON + timedelta(hours=24)
+
+
+@pytest.mark.parametrize("outcome", NO_RESULT)
+def test_p4_no_result_moves_nothing_even_after_the_site_lowered_its_targets(
+    queued: Worklist, kept: Kept, outcome: Outcome
+) -> None:
+    before = queued.record_outcome(STUDY, 1, Flagged(probability=0.9), provenance(), now=NOON)
+    lowered = Worklist(kept.store, targets(requested=0.5, findings=0.5))
+    assert lowered.record_outcome(STUDY, 1, outcome, provenance(HAEMORRHAGE), now=NOON) == before
 
 
 def test_an_outcome_of_an_older_assessment_is_kept_and_counts_but_is_not_shown(

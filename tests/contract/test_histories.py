@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MINUTE, NOON, STUDY, arrival, provenance
+from tests.builders import MINUTE, NOON, STUDY, arrival, provenance, targets
 from tests.conftest import empty
 from tests.contract.acts import (
     STUDIES,
@@ -45,19 +45,29 @@ def told_by_the_log(kept: Kept) -> dict[str, str]:
     return due
 
 
+# What the site's targets are while each act happens; they change at any time.
+factors = st.sampled_from([1.0, 1.0, 0.1, 0.5, 2.0, 100.0])
+changing_targets = st.lists(
+    st.builds(targets, requested=factors, findings=factors), min_size=1, max_size=5
+)
+
+
 @settings(deadline=None)
-@given(histories)
-def test_only_a_person_ever_makes_a_study_wait_longer(acts: Acts) -> None:
+@given(histories, changing_targets)
+def test_p2_only_a_person_ever_makes_a_study_wait_longer(
+    acts: Acts, site: Sequence[DueTargets]
+) -> None:
     kept = FakeKept()
-    worklist = Worklist(kept.store, DueTargets())
     for minute, act in enumerate(acts):
         before = records(kept) if minute >= len(STUDIES) else {}
+        worklist = Worklist(kept.store, site[minute % len(site)])
         play(act, kept, worklist, NOON + minute * MINUTE)
         if isinstance(act, Arrives | IsComplete | IsAssessed):
             for uid, earlier in before.items():
                 # A study that comes back after it was read is placed by what counts then.
                 if earlier.reading_state is ReadingState.UNREAD:
                     assert kept.record(uid).due_at <= earlier.due_at
+                assert kept.record(uid).due_without_ai_at <= earlier.due_without_ai_at
         for uid in before:
             assert kept.record(uid).due_at <= kept.record(uid).due_without_ai_at
 
@@ -75,16 +85,19 @@ def test_every_due_time_can_be_replayed_from_the_log(acts: Acts) -> None:
 
 
 @settings(deadline=None)
-@given(histories)
-def test_with_ai_stopped_every_unread_study_stands_where_it_stands_without_ai(acts: Acts) -> None:
+@given(histories, changing_targets)
+def test_with_ai_stopped_every_unread_study_stands_where_it_stands_without_ai(
+    acts: Acts, site: Sequence[DueTargets]
+) -> None:
     kept = FakeKept()
-    worklist = Worklist(kept.store, DueTargets())
     for minute, act in enumerate(acts):
+        worklist = Worklist(kept.store, site[minute % len(site)])
         play(act, kept, worklist, NOON + minute * MINUTE)
+    before = records(kept)
     worklist.stop_ai(None, installed=[], actor="anna", reason="because", now=NOON)
-    for record in records(kept).values():
+    for uid, record in records(kept).items():
         if record.reading_state is ReadingState.UNREAD:
-            assert record.due_at == record.due_without_ai_at
+            assert record.due_at == record.due_without_ai_at == before[uid].due_without_ai_at
 
 
 some_outcomes = st.lists(
@@ -117,13 +130,15 @@ def test_the_final_due_time_does_not_depend_on_the_order_of_outcomes(
     max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(histories)
-def test_postgres_and_the_fake_agree_on_any_history(emptied_engine: sa.Engine, acts: Acts) -> None:
+@given(histories, changing_targets)
+def test_postgres_and_the_fake_agree_on_any_history(
+    emptied_engine: sa.Engine, acts: Acts, site: Sequence[DueTargets]
+) -> None:
     empty(emptied_engine)
     both: list[Kept] = [FakeKept(), PostgresKept(emptied_engine)]
     for kept in both:
-        worklist = Worklist(kept.store, DueTargets())
         for minute, act in enumerate(acts):
+            worklist = Worklist(kept.store, site[minute % len(site)])
             play(act, kept, worklist, NOON + minute * MINUTE)
     fake, real = both
     assert records(real) == records(fake)

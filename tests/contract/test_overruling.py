@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenance
+from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenance, targets
 from tests.contract.conftest import Kept
 from worklist.errors import MissingReason, UnknownDetector, UnknownStudy
 from worklist.finding import DetectorIdentity, Failed, Flagged, NotFlagged, Outcome
@@ -166,6 +166,34 @@ def test_stopping_ai_as_a_whole_gives_the_order_without_ai_at_once(
     }
     assert assessed.ai_switch().is_stopped("fracture")
     assert stop(assessed, None) == 0
+
+
+@pytest.mark.parametrize("factor", [0.5, 2])
+def test_p7_ai_can_be_stopped_and_started_after_the_site_changed_its_targets(
+    assessed: Worklist, kept: Kept, factor: float
+) -> None:
+    """Each study then stands where it would stand had AI never looked at it."""
+    before = kept.record(STUDY).due_at
+    changed = Worklist(kept.store, targets(requested=factor, findings=factor))
+    assert stop(changed, None) == 2
+    for uid in (STUDY, OTHER):
+        assert stands_without_ai(kept, uid)
+        assert kept.record(uid).due_at == NOON + timedelta(hours=24)
+        assert kept.record(uid).reason == "routine 24 h"
+    assert start(changed, None) == 2
+    assert not stands_without_ai(kept, STUDY)
+    assert (kept.record(STUDY).due_at > before) == (factor > 1)
+
+
+def test_a_priority_given_by_a_person_has_the_target_of_today(
+    assessed: Worklist, kept: Kept
+) -> None:
+    changed = Worklist(kept.store, targets(requested=2))
+    changed.pin(STUDY, True, actor="anna", reason="look", now=NOON)
+    assert kept.record(STUDY).due_without_ai_at == NOON + timedelta(hours=24)
+    changed.override_priority(STUDY, STAT, actor="anna", reason="in theatre", now=NOON)
+    assert kept.record(STUDY).due_without_ai_at == NOON + timedelta(hours=2)
+    assert kept.record(STUDY).reason.startswith("stat 2 h")
 
 
 def test_stopping_one_detector_leaves_the_others_counting(assessed: Worklist, kept: Kept) -> None:
