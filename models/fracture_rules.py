@@ -9,21 +9,26 @@ _MODALITIES = frozenset({"DX", "CR", "RG"})  # PS3.3 C.7.3.1.1.1
 _DX_FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame children, .7.1 to .7.4
 _LEAST_SIDE = 100  # pixels; anything smaller is an icon
-# Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages.
-_LIMB = re.compile(
-    r"SHOULDER|CLAVIC|SCAPULA|HUMERUS|ARM|ELBOW|FOREARM|RADIUS|ULNA|WRIST|HAND|FINGER|THUMB"
-    r"|HIP|PELVIS|FEMUR|LEG|THIGH|KNEE|PATELLA|TIBIA|FIBULA|CALF|ANKLE|CALCANEUS|HEEL|FOOT|TOE"
-    r"|EXTREMITY|MAIN|POIGNET|COUDE|EPAULE|HANCHE|BASSIN|GENOU|CHEVILLE|PIED|JAMBE|BRAS"
-    r"|SCHULTER|ELLENBOGEN|HANDGELENK|HUFTE|BECKEN|FUSS|OBERARM|UNTERARM|BEIN|FINGER"
+# Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages. Stems
+# may go on (SCAPULAE, SCHULTERGELENK); short words are whole, for MAIN is French for hand and
+# the beginning of MAINTENANCE.
+_LIMB_STEMS = (
+    r"SHOULDER|CLAVIC|SCAPUL|HUMERUS|ELBOW|FOREARM|WRIST|FINGER|THUMB|PELVIS|FEMUR|THIGH|KNEE"
+    r"|PATELLA|TIBIA|FIBULA|ANKLE|CALCANEUS|EXTREMIT|POIGNET|COUDE|EPAULE|HANCHE|GENOU|CHEVILLE"
+    r"|JAMBE|SCHULTER|ELLENBOGEN|HANDGELENK|HANDWURZEL|HUFT|BECKEN|FUSSWURZEL|OBERARM|UNTERARM"
 )
+_LIMB_WORDS = (
+    r"ARM|RADIUS|ULNA|HAND|HIP|LEG|CALF|HEEL|FOOT|FEET|TOE|MAIN|BASSIN|PIED|BRAS|FUSS|BEIN|KNIE"
+)
+_LIMB = re.compile(rf"(?:{_LIMB_STEMS})[A-Z]*|(?:{_LIMB_WORDS})(?:S|E|EN)?")
 _TRUNK = {
     "chest": r"CHEST|THORAX|THORACIQUE|LUNG|POUMON|RIB|STERNUM|HEART",
-    "abdomen": r"ABDOMEN|ABDOMINAL|KUB|ASP|BOWEL|STOMACH|BLADDER|KIDNEY",
+    "abdomen": r"ABDOMEN|ABDOMINAL|KUB|ASP$|BOWEL|STOMACH|BLADDER|KIDNEY",
     "head": r"SKULL|HEAD|CRANE|SCHADEL|FACE|FACIAL|ORBIT|SINUS|NASAL|NOSE|BRAIN|MASTOID",
     "spine": r"[CTLS]{0,2}SPINE|SPINE|CERVICAL|LUMBAR|THORACIC|SACRUM|COCCYX|RACHIS|COLONNE|"
     r"WIRBELSAULE|[HBL]WS|NECK",
     "breast": r"BREAST|MAMMO|SEIN",
-    "teeth": r"TEETH|TOOTH|DENTAL|JAW|MANDIBLE|MAXILLA|PANORAMIC|DENT",
+    "teeth": r"TEETH|TOOTH|DENTAL|JAW|MANDIBLE|MAXILLA|PANORAMIC|DENT$|DENTA",
 }
 
 
@@ -65,7 +70,7 @@ def _foreign_body_part(series: SeriesHeader) -> str | None:
         series.study_description,
     ):
         words = _words(text)
-        if any(_LIMB.match(word) for word in words):
+        if any(_LIMB.fullmatch(word) for word in words):
             return None
         for part, pattern in _TRUNK.items():
             if any(re.match(rf"(?:{pattern})", word) for word in words):

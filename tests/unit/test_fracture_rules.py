@@ -107,8 +107,44 @@ def test_descriptions_count_where_the_body_part_is_missing(text: str) -> None:
     assert why_not_usable(_series(study_description=text)) is not None
 
 
-@pytest.mark.parametrize("text", ["Épaule face", "XR shoulder and chest", "Hand links", "Knie"])
+@pytest.mark.parametrize(
+    "text", ["Épaule face", "Aspect lateral", "XR shoulder and chest", "Hand links", "Knie"]
+)
 def test_descriptions_of_limbs_are_looked_at(text: str) -> None:
+    assert why_not_usable(_series(series_description=text)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MAINTENANCE ABDOMEN",
+        "Army recruit chest",
+        "Abdomen handheld",
+        "Legacy thorax",
+        "Hippel-Lindau abdomen",
+        "Lungs, Beinahe",
+        "Chest footprint",
+        "Chest toeholds",
+    ],
+)
+def test_a_word_that_only_begins_like_a_limb_is_none(text: str) -> None:
+    assert why_not_usable(_series(series_description=text)) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Chest and both hands",
+        "Thorax, mains",
+        "Skull and feet",
+        "Schädel, Schultergelenk",
+        "Thorax, Beine",
+        "Abdomen, both clavicles",
+        "Chest, lower extremities",
+        "Thorax und Hüfte",
+    ],
+)
+def test_limbs_in_the_plural_and_in_compounds_are_limbs(text: str) -> None:
     assert why_not_usable(_series(series_description=text)) is None
 
 
