@@ -29,6 +29,7 @@ def connect(url: str, *, pool_size: int = 5) -> sa.Engine:
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters hold patients' names
         connect_args={"connect_timeout": 5, "application_name": "vigie"},
     )
     sa.event.listen(engine, "connect", _tell_time_in_utc)
