@@ -35,6 +35,7 @@ format: setup
 bench: setup
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/journey.py
 
 clean:
 	rm -rf .venv viewer/static viewer/web/node_modules

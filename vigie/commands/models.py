@@ -31,7 +31,8 @@ def train_fracture(
         Path | None,
         typer.Option(
             help="Weights to start from (safetensors): a fracture network or the ImageNet "
-            "MobileNetV2; left out: the installed detector's.",
+            "MobileNetV2; left out: the latter if it is in weights/ beside the data's folder, "
+            "else the installed detector's.",
             exists=True,
             dir_okay=False,
             show_default=False,
@@ -54,6 +55,8 @@ def train_fracture(
     from models.training import fracture as training
 
     settings = training.TrainingSettings(epochs=epochs, image_size=size, seed=seed)
+    start = start or _imagenet_beside(data)
+    out.print(f"starting from {start or 'the installed detector'}", markup=False, soft_wrap=True)
     with _failures(), _progress() as progress:
         report = training.train(
             data,
@@ -101,6 +104,12 @@ def evaluate_fracture(
         if not isinstance(value, dict | list) or name.endswith("ci95"):
             table.add_row(name, str(value))
     out.print(table)
+
+
+def _imagenet_beside(data: Path) -> Path | None:
+    """The ImageNet weights where they lie with labelled images in ``data/NAME``."""
+    weights = data.resolve().parent.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
+    return weights if weights.is_file() else None
 
 
 @contextmanager
