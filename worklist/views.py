@@ -30,7 +30,7 @@ class DetectorView:
     target: TargetFinding
     state: OutcomeState
     probability: float | None = None  # calibrated, 0 to 1; None where there is no result
-    reason: str | None = None  # why not applicable, failed or stopped
+    reason: str | None = None  # why there is no result; what was said of earlier images
     version: str | None = None
     operating_point: float | None = None
     assessed_at: datetime | None = None

@@ -15,7 +15,15 @@ from tests.builders import FRACTURE, HAEMORRHAGE, MINUTE, NOON, STUDY, arrival, 
 from tests.conftest import empty
 from worklist.due_time import DueTargets
 from worklist.errors import UnknownStudy
-from worklist.finding import Failed, Flagged, NotFlagged, OutcomeState
+from worklist.finding import (
+    Failed,
+    Flagged,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    OutcomeState,
+    Region,
+)
 from worklist.order import Position, in_order
 from worklist.reading import ReadingState
 from worklist.service import Worklist
@@ -296,6 +304,77 @@ def test_an_outcome_after_the_reading_is_shown_as_too_late(
     worklist.record_outcome(STUDY, 1, NotFlagged(probability=0.1), provenance(), now=NOON)
     row = reader.study(STUDY, NOON).row
     assert row.detectors[0].state is OutcomeState.TOO_LATE
+
+
+def shown(reader: PostgresReader) -> tuple[OutcomeState, float | None, str | None]:
+    """How the first detector stands on the study."""
+    one = reader.study(STUDY, NOON).row.detectors[0]
+    return one.state, one.probability, one.reason
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Flagged(probability=0.914), "flagged 0.91"),
+        (NotFlagged(probability=0.2), "not flagged 0.20"),
+        (Failed(reason="out of memory"), "failed, because out of memory"),
+        (NotApplicable(reason="no bones in it"), "not applicable, because no bones in it"),
+    ],
+)
+def test_p4_a_result_on_earlier_images_is_not_shown_as_one_on_the_new_images(
+    worklist: Worklist, reader: PostgresReader, outcome: Outcome, words: str
+) -> None:
+    worklist.record_arrivals([arrival()], now=NOON)
+    worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
+    worklist.begin_assessment(STUDY, 1, now=NOON)
+    worklist.record_outcome(STUDY, 1, outcome, provenance(), now=NOON)
+    before = reader.study(STUDY, NOON).row
+    worklist.record_arrivals([arrival("1.2.3.1.2")], now=NOON)
+    arriving = f"not run on the new images yet; before them: {words}"
+    assert shown(reader) == (OutcomeState.NOT_RUN_YET, None, arriving)
+    worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
+    waiting = f"not run again yet; before: {words}"
+    assert shown(reader) == (OutcomeState.NOT_RUN_YET, None, waiting)
+    worklist.begin_assessment(STUDY, 2, now=NOON)
+    assert shown(reader) == (OutcomeState.RUNNING, None, f"running again; before: {words}")
+    worklist.finish_assessment(STUDY, 2, now=NOON)
+    assert shown(reader) == (OutcomeState.NOT_RUN_YET, None, waiting)
+    row = reader.study(STUDY, NOON).row
+    assert (row.due_at, row.reason) == (before.due_at, before.reason)
+    worklist.record_outcome(STUDY, 2, NotFlagged(probability=0.1), provenance(), now=NOON)
+    assert shown(reader) == (OutcomeState.NOT_FLAGGED, 0.1, None)
+
+
+def test_p4_what_came_too_late_is_not_shown_as_a_result_when_the_study_comes_back(
+    worklist: Worklist, reader: PostgresReader
+) -> None:
+    worklist.record_arrivals([arrival()], now=NOON)
+    worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
+    worklist.mark_read(STUDY, actor="anna", reason="in the PACS", now=NOON)
+    worklist.record_outcome(STUDY, 1, Flagged(probability=0.9), provenance(), now=NOON)
+    worklist.record_arrivals([arrival("1.2.3.1.2")], now=NOON)
+    state, probability, reason = shown(reader)
+    assert (state, probability) == (OutcomeState.NOT_RUN_YET, None)
+    assert reason == (
+        "not run on the new images yet; before them: flagged 0.90, too late: the study was read"
+    )
+
+
+def test_regions_of_the_earlier_result_stay_in_sight_while_new_images_wait(
+    worklist: Worklist, reader: PostgresReader
+) -> None:
+    region = Region(
+        sop_instance_uid=SOPInstanceUID("1.2.3.1.1"),
+        frame_number=1,
+        polygon=((0.0, 0.0), (10.5, 0.0), (10.5, 4.0)),
+        score=0.8,
+    )
+    found = Flagged(probability=0.9, regions=(region,))
+    worklist.record_arrivals([arrival()], now=NOON)
+    worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
+    worklist.record_outcome(STUDY, 1, found, provenance(), now=NOON)
+    worklist.record_arrivals([arrival("1.2.3.1.2")], now=NOON)
+    assert [one.polygon for one in reader.study(STUDY, NOON).regions] == [region.polygon]
 
 
 def test_every_event_of_a_study_is_said_in_a_sentence(

@@ -8,20 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from worklist.errors import UnknownStudy
-from worklist.finding import OutcomeState
 from worklist.history import in_a_sentence
-from worklist.order import Position
-from worklist.oversight import AISwitch
 from worklist.reading import ReadingState
 from worklist.store import tables as t
-from worklist.store.cursor import from_cursor, to_cursor
+from worklist.store.cursor import from_cursor
 from worklist.store.engine import translated
 from worklist.store.jobs import ASSESSMENT_QUEUE
+from worklist.store.listing import listed_studies
 from worklist.store.rows import region_from_json
 from worklist.store.transaction import READING_ORDER, PostgresTransaction, position_tuple
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
-    DetectorView,
     EventView,
     InstanceView,
     NodeCounts,
@@ -31,7 +28,6 @@ from worklist.views import (
     StudyView,
     UnknownInstance,
     WorklistPage,
-    WorklistRow,
 )
 
 
@@ -69,12 +65,9 @@ class PostgresReader:
                 place = connection.scalar(ahead) or 0
             total = connection.scalar(sa.select(sa.func.count()).where(unread)) or 0
             uids = list(connection.scalars(wanted.limit(limit + 1)))
-            rows = _rows(connection, uids[:limit])
+            listed = listed_studies(connection, uids[:limit])
             switch = PostgresTransaction(connection).ai_switch()
-        numbered = tuple(
-            _worklist_row(row, detectors, place + index)
-            for index, (row, detectors) in enumerate(rows, start=1)
-        )
+        numbered = tuple(one.at(place + index) for index, one in enumerate(listed, start=1))
         return WorklistPage(
             rows=numbered,
             total=total,
@@ -88,18 +81,17 @@ class PostgresReader:
         """One study, opened; see `viewer.ports.WorklistReader`."""
         del now  # nothing shown of a study depends on it yet
         with translated(), self._engine.begin() as connection:
-            rows = _rows(connection, [study_instance_uid])
-            if not rows:
+            listed = listed_studies(connection, [study_instance_uid])
+            if not listed:
                 raise UnknownStudy(f"no study {study_instance_uid} has been filed here")
-            row, detectors = rows[0]
-            place = PostgresTransaction(connection).place_of(_position(row))
+            place = PostgresTransaction(connection).place_of(listed[0].position)
             outcomes = connection.execute(
                 sa.select(t.outcome)
                 .where(t.outcome.c.study_instance_uid == study_instance_uid, t.outcome.c.current)
                 .order_by(t.outcome.c.detector)
             ).all()
             return StudyView(
-                row=_worklist_row(row, detectors, place),
+                row=listed[0].at(place),
                 series=_series(connection, study_instance_uid),
                 regions=tuple(
                     _region(outcome.detector, value)
@@ -172,127 +164,6 @@ class PostgresReader:
             jobs_waiting=jobs.get("todo", 0),
             jobs_failed=jobs.get("failed", 0),
         )
-
-
-def _rows(
-    connection: sa.Connection, uids: list[StudyInstanceUID]
-) -> list[tuple[sa.Row[Any], tuple[DetectorView, ...]]]:
-    """The studies with what their series and detectors add, in reading order."""
-    mine = t.series.c.study_instance_uid == t.study.c.study_instance_uid
-    running = (
-        sa.select(sa.literal(True))
-        .where(
-            t.assessment.c.study_instance_uid == t.study.c.study_instance_uid,
-            t.assessment.c.number == t.study.c.assessment_number,
-            t.assessment.c.started_at.is_not(None),
-            t.assessment.c.finished_at.is_(None),
-        )
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        sa.select(
-            t.study,
-            sa.func.array(
-                sa.select(t.series.c.modality.distinct()).where(mine).scalar_subquery()
-            ).label("modalities"),
-            sa.select(sa.func.max(t.series.c.body_part_examined))
-            .where(mine)
-            .scalar_subquery()
-            .label("body_part"),
-            sa.select(sa.func.count())
-            .select_from(t.instance_conflict)
-            .where(t.instance_conflict.c.study_instance_uid == t.study.c.study_instance_uid)
-            .scalar_subquery()
-            .label("conflicts"),
-            sa.func.coalesce(running, False).label("running"),
-        )
-        .where(t.study.c.study_instance_uid.in_(uids))
-        .order_by(*READING_ORDER)
-    ).all()
-    detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
-    switch = PostgresTransaction(connection).ai_switch()
-    outcomes = {
-        (one.study_instance_uid, one.detector): one
-        for one in connection.execute(
-            sa.select(t.outcome).where(
-                t.outcome.c.study_instance_uid.in_(uids), t.outcome.c.current
-            )
-        )
-    }
-    return [
-        (
-            row,
-            tuple(
-                _detector_view(one, outcomes.get((row.study_instance_uid, one.name)), row, switch)
-                for one in detectors
-            ),
-        )
-        for row in rows
-    ]
-
-
-def _detector_view(
-    detector: sa.Row[Any], outcome: sa.Row[Any] | None, study: sa.Row[Any], switch: AISwitch
-) -> DetectorView:
-    stopped = switch.is_stopped(detector.name)
-    if outcome is None:
-        state = OutcomeState.RUNNING if study.running else OutcomeState.NOT_RUN_YET
-        return DetectorView(
-            name=detector.name,
-            target=detector.target,
-            state=OutcomeState.STOPPED if stopped else state,
-            reason="a person has stopped it" if stopped else None,
-            version=detector.version,
-            operating_point=detector.operating_point,
-        )
-    state = OutcomeState.TOO_LATE if outcome.too_late else OutcomeState(outcome.kind)
-    return DetectorView(
-        name=detector.name,
-        target=outcome.target,
-        state=OutcomeState.STOPPED if stopped else state,
-        probability=None if stopped else outcome.probability,
-        reason="a person has stopped it" if stopped else outcome.reason,
-        version=outcome.detector_version,
-        operating_point=outcome.operating_point,
-        assessed_at=outcome.finished_at,
-    )
-
-
-def _position(row: sa.Row[Any]) -> Position:
-    return Position(
-        unpinned=row.unpinned,
-        due_at=row.due_at,
-        received_at=row.received_at,
-        study_instance_uid=StudyInstanceUID(row.study_instance_uid),
-    )
-
-
-def _worklist_row(row: sa.Row[Any], detectors: tuple[DetectorView, ...], place: int) -> WorklistRow:
-    return WorklistRow(
-        place=place,
-        study_instance_uid=StudyInstanceUID(row.study_instance_uid),
-        patient_id=row.patient_id,
-        patient_name=row.patient_name,
-        patient_birth_date=row.patient_birth_date,
-        patient_sex=row.patient_sex,
-        accession_number=row.accession_number,
-        study_description=row.study_description,
-        modalities=tuple(sorted(filter(None, row.modalities))),
-        body_part=row.body_part or "",
-        requested_priority=row.requested_priority,
-        priority_in_force=row.priority_override or row.requested_priority,
-        pinned=not row.unpinned,
-        received_at=row.received_at,
-        due_at=row.due_at,
-        due_without_ai_at=row.due_without_ai_at,
-        reason=row.reason,
-        completeness=row.completeness,
-        arriving=row.arriving,
-        instance_count=row.instance_count,
-        conflicts=row.conflicts,
-        detectors=detectors,
-        cursor=to_cursor(_position(row)),
-    )
 
 
 def _series(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[SeriesView, ...]:

@@ -1,0 +1,179 @@
+"""Rows of the list with what their series and detectors add, as people are shown them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from worklist.finding import OutcomeState
+from worklist.order import Position
+from worklist.oversight import AISwitch
+from worklist.store import tables as t
+from worklist.store.cursor import to_cursor
+from worklist.store.transaction import READING_ORDER, PostgresTransaction
+from worklist.uid import StudyInstanceUID
+from worklist.views import DetectorView, WorklistRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedStudy:
+    """One study with everything a row of the list shows but its place."""
+
+    study: sa.Row[Any]  # its columns, `modalities`, `body_part`, `conflicts` and `running`
+    detectors: tuple[DetectorView, ...]
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in the order."""
+        return Position(
+            unpinned=self.study.unpinned,
+            due_at=self.study.due_at,
+            received_at=self.study.received_at,
+            study_instance_uid=StudyInstanceUID(self.study.study_instance_uid),
+        )
+
+    def at(self, place: int) -> WorklistRow:
+        """The row, at this place."""
+        row = self.study
+        return WorklistRow(
+            place=place,
+            study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+            patient_id=row.patient_id,
+            patient_name=row.patient_name,
+            patient_birth_date=row.patient_birth_date,
+            patient_sex=row.patient_sex,
+            accession_number=row.accession_number,
+            study_description=row.study_description,
+            modalities=tuple(sorted(filter(None, row.modalities))),
+            body_part=row.body_part or "",
+            requested_priority=row.requested_priority,
+            priority_in_force=row.priority_override or row.requested_priority,
+            pinned=not row.unpinned,
+            received_at=row.received_at,
+            due_at=row.due_at,
+            due_without_ai_at=row.due_without_ai_at,
+            reason=row.reason,
+            completeness=row.completeness,
+            arriving=row.arriving,
+            instance_count=row.instance_count,
+            conflicts=row.conflicts,
+            detectors=self.detectors,
+            cursor=to_cursor(self.position),
+        )
+
+
+def listed_studies(
+    connection: sa.Connection, uids: Sequence[StudyInstanceUID]
+) -> list[ListedStudy]:
+    """Those of these studies that were filed, in reading order."""
+    studies = connection.execute(_studies(uids)).all()
+    detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
+    switch = PostgresTransaction(connection).ai_switch()
+    outcomes = {
+        (one.study_instance_uid, one.detector): one
+        for one in connection.execute(
+            sa.select(t.outcome).where(
+                t.outcome.c.study_instance_uid.in_(uids), t.outcome.c.current
+            )
+        )
+    }
+    return [
+        ListedStudy(
+            study=study,
+            detectors=tuple(
+                _detector_view(
+                    detector,
+                    outcomes.get((study.study_instance_uid, detector.name)),
+                    study,
+                    switch,
+                )
+                for detector in detectors
+            ),
+        )
+        for study in studies
+    ]
+
+
+def _studies(uids: Sequence[StudyInstanceUID]) -> sa.Select[Any]:
+    mine = t.series.c.study_instance_uid == t.study.c.study_instance_uid
+    modalities = sa.func.array(
+        sa.select(t.series.c.modality.distinct()).where(mine).scalar_subquery()
+    )
+    body_part = sa.select(sa.func.max(t.series.c.body_part_examined)).where(mine).scalar_subquery()
+    conflicts = (
+        sa.select(sa.func.count())
+        .select_from(t.instance_conflict)
+        .where(t.instance_conflict.c.study_instance_uid == t.study.c.study_instance_uid)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            t.study,
+            modalities.label("modalities"),
+            body_part.label("body_part"),
+            conflicts.label("conflicts"),
+            _running().label("running"),
+        )
+        .where(t.study.c.study_instance_uid.in_(uids))
+        .order_by(*READING_ORDER)
+    )
+
+
+def _running() -> sa.Exists:
+    """Whether a worker is at the study's newest assessment."""
+    return sa.exists().where(
+        t.assessment.c.study_instance_uid == t.study.c.study_instance_uid,
+        t.assessment.c.number == t.study.c.assessment_number,
+        t.assessment.c.started_at.is_not(None),
+        t.assessment.c.finished_at.is_(None),
+    )
+
+
+def _detector_view(
+    detector: sa.Row[Any], outcome: sa.Row[Any] | None, study: sa.Row[Any], switch: AISwitch
+) -> DetectorView:
+    if switch.is_stopped(detector.name):
+        return _without_result(detector, OutcomeState.STOPPED, "a person has stopped it")
+    if outcome is None:
+        state = OutcomeState.RUNNING if study.running else OutcomeState.NOT_RUN_YET
+        return _without_result(detector, state, None)
+    # A result on other images than are there now says nothing on these (P4).
+    if study.arriving:
+        words = f"not run on the new images yet; before them: {_in_words(outcome)}"
+        return _without_result(detector, OutcomeState.NOT_RUN_YET, words)
+    if outcome.assessment_number < study.assessment_number:
+        if study.running:
+            words = f"running again; before: {_in_words(outcome)}"
+            return _without_result(detector, OutcomeState.RUNNING, words)
+        words = f"not run again yet; before: {_in_words(outcome)}"
+        return _without_result(detector, OutcomeState.NOT_RUN_YET, words)
+    return DetectorView(
+        name=detector.name,
+        target=outcome.target,
+        state=OutcomeState.TOO_LATE if outcome.too_late else OutcomeState(outcome.kind),
+        probability=outcome.probability,
+        reason=outcome.reason,
+        version=outcome.detector_version,
+        operating_point=outcome.operating_point,
+        assessed_at=outcome.finished_at,
+    )
+
+
+def _without_result(detector: sa.Row[Any], state: OutcomeState, reason: str | None) -> DetectorView:
+    return DetectorView(
+        name=detector.name,
+        target=detector.target,
+        state=state,
+        reason=reason,
+        version=detector.version,
+        operating_point=detector.operating_point,
+    )
+
+
+def _in_words(outcome: sa.Row[Any]) -> str:
+    said = str(outcome.kind).replace("_", " ")
+    late = ", too late: the study was read" if outcome.too_late else ""
+    if outcome.probability is None:
+        return f"{said}, because {outcome.reason}{late}"
+    return f"{said} {outcome.probability:.2f}{late}"
