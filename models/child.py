@@ -140,9 +140,7 @@ def _load(pipe: Connection, settings: ChildSettings) -> dict[str, Detector]:
 def _answer(
     pipe: Connection, request: Request, detectors: Mapping[str, Detector], settings: ChildSettings
 ) -> None:
-    headers = read_series_headers(
-        request.instances, settings.archive, limit_bytes=settings.limit_bytes
-    )
+    headers = read_series_headers(request.instances, settings.archive)
     for name in request.detectors:
         started = perf_counter()
         answer = _assess(pipe, detectors[name], headers, settings.limit_bytes)

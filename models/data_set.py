@@ -9,19 +9,21 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from models.inflated import Inflated, TooLarge
 
 # All that pydicom, its codecs and numpy were seen to raise on hostile bytes. RuntimeError
 # covers RecursionError (deep sequences) and what pydicom raises when every codec failed.
@@ -44,6 +46,14 @@ MALFORMED = (
 )
 _LONG_VALUE_REPRESENTATIONS = frozenset({b"OB", b"OW", b"UN", b"SQ", b"UT", b"UC", b"UR"})
 _PIXEL_DATA_GROUP = 0x7FE0
+_HEADER_LIMIT_BYTES = 64 * 2**20  # of a deflated data set without its pixels
+_PIXEL_SIZE_TAGS = [
+    tag
+    for tag in map(
+        tag_for_keyword, ("SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated")
+    )
+    if tag is not None
+]
 
 
 class UnreadableDataSet(Exception):
@@ -68,14 +78,16 @@ def describe(error: BaseException) -> str:
 
 
 def read_data_set(
-    path: Path, *, limit_bytes: int, specific_tags: list[int] | None = None, pixels: bool = True
+    path: Path, *, limit_bytes: int = 0, specific_tags: list[int] | None = None, pixels: bool = True
 ) -> Dataset:
     """Read one Part 10 file (PS3.10), with ``file_meta`` set.
 
     Parameters
     ----------
     limit_bytes
-        How large a deflated data set (PS3.5 A.5) may grow; a few bytes can claim gigabytes.
+        What the pixels of a deflated data set (PS3.5 A.5) may take. A few bytes can claim
+        gigabytes, so it is inflated no further than its own header claims, and not at all if
+        that is beyond the limit.
     specific_tags
         Read these alone; None: all.
     pixels
@@ -90,8 +102,9 @@ def read_data_set(
         with path.open("rb") as file:
             transfer_syntax_uid, offset = _scan_file_meta(file)
             if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
-                file.seek(offset)
-                return _read_deflated(file, limit_bytes, specific_tags, pixels)
+                if pixels:
+                    return _read_deflated(file, offset, limit_bytes, specific_tags)
+                return _read_deflated_header(file, offset, specific_tags)
             file.seek(0)
             return dcmread(file, specific_tags=specific_tags, stop_before_pixels=not pixels)
     except FileNotFoundError:
@@ -101,23 +114,53 @@ def read_data_set(
 
 
 def _read_deflated(
-    file: BinaryIO, limit_bytes: int, specific_tags: list[int] | None, pixels: bool
+    file: BinaryIO, offset: int, limit_bytes: int, specific_tags: list[int] | None
 ) -> Dataset:
-    """Inflate no further than the limit, which pydicom's own reader does not know."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(file.read(), limit_bytes)
-    if inflater.unconsumed_tail:
-        raise UnreadableDataSet(f"the deflated data set grows beyond {limit_bytes} bytes")
+    """The whole data set, as far as its header gives it a right to be large."""
+    claimed_bytes = _claimed_pixel_bytes(_read_deflated_header(file, offset, _PIXEL_SIZE_TAGS))
+    if claimed_bytes > limit_bytes:
+        raise UnreadableDataSet(
+            f"the deflated pixels take {claimed_bytes} bytes, the limit is {limit_bytes}"
+        )
+    inflated = Inflated(file, offset, limit_bytes=claimed_bytes + _HEADER_LIMIT_BYTES)
+    return _parse_inflated(inflated, specific_tags)
 
+
+def _read_deflated_header(file: BinaryIO, offset: int, specific_tags: list[int] | None) -> Dataset:
     def at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        return not pixels and tag.group == _PIXEL_DATA_GROUP
+        return tag.group == _PIXEL_DATA_GROUP
 
-    data_set = read_dataset(
-        BytesIO(inflated), False, True, stop_when=at_pixels, specific_tags=specific_tags
-    )
+    inflated = Inflated(file, offset, limit_bytes=_HEADER_LIMIT_BYTES)
+    return _parse_inflated(inflated, specific_tags, at_pixels)
+
+
+def _parse_inflated(
+    inflated: Inflated,
+    specific_tags: list[int] | None,
+    stop_when: Callable[[BaseTag, str | None, int], bool] | None = None,
+) -> Dataset:
+    try:
+        data_set = read_dataset(
+            cast(BinaryIO, inflated), False, True, stop_when=stop_when, specific_tags=specific_tags
+        )
+    except TooLarge as error:
+        raise UnreadableDataSet(str(error)) from error
     data_set.file_meta = FileMetaDataset()
     data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     return data_set
+
+
+def _claimed_pixel_bytes(header: Dataset) -> int:
+    """What the Image Pixel module says of the size of the pixels (PS3.3 C.7.6.3); at least 0."""
+    rows, columns, bits_allocated = (
+        max(0, integer_of(header, keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated")
+    )
+    samples_per_pixel, number_of_frames = (
+        max(1, integer_of(header, keyword) or 1)
+        for keyword in ("SamplesPerPixel", "NumberOfFrames")
+    )
+    bits = rows * columns * samples_per_pixel * number_of_frames * bits_allocated
+    return -(-bits // 8)
 
 
 def data_set_sha256(path: Path) -> str:

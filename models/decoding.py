@@ -51,9 +51,9 @@ class ImagePixel:
 
     @property
     def frame_bytes(self) -> int:
-        """Size of one frame once decoded."""
+        """Size of one frame once decoded: as stored or as float32, the larger."""
         bytes_per_sample = max(1, self.bits_allocated // 8)
-        return self.rows * self.columns * self.samples_per_pixel * bytes_per_sample
+        return self.rows * self.columns * max(4, self.samples_per_pixel * bytes_per_sample)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

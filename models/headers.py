@@ -70,22 +70,12 @@ class SeriesHeaders:
     unreadable: tuple[UnreadableInstance, ...]
 
 
-def read_series_headers(
-    instances: Sequence[ArchivedInstance],
-    archive: Path,
-    *,
-    limit_bytes: int = DEFAULT_LIMIT_BYTES,
-) -> SeriesHeaders:
+def read_series_headers(instances: Sequence[ArchivedInstance], archive: Path) -> SeriesHeaders:
     """Read the headers of a study's objects.
 
     A series of objects that are no images (reports, segmentations, presentation states) has
     no instances in its header. The images of a CT, MR or PET series with one orientation are
     in the order of their positions along the normal, others by Instance Number.
-
-    Parameters
-    ----------
-    limit_bytes
-        How large a deflated object may grow when inflated.
     """
     series: list[SeriesHeader] = []
     unreadable: list[UnreadableInstance] = []
@@ -96,9 +86,7 @@ def read_series_headers(
             for instance in group:
                 path = archive / instance.archive_path
                 try:
-                    data_set = read_data_set(
-                        path, limit_bytes=limit_bytes, specific_tags=_TAGS, pixels=False
-                    )
+                    data_set = read_data_set(path, specific_tags=_TAGS, pixels=False)
                     StudyInstanceUID(text_of(data_set, "StudyInstanceUID"))
                 except (UnreadableDataSet, InvalidUID) as error:
                     unreadable.append(UnreadableInstance(instance=instance, reason=str(error)))

@@ -134,6 +134,9 @@ def decode_frame(path: Path, frame_number: int, *, limit_bytes: int = DEFAULT_LI
     ----------
     frame_number
         Counts from 1.
+    limit_bytes
+        What the frame may take decoded, as stored or as float32; of a deflated object all
+        frames together. Refused by the header, before anything is inflated or decoded.
 
     Raises
     ------

@@ -1,7 +1,9 @@
 """Headers and pixels of archived files: right where they are sound, refused where they lie."""
 
 import struct
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from pydicom.uid import (
     JPEGExtended12Bit,
 )
 
+from models import data_set as data_set_module
 from models.headers import SeriesHeaders
 from models.images import UndecodableImage, decode_frame, load_series, read_series_headers
 from worklist.study import ArchivedInstance
@@ -346,10 +349,10 @@ def test_p9_a_frame_or_a_series_above_the_limit_is_refused_before_it_is_decoded(
     instance = write(image())  # 24 bytes stored, 48 as float32
     path = tmp_path / instance.archive_path
     (series,) = read_series_headers([instance], tmp_path).series
-    decode_frame(path, 1, limit_bytes=24)
+    decode_frame(path, 1, limit_bytes=48)
     load_series(series, limit_bytes=48)
-    with pytest.raises(UndecodableImage, match="the limit is 23"):
-        decode_frame(path, 1, limit_bytes=23)
+    with pytest.raises(UndecodableImage, match="the limit is 47"):
+        decode_frame(path, 1, limit_bytes=47)
     with pytest.raises(UndecodableImage, match="the limit is 47"):
         load_series(series, limit_bytes=47)
 
@@ -366,16 +369,73 @@ def test_p9_a_codestream_of_another_size_than_the_header_is_not_decoded(
         decode_frame(tmp_path / instance.archive_path, 1)
 
 
-def test_p9_a_deflated_data_set_is_inflated_no_further_than_the_limit(
+def test_p9_a_deflated_object_above_the_limit_is_refused_before_it_is_inflated(
     write: Write, tmp_path: Path
 ) -> None:
-    data_set = image(np.zeros((500, 500), np.int16))
+    frames = np.zeros((40, 500, 500), np.int16)  # 20 MB stored, one frame 1 MB as float32
+    path = deflated(write, tmp_path, image(frames, NumberOfFrames=40))
+    assert path.stat().st_size < 100_000
+    decode_frame(path, 1, limit_bytes=20_000_000)
+    with memory_within(5_000_000), pytest.raises(UndecodableImage, match="take 20000000 bytes"):
+        decode_frame(path, 1, limit_bytes=19_999_999)
+
+
+def test_p9_a_deflated_object_is_inflated_no_further_than_its_header_claims(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_set_module, "_HEADER_LIMIT_BYTES", 2_000_000)
+    bomb = image()
+    bomb.add_new(0x7FE10010, "LO", "somebody")
+    bomb.add_new(0x7FE11001, "OB", bytes(30_000_000))  # behind the pixels
+    path = deflated(write, tmp_path, bomb)
+    with (
+        memory_within(10_000_000),
+        pytest.raises(UndecodableImage, match="grows beyond 2000024 bytes"),
+    ):
+        decode_frame(path, 1)
+
+
+def test_p9_a_deflated_header_is_inflated_no_further_than_a_header_may_be_long(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_set_module, "_HEADER_LIMIT_BYTES", 2_000_000)
+    pixels = deflated(write, tmp_path, image(np.zeros((15, 1000, 1000)), NumberOfFrames=15))
+    bomb = image()
+    bomb.add_new(0x00090010, "LO", "somebody")
+    bomb.add_new(0x00091001, "OB", bytes(30_000_000))  # in front of them
+    hostile = deflated(write, tmp_path, bomb)
+    instances = [
+        ArchivedInstance(
+            sop_instance_uid=SOPInstanceUID(path.stem),
+            series_instance_uid=SeriesInstanceUID("1.2.3.1"),
+            sha256="",
+            archive_path=path.name,
+        )
+        for path in (pixels, hostile)
+    ]
+    with memory_within(10_000_000):
+        headers = read_series_headers(instances, tmp_path)
+    assert [i.number_of_frames for i in headers.series[0].instances] == [15]
+    (unreadable,) = headers.unreadable
+    assert unreadable.reason == "the deflated data set grows beyond 2000000 bytes"
+
+
+def deflated(write: Write, archive: Path, data_set: Dataset) -> Path:
+    """Archive a data set in the deflated transfer syntax."""
     data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    path = tmp_path / write(data_set).archive_path
-    assert path.stat().st_size < 10_000
-    decode_frame(path, 1)
-    with pytest.raises(UndecodableImage, match="grows beyond 400000 bytes"):
-        decode_frame(path, 1, limit_bytes=400_000)
+    return archive / write(data_set).archive_path
+
+
+@contextmanager
+def memory_within(limit_bytes: int) -> Iterator[None]:
+    """Fail if Python's own allocations, zlib's output among them, pass the limit inside."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < limit_bytes
 
 
 @pytest.mark.parametrize("frame_number", [0, 2])
