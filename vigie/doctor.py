@@ -1,8 +1,9 @@
 """`vigie doctor`: what an administrator checks first, one line each."""
 
-import socket
+import json
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -11,8 +12,9 @@ import sqlalchemy as sa
 from models.registry import BrokenDetector, installed_detectors, load_detector
 from viewer.ports import Check
 from vigie.database import DatabaseStartFailed
-from vigie.node import CannotStart, check_port_is_free
+from vigie.node import CannotStart, check_port_is_free, reachable, web_address
 from vigie.readiness import check_database, check_disk
+from vigie.sending import echo
 from vigie.settings import Settings
 from vigie.wiring import migrated_engine
 from worklist.errors import VigieError
@@ -24,8 +26,13 @@ def examine(settings: Settings) -> Iterator[Check]:
     """Every check, as it is done."""
     yield from _database_and_clock(settings)
     yield check_disk(settings)
-    yield _port(settings, "dicom_port", settings.dicom_host, settings.dicom_port)
-    yield _port(settings, "http_port", settings.http_host, settings.http_port)
+    yield _port(
+        "dicom_port",
+        settings.dicom_host,
+        settings.dicom_port,
+        lambda: _dicom_is_ours(settings),
+    )
+    yield _port("http_port", settings.http_host, settings.http_port, lambda: _web_is_ours(settings))
     yield from _detectors(settings)
 
 
@@ -50,17 +57,28 @@ def _clock(engine: sa.Engine) -> Check:
     return Check(name="clock", ok=sane and apart_s <= _TOLERATED_S, detail=detail)
 
 
-def _port(settings: Settings, name: str, host: str, port: int) -> Check:
-    del settings
+def _port(name: str, host: str, port: int, is_ours: Callable[[], bool]) -> Check:
     try:
         check_port_is_free(name, host, port)
     except CannotStart as error:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-        except OSError:
-            return Check(name=name, ok=False, detail=str(error))
-        return Check(name=name, ok=True, detail=f"{host}:{port} is listened on (a node runs?)")
-    return Check(name=name, ok=True, detail=f"{host}:{port} is free")
+        if is_ours():
+            return Check(name=name, ok=True, detail=f"{host}:{port}: a node answers")
+        return Check(name=name, ok=False, detail=f"{error} (and it is no Vigie that listens there)")
+    return Check(name=name, ok=True, detail=f"{host}:{port} is free: no node is running")
+
+
+def _dicom_is_ours(settings: Settings) -> bool:
+    if settings.tls_certificate is not None:
+        return True  # our own C-ECHO speaks no TLS: somebody listens, and that is all we know
+    return echo(reachable(settings.dicom_host), settings.dicom_port, settings.ae_title)
+
+
+def _web_is_ours(settings: Settings) -> bool:
+    try:
+        with urllib.request.urlopen(web_address(settings, "/api/node"), timeout=5) as answer:  # noqa: S310  (our own loopback)
+            return bool(json.load(answer)["ae_title"] == settings.ae_title)
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _detectors(settings: Settings) -> Iterator[Check]:

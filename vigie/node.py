@@ -147,7 +147,7 @@ def wait_until_up(settings: Settings, stop: threading.Event) -> bool:
     deadline = time.monotonic() + _START_LIMIT_S
     while not stop.is_set() and time.monotonic() < deadline:
         # The web page first: it comes up last, and each question to the DICOM node is logged.
-        if _web_answers(settings) and _dicom_answers(settings):
+        if _web_is_ready(settings) and _dicom_answers(settings):
             return True
         stop.wait(0.1)
     if not stop.is_set():
@@ -155,20 +155,29 @@ def wait_until_up(settings: Settings, stop: threading.Event) -> bool:
     return False
 
 
+def reachable(host: str) -> str:
+    """An address at which a node that listens on `host` can be reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def web_address(settings: Settings, path: str) -> str:
+    """The address of a page of this node."""
+    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+    return f"http://{host}:{settings.http_port}{path}"
+
+
 def _dicom_answers(settings: Settings) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.dicom_host, settings.dicom_host)  # noqa: S104
     try:
-        socket.create_connection((host, settings.dicom_port), timeout=1).close()
+        address = (reachable(settings.dicom_host), settings.dicom_port)
+        socket.create_connection(address, timeout=1).close()
     except OSError:
         return False
     return True
 
 
-def _web_answers(settings: Settings) -> bool:
-    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
-    address = f"http://{host}:{settings.http_port}/health/ready"
+def _web_is_ready(settings: Settings) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=2):
+        with urllib.request.urlopen(web_address(settings, "/health/ready"), timeout=5):  # noqa: S310  (our own loopback)
             return True
     except (urllib.error.URLError, OSError):
         return False

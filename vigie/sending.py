@@ -16,6 +16,7 @@ from pynetdicom.association import Association
 from pynetdicom.status import code_to_category
 
 _REACTOR_TICK_S = 0.05  # how often it is looked whether the reactor still lives
+_VERIFICATION = "1.2.840.10008.1.1"  # SOP class of C-ECHO
 _CONTEXTS_OF_AN_ASSOCIATION = 128  # PS3.8 section 9.3.2.2: odd numbers from 1 to 255
 
 
@@ -117,6 +118,23 @@ def send(
         finally:
             association.release()
     return refusals
+
+
+def echo(host: str, port: int, called_ae_title: str) -> bool:
+    """Whether a DICOM node answers C-ECHO there, or at least refuses us as one does."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    entity = AE(ae_title="VIGIE-DOCTOR")
+    entity.acse_timeout = entity.network_timeout = entity.dimse_timeout = 5
+    entity.add_requested_context(_VERIFICATION)
+    association = entity.associate(host, port, ae_title=called_ae_title)
+    if not association.is_established:
+        return bool(association.is_rejected)
+    status = association.send_c_echo()
+    association.release()
+    return "Status" in status
 
 
 def _associate(

@@ -11,7 +11,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from models.registry import BrokenDetector
-from models.runner import AssessmentRunner, ChildGone, Result
+from models.runner import AssessmentRunner, Result
 from vigie import __version__
 from vigie.settings import Settings
 from vigie.wiring import utc_now
@@ -26,6 +26,7 @@ from worklist.uid import StudyInstanceUID
 log = structlog.get_logger(__name__)
 
 _RECONNECT_S = 1.0
+_NEVER_GIVE_UP = 1_000_000
 _HEARTBEATS = 4  # signs of life in the time after which a worker counts as stalled
 
 
@@ -102,7 +103,10 @@ class Assessor:
         """One result a detector, each as soon as it is there."""
         limit = self._settings.assessment_attempts
         if task.attempt > limit:
-            reason = f"given up: the worker died {limit} times while it looked at this study"
+            reason = (
+                f"given up: begun {limit} times and never ended, because the worker died or "
+                "the database went away"
+            )
             yield from (_failed(one, reason) for one in detectors)
             return
         waiting = {one.name: one for one in detectors}
@@ -150,9 +154,9 @@ def make_jobs(assessor: Assessor, url: str) -> procrastinate.App:
     @app.task(
         name=ASSESS_STUDY,
         queue=ASSESSMENT_QUEUE,
-        retry=procrastinate.RetryStrategy(
-            max_attempts=1000, wait=2, retry_exceptions={StoreUnavailable, ChildGone}
-        ),
+        # Whatever went wrong is tried again: `Assessor` gives up after some attempts, in
+        # outcomes that people can see, where a failed job would leave "not run yet" for ever.
+        retry=procrastinate.RetryStrategy(max_attempts=_NEVER_GIVE_UP, wait=2),
     )
     def assess_study(study_instance_uid: str, number: int) -> None:
         try:

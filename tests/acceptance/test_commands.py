@@ -212,7 +212,7 @@ def test_doctor_finds_a_running_node_well(command: Command) -> None:
     assert all(line.startswith("ok ") for line in lines), told.output
     for name in ("database", "clock", "disk", "dicom_port", "http_port", "detector fracture"):
         assert sum(f" {name}: " in line for line in lines) == 1, told.output
-    assert told.stdout.count("is listened on") == 2
+    assert told.stdout.count("a node answers") == 2
 
 
 def test_doctor_names_everything_that_is_wrong(node: Node) -> None:
