@@ -5,9 +5,12 @@ more memory than there is. Each of these ends as CannotDecode for that one frame
 """
 
 import contextlib
+import fcntl
 import multiprocessing
+import os
 import queue
 import resource
+import signal
 import sys
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -121,6 +124,7 @@ def _serve(pipe: Connection, decode_frame: DecodeFrame) -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _die_with_parent()
     with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         pipe.send("ready")
         while True:
@@ -132,3 +136,19 @@ def _serve(pipe: Connection, decode_frame: DecodeFrame) -> None:
             except Exception as error:  # noqa: BLE001 - the boundary of the decoding process
                 answer = f"the frame cannot be decoded ({type(error).__name__})"
             pipe.send(answer)
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this process when its parent is gone.
+
+    A thread that waits for the parent's end would not do: a codec that hangs may hold the
+    interpreter's lock. Nor would PR_SET_PDEATHSIG, which follows the thread that started this
+    process and not the parent. So a signal that nobody handles is asked for when the pipe of
+    which the parent holds the other end is closed (F_SETOWN in fcntl(2)).
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
