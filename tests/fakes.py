@@ -68,6 +68,7 @@ class Tables:
     attributes: dict[StudyInstanceUID, StudyAttributes] = field(default_factory=dict)
     instances: dict[SOPInstanceUID, InstanceArrival] = field(default_factory=dict)
     conflicts: dict[tuple[str, str, str], InstanceArrival] = field(default_factory=dict)
+    ways: set[tuple[StudyInstanceUID, str, str, str]] = field(default_factory=set)
     quarantined: dict[str, QuarantinedObject] = field(default_factory=dict)
     assessments: dict[tuple[StudyInstanceUID, int], FakeAssessment] = field(default_factory=dict)
     outcomes: list[FakeOutcome] = field(default_factory=list)
@@ -141,6 +142,13 @@ class FakeTransaction:
             assert one.sop_instance_uid not in self._tables.instances
             assert one.study.study_instance_uid in self._tables.studies
             self._tables.instances[one.sop_instance_uid] = one
+
+    def add_associations(self, arrivals: Sequence[InstanceArrival]) -> None:
+        for one in arrivals:
+            uid = one.study.study_instance_uid
+            assert uid in self._tables.studies
+            way = (uid, one.association_id, one.calling_ae_title, one.sender_address)
+            self._tables.ways.add(way)
 
     def add_conflict(self, arrival: InstanceArrival) -> bool:
         assert arrival.sop_instance_uid in self._tables.instances
@@ -313,11 +321,7 @@ class FakeStore:
         return [self._arrival(one) for one in arriving]
 
     def _arrival(self, record: StudyRecord) -> StudyArrival:
-        mine = [
-            one
-            for one in self.tables.instances.values()
-            if one.study.study_instance_uid == record.study_instance_uid
-        ]
+        mine = [way for uid, *way in self.tables.ways if uid == record.study_instance_uid]
         return StudyArrival(
             study_instance_uid=record.study_instance_uid,
             first_received_at=record.received_at,
@@ -325,8 +329,8 @@ class FakeStore:
             reopened_at=record.reopened_at,
             instance_count=record.instance_count,
             expected_instance_count=record.expected_instance_count,
-            senders=frozenset((one.calling_ae_title, one.sender_address) for one in mine),
-            association_ids=frozenset(one.association_id for one in mine if one.association_id),
+            senders=frozenset((title, address) for _, title, address in mine),
+            association_ids=frozenset(association for association, _, _ in mine if association),
         )
 
 

@@ -46,6 +46,7 @@ class NodeCollector(Collector):
         for name, words, value in (
             ("vigie_inbox_objects", "Acknowledged, not filed yet", counts.inbox_objects),
             ("vigie_quarantined_objects", "Kept, cannot be filed", counts.quarantined_objects),
+            ("vigie_conflicts", "Kept beside the first object of their UID", counts.conflicts),
             ("vigie_jobs_waiting", "Assessments waiting", counts.jobs_waiting),
             ("vigie_jobs_failed", "Assessments that gave up", counts.jobs_failed),
         ):

@@ -70,32 +70,40 @@ class Arrivals(Rules):
                 else:
                     results.append(ArrivalResult.CONFLICT)
                     conflicts.append((one, before))
-            events = self._enter(transaction, new, now)
-            events += [
-                _conflict_event(one, before, now)
-                for one, before in conflicts
-                if transaction.add_conflict(one)
-            ]
+            events = self._enter(transaction, new, [one for one, _ in conflicts], now)
+            for one, before in conflicts:
+                if transaction.add_conflict(one):
+                    events += _conflict_events(one, before, now)
             transaction.append_events(events)
         return results
 
     def _enter(
-        self, transaction: Transaction, new: Sequence[InstanceArrival], now: datetime
+        self,
+        transaction: Transaction,
+        new: Sequence[InstanceArrival],
+        conflicting: Sequence[InstanceArrival],
+        now: datetime,
     ) -> list[Event]:
-        by_study = {
-            uid: list(group) for uid, group in groupby(sorted(new, key=_study_uid), key=_study_uid)
-        }
-        records = transaction.lock_studies(by_study)
+        """A conflicting object is no image of the study it names, but the study is on the list.
+
+        It was acknowledged (P1): also a study all of whose UIDs another one has must be seen.
+        """
+        filed = _by_study(new)
+        named = _by_study([*new, *conflicting])
+        records = transaction.lock_studies(named)
         events: list[Event] = []
-        for uid, group in by_study.items():
+        for uid, group in named.items():
             if uid not in records:
                 records[uid] = self._begun(group)
                 transaction.add_study(records[uid], group[0].study)
                 events.append(_arrived_event(transaction, records[uid], group[0], now))
         transaction.add_instances(new)
-        for uid, group in by_study.items():
-            record, changes = self._with_images(transaction, records[uid], group, now)
-            events += changes
+        transaction.add_associations([*new, *conflicting])
+        for uid, group in named.items():
+            record = records[uid]
+            if uid in filed:
+                record, changes = self._with_images(transaction, record, filed[uid], now)
+                events += changes
             record, changes = self._asked_for(transaction, record, group, now)
             events += changes
             transaction.save_study(record)
@@ -111,7 +119,7 @@ class Arrivals(Rules):
             study_instance_uid=_study_uid(group[0]),
             patient_id=group[0].study.patient_id,
             received_at=received_at,
-            last_received_at=received_at,
+            last_received_at=max(one.received_at for one in group),
             instance_count=0,
             expected_instance_count=None,
             arriving=True,
@@ -263,6 +271,13 @@ def _study_uid(arrival: InstanceArrival) -> StudyInstanceUID:
     return arrival.study.study_instance_uid
 
 
+def _by_study(
+    arrivals: Iterable[InstanceArrival],
+) -> dict[StudyInstanceUID, list[InstanceArrival]]:
+    in_order = sorted(arrivals, key=_study_uid)
+    return {uid: list(group) for uid, group in groupby(in_order, key=_study_uid)}
+
+
 def _as_known(arrival: InstanceArrival) -> KnownInstance:
     return KnownInstance(
         study_instance_uid=_study_uid(arrival),
@@ -303,16 +318,24 @@ def _arrived_event(
     )
 
 
-def _conflict_event(arrival: InstanceArrival, before: KnownInstance, now: datetime) -> Event:
-    return Event(
-        kind="instance_conflict",
-        at=now,
-        actor=VIGIE,
-        study_instance_uid=before.study_instance_uid,
-        details={
-            "sop_instance_uid": arrival.sop_instance_uid,
-            "sha256": arrival.sha256,
-            "filed_sha256": before.sha256,
-            "calling_ae_title": arrival.calling_ae_title,
-        },
-    )
+def _conflict_events(arrival: InstanceArrival, before: KnownInstance, now: datetime) -> list[Event]:
+    """One for the study that has the UID, and one for the other study the new object names."""
+    filed_in, named = before.study_instance_uid, _study_uid(arrival)
+    return [
+        Event(
+            kind="instance_conflict",
+            at=now,
+            actor=VIGIE,
+            study_instance_uid=uid,
+            details={
+                "sop_instance_uid": arrival.sop_instance_uid,
+                "sha256": arrival.sha256,
+                "filed_sha256": before.sha256,
+                "filed_in_study": filed_in,
+                "names_study": named,
+                "filed_here": uid == filed_in,
+                "calling_ae_title": arrival.calling_ae_title,
+            },
+        )
+        for uid in dict.fromkeys((filed_in, named))
+    ]

@@ -37,6 +37,20 @@ def _complete(details: Details) -> str:
     return f"not known to be complete in time; queued with the {count} objects that are there"
 
 
+def _conflict(details: Details) -> str:
+    uid, named = details["sop_instance_uid"], details["names_study"]
+    if not details["filed_here"]:
+        return (
+            f"an object came under {uid}, which an object of study {details['filed_in_study']} "
+            "has already; both are kept, the other study's counts"
+        )
+    if named != details["filed_in_study"]:
+        return (
+            f"an object of study {named} came under {uid} too; both are kept, this study's counts"
+        )
+    return f"an object came again under {uid} with other bytes; both are kept"
+
+
 _WORDS: Mapping[str, Callable[[Details], str]] = {
     "study_arrived": lambda d: (
         f"first object received, requested {d['requested_priority']}; "
@@ -50,9 +64,7 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "patient_id_differs": lambda d: (
         f"{d['objects']} objects name another patient ID than the first did"
     ),
-    "instance_conflict": lambda d: (
-        f"an object came again under {d['sop_instance_uid']} with other bytes; both are kept"
-    ),
+    "instance_conflict": _conflict,
     "requested_priority_changed": lambda d: f"asked for as {d['requested_priority']}; {_moved(d)}",
     "assessment_started": lambda d: f"assessment {d['assessment_number']} started",
     "assessment_finished": lambda d: f"assessment {d['assessment_number']} finished",

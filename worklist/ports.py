@@ -132,7 +132,11 @@ class Transaction(Protocol):
         ...
 
     def add_instances(self, arrivals: Sequence[InstanceArrival]) -> None:
-        """Insert instances, their series and the associations they came by."""
+        """Insert instances and their series."""
+        ...
+
+    def add_associations(self, arrivals: Sequence[InstanceArrival]) -> None:
+        """Note the associations that objects of these studies came by."""
         ...
 
     def add_conflict(self, arrival: InstanceArrival) -> bool:

@@ -60,7 +60,7 @@ class WorklistRow:
     completeness: Completeness | None  # None: not handed to the detectors yet
     arriving: bool
     instance_count: int
-    conflicts: int  # objects of a known UID that came with other bytes
+    conflicts: int  # objects with other bytes under a UID known already, here or elsewhere
     detectors: tuple[DetectorView, ...]
     cursor: str  # opaque: ask for the rows after this one
 
@@ -156,6 +156,7 @@ class NodeCounts:
     outcomes: Mapping[tuple[str, str], int]  # by (detector, outcome state)
     inbox_objects: int  # acknowledged and not filed yet
     quarantined_objects: int
+    conflicts: int  # objects kept beside the first of their UID
     jobs_waiting: int
     jobs_failed: int
 

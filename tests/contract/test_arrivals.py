@@ -78,14 +78,64 @@ def test_a_conflict_within_one_batch_is_kept_too(worklist: Worklist, kept: Kept)
     assert kept.record(STUDY).instance_count == 2
 
 
-def test_a_sop_instance_uid_of_another_study_is_a_conflict_of_the_first(
+def test_a_sop_instance_uid_of_another_study_is_a_conflict_of_both(
+    worklist: Worklist, kept: Kept
+) -> None:
+    worklist.record_arrivals([arrival(), arrival("1.2.4.1.1", study="1.2.4")], now=NOON)
+    elsewhere = arrival(study="1.2.4", content="other bytes")
+    for _ in range(2):
+        assert worklist.record_arrivals([elsewhere], now=NOON) == [CONFLICT]
+    told = {one.study_instance_uid: one.details for one in kept.events("instance_conflict")}
+    assert {uid: details["filed_here"] for uid, details in told.items()} == {
+        STUDY: True,
+        "1.2.4": False,
+    }
+    assert len(kept.events("instance_conflict")) == 2
+    assert (kept.record(STUDY).instance_count, kept.record("1.2.4").instance_count) == (1, 1)
+
+
+def test_p1_a_study_all_of_whose_uids_another_one_has_is_on_the_list_and_completes(
     worklist: Worklist, kept: Kept
 ) -> None:
     worklist.record_arrivals([arrival()], now=NOON)
-    elsewhere = arrival(study="1.2.4", content="other bytes")
-    assert worklist.record_arrivals([elsewhere], now=NOON) == [CONFLICT]
-    [event] = kept.events("instance_conflict")
-    assert event.study_instance_uid == STUDY
+    second = arrival(
+        study="1.2.4",
+        content="other bytes",
+        priority=STAT,
+        received_at=NOON + MINUTE,
+        association_id="association-2",
+    )
+    for _ in range(2):
+        assert worklist.record_arrivals([second], now=NOON + MINUTE) == [CONFLICT]
+    record = kept.record("1.2.4")
+    assert (record.arriving, record.instance_count) == (True, 0)
+    assert (record.requested_priority, record.patient_id) == (STAT, "P1")
+    assert record.position < kept.record(STUDY).position
+    arriving = {one.study_instance_uid: one for one in worklist.studies_arriving()}
+    uid = StudyInstanceUID("1.2.4")
+    assert arriving[uid].senders == {("CT1", "192.0.2.7")}
+    assert arriving[uid].association_ids == {"association-2"}
+    worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=NOON + MINUTE)
+    task = worklist.begin_assessment(uid, 1, now=NOON + MINUTE)
+    assert task is not None
+    assert task.instances == ()
+    assert len(kept.events("study_arrived")) == 2
+    worklist.record_arrivals([arrival("1.2.4.1.1", study="1.2.4")], now=NOON + MINUTE)
+    assert (kept.record("1.2.4").arriving, kept.record("1.2.4").instance_count) == (True, 1)
+
+
+def test_two_studies_that_share_a_uid_may_come_in_one_batch(worklist: Worklist, kept: Kept) -> None:
+    batch = [arrival(), arrival(study="1.2.4", content="other bytes")]
+    assert worklist.record_arrivals(batch, now=NOON) == [FILED, CONFLICT]
+    assert (kept.record(STUDY).instance_count, kept.record("1.2.4").instance_count) == (1, 0)
+
+
+def test_an_object_in_conflict_may_ask_for_its_study_more_urgently(
+    worklist: Worklist, kept: Kept
+) -> None:
+    worklist.record_arrivals([arrival()], now=NOON)
+    worklist.record_arrivals([arrival(content="other bytes", priority=STAT)], now=NOON)
+    assert kept.record(STUDY).requested_priority is STAT
     assert kept.record(STUDY).instance_count == 1
 
 

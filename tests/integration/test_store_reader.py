@@ -405,6 +405,28 @@ def test_every_event_of_a_study_is_said_in_a_sentence(
     assert all(words and words != kind.replace("_", " ") for kind, words in told.items())
 
 
+def test_p9_a_conflict_shows_on_the_study_that_has_the_uid_and_on_the_one_that_wants_it(
+    worklist: Worklist, reader: PostgresReader
+) -> None:
+    worklist.record_arrivals([arrival(), arrival("1.7.1", study="1.7")], now=NOON)
+    worklist.record_arrivals([arrival(content="corrected")], now=NOON)
+    worklist.record_arrivals([arrival(study="1.2.4", content="other bytes")], now=NOON)
+    page = reader.worklist_page(None, 10, NOON)
+    shown = {row.study_instance_uid: (row.instance_count, row.conflicts) for row in page.rows}
+    assert shown == {STUDY: (1, 2), "1.2.4": (0, 1), "1.7": (1, 0)}
+    assert reader.counts().conflicts == 2
+    other = reader.study(StudyInstanceUID("1.2.4"), NOON)
+    assert (other.series, other.row.modalities, other.row.body_part) == ((), (), "")
+    assert [one.words for one in other.events][-1] == (
+        "an object came under 1.2.3.1.1, which an object of study 1.2.3 has already; "
+        "both are kept, the other study's counts"
+    )
+    assert [one.words for one in reader.study(STUDY, NOON).events][-2:] == [
+        "an object came again under 1.2.3.1.1 with other bytes; both are kept",
+        "an object of study 1.2.4 came under 1.2.3.1.1 too; both are kept, this study's counts",
+    ]
+
+
 def test_a_study_or_an_object_never_filed_is_not_found(
     worklist: Worklist, reader: PostgresReader, tmp_path: Path
 ) -> None:

@@ -161,6 +161,7 @@ class FakeReader:
             outcomes={("fracture", "flagged"): 2},
             inbox_objects=5,
             quarantined_objects=1,
+            conflicts=2,
             jobs_waiting=4,
             jobs_failed=0,
         )
@@ -415,6 +416,7 @@ def test_metrics_count_studies_outcomes_and_queues_and_time_requests_by_route(ge
     assert 'vigie_outcomes{detector="fracture",state="flagged"} 2.0' in text
     assert "vigie_inbox_objects 5.0" in text
     assert "vigie_quarantined_objects 1.0" in text
+    assert "vigie_conflicts 2.0" in text
     assert "vigie_jobs_waiting 4.0" in text
     assert 'route="/api/studies/{study_instance_uid}"' in text
     assert STUDY + '"' not in text

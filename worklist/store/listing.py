@@ -20,7 +20,8 @@ from worklist.views import DetectorView, WorklistRow
 class ListedStudy:
     """One study with everything a row of the list shows but its place."""
 
-    study: sa.Row[Any]  # its columns, `modalities`, `body_part`, `conflicts` and `running`
+    study: sa.Row[Any]  # its columns, `modalities`, `body_part` and `running`
+    conflicts: int
     detectors: tuple[DetectorView, ...]
 
     @property
@@ -57,7 +58,7 @@ class ListedStudy:
             completeness=row.completeness,
             arriving=row.arriving,
             instance_count=row.instance_count,
-            conflicts=row.conflicts,
+            conflicts=self.conflicts,
             detectors=self.detectors,
             cursor=to_cursor(self.position),
         )
@@ -69,6 +70,7 @@ def listed_studies(
     """Those of these studies that were filed, in reading order."""
     studies = connection.execute(_studies(uids)).all()
     detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
+    conflicts = _conflicts(connection, uids)
     switch = PostgresTransaction(connection).ai_switch()
     outcomes = {
         (one.study_instance_uid, one.detector): one
@@ -81,6 +83,7 @@ def listed_studies(
     return [
         ListedStudy(
             study=study,
+            conflicts=conflicts.get(study.study_instance_uid, 0),
             detectors=tuple(
                 _detector_view(
                     detector,
@@ -101,23 +104,35 @@ def _studies(uids: Sequence[StudyInstanceUID]) -> sa.Select[Any]:
         sa.select(t.series.c.modality.distinct()).where(mine).scalar_subquery()
     )
     body_part = sa.select(sa.func.max(t.series.c.body_part_examined)).where(mine).scalar_subquery()
-    conflicts = (
-        sa.select(sa.func.count())
-        .select_from(t.instance_conflict)
-        .where(t.instance_conflict.c.study_instance_uid == t.study.c.study_instance_uid)
-        .scalar_subquery()
-    )
     return (
         sa.select(
             t.study,
             modalities.label("modalities"),
             body_part.label("body_part"),
-            conflicts.label("conflicts"),
             _running().label("running"),
         )
         .where(t.study.c.study_instance_uid.in_(uids))
         .order_by(*READING_ORDER)
     )
+
+
+def _conflicts(connection: sa.Connection, uids: Sequence[StudyInstanceUID]) -> dict[str, int]:
+    """How many second objects each study has to do with, as the first or by its own name."""
+    second, first = t.instance_conflict.c, t.instance.c
+    named = sa.select(second.study_instance_uid.label("uid")).where(
+        second.study_instance_uid.in_(uids)
+    )
+    filed = (
+        sa.select(first.study_instance_uid)
+        .join(t.instance_conflict, second.sop_instance_uid == first.sop_instance_uid)
+        .where(
+            first.study_instance_uid.in_(uids),
+            first.study_instance_uid != second.study_instance_uid,
+        )
+    )
+    both = sa.union_all(named, filed).subquery()
+    counted = sa.select(both.c.uid, sa.func.count().label("objects")).group_by(both.c.uid)
+    return {one.uid: one.objects for one in connection.execute(counted)}
 
 
 def _running() -> sa.Exists:

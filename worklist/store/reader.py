@@ -146,6 +146,9 @@ class PostgresReader:
             quarantined = connection.scalar(
                 sa.select(sa.func.count()).select_from(t.quarantined_object)
             )
+            conflicts = connection.scalar(
+                sa.select(sa.func.count()).select_from(t.instance_conflict)
+            )
             jobs = {
                 row.status: row.jobs
                 for row in connection.execute(
@@ -161,6 +164,7 @@ class PostgresReader:
             outcomes={(name, kind): count for name, kind, count in outcomes},
             inbox_objects=self._inbox_objects(),
             quarantined_objects=quarantined or 0,
+            conflicts=conflicts or 0,
             jobs_waiting=jobs.get("todo", 0),
             jobs_failed=jobs.get("failed", 0),
         )

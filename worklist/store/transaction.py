@@ -171,6 +171,10 @@ class PostgresTransaction:
             ],
         )
         self._connection.execute(sa.insert(t.instance), [instance_values(one) for one in arrivals])
+
+    def add_associations(self, arrivals: Sequence[InstanceArrival]) -> None:
+        if not arrivals:
+            return
         ways = {
             (
                 one.study.study_instance_uid,
