@@ -5,6 +5,7 @@ or takes too long becomes ``Failed`` with a reason; the other detectors still ge
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -48,6 +49,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _half_of_memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
 class AssessmentRunner:
     """Runs detectors in one warm child process; may be shared by threads, which take turns.
 
@@ -65,6 +70,8 @@ class AssessmentRunner:
         Entry points by name; None: the installed ones.
     limit_bytes
         What one series may take in memory once decoded.
+    memory_limit_bytes
+        What the process of the detectors may take; None: half of the machine's memory.
     startup_limit_s
         How long starting the process and loading one detector may take.
     retry_pauses_s
@@ -83,6 +90,7 @@ class AssessmentRunner:
         cache: Path | None = None,
         detectors: Mapping[str, EntryPoint] | None = None,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        memory_limit_bytes: int | None = None,
         startup_limit_s: float = 300.0,
         retry_pauses_s: Sequence[float] = RETRY_PAUSES_S,
         clock: Callable[[], datetime] = _utc_now,
@@ -93,6 +101,7 @@ class AssessmentRunner:
             threads=threads,
             cache=cache,
             limit_bytes=limit_bytes,
+            memory_limit_bytes=memory_limit_bytes or _half_of_memory_bytes(),
         )
         self._software_version = software_version
         self._startup_limit_s = startup_limit_s

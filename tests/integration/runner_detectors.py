@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from models.card import ModelCard
 from models.detector import (
     Assessment,
@@ -87,6 +89,16 @@ class _Slow(Fake):
 
 def slow(*, threads: int, cache: Path | None) -> Fake:
     return _Slow("fracture.slow")
+
+
+class _Greedy(Fake):
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        np.zeros(2 * 2**30, dtype=np.uint8)  # never touched: harmless where nothing stops it
+        return super().assess(series)
+
+
+def greedy(*, threads: int, cache: Path | None) -> Fake:
+    return _Greedy("fracture.greedy")
 
 
 class _Raising(Fake):

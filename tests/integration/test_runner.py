@@ -17,7 +17,7 @@ import psutil
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from models.registry import BrokenDetector
 from models.runner import AssessmentRunner
@@ -37,8 +37,10 @@ STUDY = StudyInstanceUID("1.2.3")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def file_image(archive: Path, number: int, *, modality: str = "CT", value: int = 0) -> Path:
-    """Write one 4 x 4 image of a series per modality."""
+def file_image(
+    archive: Path, number: int, *, modality: str = "CT", value: int = 0, inflated_bytes: int = 0
+) -> Path:
+    """Write one 4 x 4 image of a series per modality; deflated if it is to be large."""
     data_set = Dataset()
     data_set.file_meta = FileMetaDataset()
     data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -56,6 +58,10 @@ def file_image(archive: Path, number: int, *, modality: str = "CT", value: int =
     data_set.SamplesPerPixel = 1
     data_set.PhotometricInterpretation = "MONOCHROME2"
     data_set.PixelData = np.full((4, 4), value, "<i2").tobytes()
+    if inflated_bytes:
+        data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        data_set.add_new(0x00090010, "LO", "somebody")
+        data_set.add_new(0x00091001, "OB", bytes(inflated_bytes))
     path = archive / f"{number}.dcm"
     dcmwrite(path, data_set, enforce_file_format=True)
     return path
@@ -162,6 +168,36 @@ def test_p4_whatever_a_detector_does_is_a_failure_with_its_reason_and_the_next_h
     crashed = results[2].provenance
     assert crashed is not None
     assert crashed.instances == ((image[0].sop_instance_uid, image[0].sha256),)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not enforce RLIMIT_DATA")
+def test_p4_a_detector_that_asks_for_too_much_memory_fails_and_the_process_lives_on(
+    start: Start, tmp_path: Path
+) -> None:
+    runner = start("greedy", "honest", memory_limit_bytes=2 * 2**30)
+    runner.start()
+    children = _children_of(os.getpid())
+    image = [archived(file_image(tmp_path, 1, value=700))]
+    names = ["fracture.greedy", "fracture.honest"]
+    greedy, honest = runner.assess(STUDY, image, detectors=names, time_limit_s=60)
+    assert isinstance(greedy.outcome, Failed)
+    assert "MemoryError" in greedy.outcome.reason
+    assert isinstance(honest.outcome, Flagged)
+    assert _children_of(os.getpid()) == children
+
+
+def test_p4_an_object_that_inflates_without_end_is_a_failure_with_a_sentence(
+    start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / "1.dcm"
+    file_image(tmp_path, 1, inflated_bytes=400_000_000)
+    assert path.stat().st_size < 500_000
+    runner = start("honest", memory_limit_bytes=2**30)
+    (result,) = runner.assess(
+        STUDY, [archived(path)], detectors=["fracture.honest"], time_limit_s=60
+    )
+    assert isinstance(result.outcome, Failed)
+    assert "the deflated data set grows beyond 67108864 bytes" in result.outcome.reason
 
 
 def test_a_detector_that_takes_too_long_is_killed_and_the_next_has_its_turn(
