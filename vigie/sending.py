@@ -127,7 +127,7 @@ def echo(host: str, port: int, called_ae_title: str) -> bool:
     except OSError:
         return False
     entity = AE(ae_title="VIGIE-DOCTOR")
-    entity.acse_timeout = entity.network_timeout = entity.dimse_timeout = 5
+    entity.acse_timeout = entity.network_timeout = entity.dimse_timeout = 15
     entity.add_requested_context(_VERIFICATION)
     association = entity.associate(host, port, ae_title=called_ae_title)
     if not association.is_established:
