@@ -15,7 +15,20 @@ def in_a_sentence(kind: str, details: Details) -> str:
 
 def _moved(details: Details) -> str:
     place = f"place {details['place_before']} → {details['place']}"
-    return f"due {_clock(details['due_at'])} ({details['reason']}), {place}"
+    return f"{_due(details)}, {place}"
+
+
+def _due(details: Details) -> str:
+    return f"due {_clock(details['due_at'])} ({details['reason']})"
+
+
+def _due_time_changed(details: Details) -> str:
+    if "after" not in details:
+        return _moved(details)
+    named = details["detectors"]
+    which = "AI" if named == "all" else f"the detector {', '.join(named)}"
+    verb = str(details["after"]).removeprefix("ai_")
+    return f"{_due(details)}, {which} was {verb}, because {details['why']}"
 
 
 def _clock(at: str) -> str:
@@ -69,7 +82,7 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "assessment_started": lambda d: f"assessment {d['assessment_number']} started",
     "assessment_finished": lambda d: f"assessment {d['assessment_number']} finished",
     "outcome_recorded": _outcome,
-    "due_time_changed": _moved,
+    "due_time_changed": _due_time_changed,
     "priority_overridden": lambda d: (
         f"priority {d['priority'] or 'as requested'}, because {d['why']}; {_moved(d)}"
     ),

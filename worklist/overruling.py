@@ -1,7 +1,7 @@
 """People overrule (P7): another priority, a pin, a study read elsewhere, AI stopped and started."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -131,6 +131,10 @@ class Overruling(Rules):
             If one of them is not installed.
         """
         _require_installed(detectors, installed)
+        _require(reason)
+        act = _SwitchAct(
+            kind="ai_stopped", detectors=detectors, actor=actor, reason=reason, now=now
+        )
         with self._store.transaction() as transaction:
             transaction.lock_ai_switch(exclusive=True)
             before = transaction.ai_switch()
@@ -138,9 +142,7 @@ class Overruling(Rules):
                 switch = replace(before, whole=True)
             else:
                 switch = replace(before, detectors=before.detectors | set(detectors))
-            return self._switch(
-                transaction, switch, detectors, "ai_stopped", actor=actor, reason=reason, now=now
-            )
+            return self._switch(transaction, switch, act)
 
     def start_ai(
         self,
@@ -159,6 +161,10 @@ class Overruling(Rules):
             If one of them is not installed.
         """
         _require_installed(detectors, installed)
+        _require(reason)
+        act = _SwitchAct(
+            kind="ai_started", detectors=detectors, actor=actor, reason=reason, now=now
+        )
         with self._store.transaction() as transaction:
             transaction.lock_ai_switch(exclusive=True)
             before = transaction.ai_switch()
@@ -166,34 +172,20 @@ class Overruling(Rules):
                 AISwitch() if detectors is None else before.started(detectors, installed=installed)
             )
             running = [name for name in installed if not switch.is_stopped(name)]
-            return self._switch(
-                transaction,
-                switch,
-                detectors,
-                "ai_started",
-                missed=set(transaction.unread_without_outcome(running)),
-                actor=actor,
-                reason=reason,
-                now=now,
-            )
+            missed = set(transaction.unread_without_outcome(running))
+            return self._switch(transaction, switch, act, missed)
 
     def _switch(
         self,
         transaction: Transaction,
         switch: AISwitch,
-        detectors: Sequence[str] | None,
-        kind: str,
-        *,
+        act: "_SwitchAct",
         missed: Collection[StudyInstanceUID] = (),
-        actor: str,
-        reason: str,
-        now: datetime,
     ) -> int:
-        _require(reason)
         transaction.save_ai_switch(switch)
         affected = transaction.unread_with_outcomes()
         counted = transaction.counted_probabilities(affected)
-        moved: list[StudyRecord] = []
+        moved: list[tuple[StudyRecord, StudyRecord]] = []
         again: list[StudyRecord] = []
         # All at once, so that they are locked in the one order that everybody keeps to.
         for uid, record in transaction.lock_studies({*affected, *missed}).items():
@@ -202,29 +194,63 @@ class Overruling(Rules):
             probabilities = strongest_probabilities(counted.get(uid, ()), switch)
             changed = placed(record, self._targets, probabilities)
             if changed != record:
-                moved.append(changed)
+                moved.append((record, changed))
             if uid in missed and not changed.arriving:
                 again.append(changed)
-        transaction.save_studies(moved)
+        transaction.save_studies([changed for _, changed in moved])
         for record in again:
             queued(transaction, record)
         transaction.append_events(
             [
-                Event(
-                    kind=kind,
-                    at=now,
-                    actor=f"person {actor}",
-                    study_instance_uid=None,
-                    details={
-                        "detectors": "all" if detectors is None else sorted(detectors),
-                        "why": reason,
-                        "moved": {one.study_instance_uid: one.due_at.isoformat() for one in moved},
-                        "queued_again": [one.study_instance_uid for one in again],
-                    },
-                )
+                *(act.moved_event(before, changed) for before, changed in moved),
+                act.event(moved=len(moved), again=again),
             ]
         )
         return len(moved)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SwitchAct:
+    """A person stops or starts detectors."""
+
+    kind: str
+    detectors: Sequence[str] | None  # None: all of them
+    actor: str
+    reason: str
+    now: datetime
+
+    def event(self, *, moved: int, again: Sequence[StudyRecord]) -> Event:
+        """What was done, for the list as a whole."""
+        return self._event(
+            self.kind,
+            None,
+            moved=moved,
+            queued_again=[one.study_instance_uid for one in again],
+        )
+
+    def moved_event(self, before: StudyRecord, after: StudyRecord) -> Event:
+        """What it did to one study.
+
+        Without places: to count them for each of thousands would hold up the whole list.
+        """
+        return self._event(
+            "due_time_changed",
+            after.study_instance_uid,
+            after=self.kind,
+            due_before=before.due_at.isoformat(),
+            due_at=after.due_at.isoformat(),
+            reason=after.reason,
+        )
+
+    def _event(self, kind: str, uid: StudyInstanceUID | None, **details: object) -> Event:
+        named = "all" if self.detectors is None else sorted(self.detectors)
+        return Event(
+            kind=kind,
+            at=self.now,
+            actor=f"person {self.actor}",
+            study_instance_uid=uid,
+            details={"detectors": named, "why": self.reason, **details},
+        )
 
 
 def _require(reason: str) -> None:

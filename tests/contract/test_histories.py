@@ -39,7 +39,6 @@ def told_by_the_log(kept: Kept) -> dict[str, str]:
     """Each study's due time as the events alone say it."""
     due: dict[str, str] = {}
     for event in kept.events():
-        due |= event.details.get("moved", {})
         if event.study_instance_uid and "due_at" in event.details:
             due[event.study_instance_uid] = event.details["due_at"]
     return due

@@ -9,6 +9,7 @@ from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenan
 from tests.contract.conftest import Kept
 from worklist.errors import MissingReason, UnknownDetector, UnknownStudy
 from worklist.finding import DetectorIdentity, Failed, Flagged, NotFlagged, Outcome
+from worklist.history import in_a_sentence
 from worklist.reading import ReadingState, WrongReadingState
 from worklist.service import Worklist
 from worklist.study import Completeness, RequestedPriority
@@ -161,9 +162,7 @@ def test_stopping_ai_as_a_whole_gives_the_order_without_ai_at_once(
     assert kept.record(STUDY).reason == "routine 24 h"
     event = kept.events()[-1]
     assert (event.kind, event.details["detectors"]) == ("ai_stopped", "all")
-    assert event.details["moved"] == {
-        uid: (NOON + timedelta(hours=24)).isoformat() for uid in (STUDY, OTHER)
-    }
+    assert event.details["moved"] == 2
     assert assessed.ai_switch().is_stopped("fracture")
     assert stop(assessed, None) == 0
 
@@ -194,6 +193,30 @@ def test_a_priority_given_by_a_person_has_the_target_of_today(
     changed.override_priority(STUDY, STAT, actor="anna", reason="in theatre", now=NOON)
     assert kept.record(STUDY).due_without_ai_at == NOON + timedelta(hours=2)
     assert kept.record(STUDY).reason.startswith("stat 2 h")
+
+
+def test_p3_stopping_and_starting_ai_stands_in_the_history_of_each_study_it_moves(
+    assessed: Worklist, kept: Kept
+) -> None:
+    complete(assessed, StudyInstanceUID("1.2.5"))
+    before = kept.record(STUDY)
+    stop(assessed, None)
+    stopped = kept.record(STUDY)
+    start(assessed, ["fracture"])
+    moves = [one for one in kept.events("due_time_changed") if one.actor == "person anna"]
+    assert [one.study_instance_uid for one in moves] == [STUDY, OTHER, STUDY]
+    assert [moves[0].details[name] for name in ("after", "due_before", "due_at", "reason")] == [
+        "ai_stopped",
+        before.due_at.isoformat(),
+        stopped.due_at.isoformat(),
+        "routine 24 h",
+    ]
+    assert in_a_sentence(moves[0].kind, moves[0].details) == (
+        "due 2026-03-03 12:00:00 UTC (routine 24 h), AI was stopped, because it looks wrong"
+    )
+    assert in_a_sentence(moves[2].kind, moves[2].details).endswith(
+        f"({before.reason}), the detector fracture was started, because all well"
+    )
 
 
 def test_stopping_one_detector_leaves_the_others_counting(assessed: Worklist, kept: Kept) -> None:

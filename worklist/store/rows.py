@@ -16,7 +16,7 @@ from worklist.finding import (
     Provenance,
     Region,
 )
-from worklist.ports import StudyRecord
+from worklist.ports import Event, StudyRecord
 from worklist.store.tables import OutcomeKind
 from worklist.study import InstanceArrival
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
@@ -95,6 +95,20 @@ def instance_values(arrival: InstanceArrival) -> dict[str, Any]:
         "number_of_frames": arrival.number_of_frames,
         "rows": arrival.rows,
         "columns": arrival.columns,
+    }
+
+
+def event_values(event: Event) -> dict[str, Any]:
+    """A row of the event log; the trigger numbers and chains it."""
+    return {
+        "event_id": 0,
+        "at": event.at,
+        "kind": event.kind,
+        "actor": storable_text(event.actor),
+        "study_instance_uid": event.study_instance_uid,
+        "details": storable_json(event.details),
+        "previous_hash": b"",
+        "hash": b"",
     }
 
 

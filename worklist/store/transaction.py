@@ -16,11 +16,11 @@ from worklist.reading import ReadingState
 from worklist.store import tables as t
 from worklist.store.jobs import defer_assessment
 from worklist.store.rows import (
+    event_values,
     instance_values,
     outcome_values,
     record_from_row,
     record_values,
-    storable_json,
     storable_text,
 )
 from worklist.study import (
@@ -379,17 +379,6 @@ class PostgresTransaction:
         return [StudyInstanceUID(uid) for uid in rows]
 
     def append_events(self, events: Sequence[Event]) -> None:
-        # One by one: the trigger chains each row to the one before it.
-        for one in events:
-            self._connection.execute(
-                sa.insert(t.event).values(
-                    event_id=0,  # numbered by the trigger
-                    at=one.at,
-                    kind=one.kind,
-                    actor=storable_text(one.actor),
-                    study_instance_uid=one.study_instance_uid,
-                    details=storable_json(one.details),
-                    previous_hash=b"",
-                    hash=b"",
-                )
-            )
+        # The trigger chains each row to the one before it: they go in this order.
+        if events:
+            self._connection.execute(sa.insert(t.event), [event_values(one) for one in events])
