@@ -9,6 +9,7 @@ from models.data_set import UnreadableDataSet, data_set_sha256
 from models.detector import (
     Assessment,
     Detector,
+    Eligibility,
     InstanceHeader,
     NotEligible,
     SeriesHeader,
@@ -61,18 +62,34 @@ def select(detector: Detector, headers: SeriesHeaders) -> Selection:
         if not series.instances:
             not_eligible.append((series.series_instance_uid, "holds no images"))
             continue
-        answer = detector.eligibility(series)
-        if isinstance(answer, NotEligible):
-            not_eligible.append((series.series_instance_uid, answer.reason))
-        else:
-            eligible.append(series)
-    passed_over = {uid for uid, _ in not_eligible}
+        used, why_not = _used(series, detector.eligibility(series))
+        if used.instances:
+            eligible.append(used)
+        if why_not:
+            not_eligible.append((series.series_instance_uid, why_not))
+    used_uids = {series.series_instance_uid for series in eligible}
+    passed_over = {uid for uid, _ in not_eligible} - used_uids
     unread = tuple(
         f"object {u.instance.sop_instance_uid}: {u.reason}"
         for u in headers.unreadable
         if u.instance.series_instance_uid not in passed_over
     )
     return Selection(eligible=tuple(eligible), not_eligible=tuple(not_eligible), unread=unread)
+
+
+def _used(series: SeriesHeader, answer: Eligibility) -> tuple[SeriesHeader, str]:
+    """The series as far as the detector looks at it, and why not at the rest; empty: at all."""
+    if isinstance(answer, NotEligible):
+        return replace(series, instances=()), answer.reason
+    left_out = dict(answer.left_out)
+    used = tuple(i for i in series.instances if i.sop_instance_uid not in left_out)
+    reasons = join_reasons(
+        [left_out[i.sop_instance_uid] for i in series.instances if i.sop_instance_uid in left_out]
+    )
+    if used and reasons:
+        count = len(series.instances) - len(used)
+        reasons = f"Without {count} of {len(series.instances)} images: {reasons}"
+    return replace(series, instances=used), reasons
 
 
 def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:

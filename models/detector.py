@@ -85,7 +85,12 @@ class SeriesImages:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Eligible:
-    """The detector looks at this series."""
+    """The detector looks at this series, but for the images that it leaves out.
+
+    Those are neither decoded nor shown to it, and no result names them as seen (P6).
+    """
+
+    left_out: tuple[tuple[SOPInstanceUID, str], ...] = ()  # and why, a sentence for people
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,9 +122,12 @@ class Detector(Protocol):
     card: ModelCard
 
     def eligibility(self, series: SeriesHeader) -> Eligibility:
-        """Whether this series is one the detector was made for; reads the header only."""
+        """Whether, and without which images, the detector was made for this series.
+
+        Reads the header only.
+        """
         ...
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
-        """Look at the eligible series of one study."""
+        """Look at the eligible series of one study, without the images left out."""
         ...

@@ -22,7 +22,7 @@ from models.detector import (
     SeriesHeader,
     SeriesImages,
 )
-from models.fracture_rules import why_instance_not_usable, why_not_usable
+from models.fracture_rules import instances_left_out, why_not_usable
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.runtime import Blueprint, Device, Floats, Network, load_network
 from worklist.finding import Region
@@ -85,32 +85,26 @@ class FractureDetector:
         """Radiographs for presentation, of a part that is not trunk, spine, head or teeth.
 
         Where the header names no body part, the descriptions are read; where they are silent
-        too, the series is eligible by its modality.
+        too, the series is eligible by its modality. Left out are images not made for reading:
+        raw data, secondary captures, localizers, icons.
         """
         reason = why_not_usable(series)
-        return Eligible() if reason is None else NotEligible(reason=reason)
+        if reason is not None:
+            return NotEligible(reason=reason)
+        return Eligible(left_out=instances_left_out(series))
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
-        """Look at every frame of every usable image."""
+        """Look at every frame of every image."""
         clock = _Clock()
         probability = 0.0
         regions: list[Region] = []
-        seen = 0
-        for one in series:
-            usable = {
-                i.sop_instance_uid
-                for i in one.header.instances
-                if why_instance_not_usable(i) is None
-            }
-            for image in one.images:
-                if image.sop_instance_uid not in usable:
-                    continue
-                sight = self.look(image.pixels, clock)
-                seen += 1
-                probability = max(probability, sight.probability)
-                regions.extend(self._regions(image, sight))
-        if not seen:
-            raise ValueError("none of the images could be used")
+        images = [image for one in series for image in one.images]
+        if not images:
+            raise ValueError("there are no images to look at")
+        for image in images:
+            sight = self.look(image.pixels, clock)
+            probability = max(probability, sight.probability)
+            regions.extend(self._regions(image, sight))
         regions.sort(key=lambda region: -region.score)
         return Assessment(
             probability=probability, regions=tuple(regions), seconds=dict(clock.seconds)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from models.detector import InstanceHeader, SeriesHeader
+from worklist.uid import SOPInstanceUID
 
 _MODALITIES = frozenset({"DX", "CR", "RG"})  # PS3.3 C.7.3.1.1.1
 _DX_FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
@@ -43,6 +44,12 @@ def why_not_usable(series: SeriesHeader) -> str | None:
         return "The series has no images."
     reasons = [why_instance_not_usable(instance) for instance in series.instances]
     return None if None in reasons else reasons[0]
+
+
+def instances_left_out(series: SeriesHeader) -> tuple[tuple[SOPInstanceUID, str], ...]:
+    """The images of a usable series at which the detector does not look, and why."""
+    reasons = [(i.sop_instance_uid, why_instance_not_usable(i)) for i in series.instances]
+    return tuple((uid, reason) for uid, reason in reasons if reason is not None)
 
 
 def why_instance_not_usable(instance: InstanceHeader) -> str | None:

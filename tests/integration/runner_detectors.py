@@ -119,6 +119,21 @@ def unsure(*, threads: int, cache: Path | None) -> Fake:
     return _Unsure("fracture.unsure")
 
 
+class _Choosy(Fake):
+    def eligibility(self, series: SeriesHeader) -> Eligibility:
+        return Eligible(
+            left_out=tuple(
+                (i.sop_instance_uid, "It is the second.")
+                for i in series.instances
+                if i.instance_number == 2
+            )
+        )
+
+
+def choosy(*, threads: int, cache: Path | None) -> Fake:
+    return _Choosy("fracture.choosy")
+
+
 class _Crashing(Fake):
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
         os.kill(os.getpid(), signal.SIGSEGV)

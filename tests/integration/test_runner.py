@@ -141,6 +141,25 @@ def test_p6_provenance_names_what_was_seen_what_was_not_and_when(
     assert START <= provenance.started_at < provenance.finished_at
 
 
+def test_p6_an_image_left_out_is_neither_decoded_nor_shown_nor_named_as_seen(
+    start: Start, tmp_path: Path
+) -> None:
+    runner = start("choosy")
+    first, second = (archived(file_image(tmp_path, n, value=400 * n)) for n in (1, 2))
+    (tmp_path / second.archive_path).write_bytes(
+        (tmp_path / second.archive_path).read_bytes()[:-1]  # neither what was received
+    )
+    (result,) = runner.assess(
+        STUDY, [first, second], detectors=["fracture.choosy"], time_limit_s=60
+    )
+    assert isinstance(result.outcome, NotFlagged)
+    assert result.outcome.probability == pytest.approx(0.4)
+    provenance = result.provenance
+    assert provenance is not None
+    assert provenance.instances == ((first.sop_instance_uid, first.sha256),)
+    assert provenance.not_eligible == (("1.2.3.100", "Without 1 of 2 images: It is the second."),)
+
+
 def test_p4_a_study_without_an_eligible_series_is_not_applicable_with_the_reason(
     start: Start, tmp_path: Path
 ) -> None:

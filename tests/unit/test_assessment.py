@@ -3,14 +3,17 @@
 import json
 import math
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
-from models.assessment import join_reasons, judge
-from models.detector import Assessment
+from models.assessment import join_reasons, judge, select
+from models.detector import Assessment, Detector, Eligible, InstanceHeader, SeriesHeader
+from models.headers import SeriesHeaders
 from worklist.finding import Failed, Flagged, NotFlagged, Region
-from worklist.uid import SOPInstanceUID
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 REGION = Region(
     sop_instance_uid=SOPInstanceUID("1.2"), frame_number=1, polygon=((0, 0), (1, 0)), score=0.1
@@ -69,3 +72,61 @@ def test_places_in_numbers_of_numpy_become_plain_ones_that_can_be_stored() -> No
 )
 def test_reasons_are_told_once_and_a_few_of_them(reasons: list[str], line: str) -> None:
     assert join_reasons(reasons) == line
+
+
+class LeavesOut:
+    """Eligible are all series, without some images."""
+
+    def __init__(self, *uids: str) -> None:
+        self._left_out = tuple((SOPInstanceUID(uid), "It is a screenshot.") for uid in uids)
+
+    def eligibility(self, series: SeriesHeader) -> Eligible:
+        return Eligible(left_out=self._left_out)
+
+
+def series_of(*uids: str) -> SeriesHeader:
+    return SeriesHeader(
+        study_instance_uid=StudyInstanceUID("1.2.3"),
+        series_instance_uid=SeriesInstanceUID("1.2.3.1"),
+        modality="DX",
+        body_part_examined="",
+        study_description="",
+        series_description="",
+        protocol_name="",
+        convolution_kernel="",
+        contrast_bolus_agent="",
+        manufacturer="",
+        patient_sex="",
+        patient_age_years=None,
+        instances=tuple(
+            InstanceHeader(
+                sop_instance_uid=SOPInstanceUID(uid),
+                sop_class_uid="",
+                transfer_syntax_uid="",
+                path=Path(uid),
+                sha256=uid,
+            )
+            for uid in uids
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "seen", "not_eligible"),
+    [
+        ((), ("1.1", "1.2", "1.3"), ()),
+        (
+            ("1.2",),
+            ("1.1", "1.3"),
+            (("1.2.3.1", "Without 1 of 3 images: It is a screenshot."),),
+        ),
+        (("1.1", "1.2", "1.3"), (), (("1.2.3.1", "It is a screenshot."),)),
+    ],
+)
+def test_p6_an_image_that_a_detector_leaves_out_is_not_named_as_seen(
+    left_out: tuple[str, ...], seen: tuple[str, ...], not_eligible: tuple[tuple[str, str], ...]
+) -> None:
+    headers = SeriesHeaders(series=(series_of("1.1", "1.2", "1.3"),), unreadable=())
+    selection = select(cast(Detector, LeavesOut(*left_out)), headers)
+    assert selection.instances == tuple((uid, uid) for uid in seen)
+    assert selection.not_eligible == not_eligible
