@@ -1,7 +1,6 @@
 """From a trained network to a detector: calibration, operating point, model card."""
 
 import hashlib
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -25,7 +24,7 @@ from models.training.labels import LabelledRadiograph
 from worklist.finding import TargetFinding
 
 CARD_NAME, WEIGHTS_NAME = "fracture.toml", "fracture.safetensors"
-_WANTED_SENSITIVITY = 0.85  # of the operating point, on the images it is chosen on
+_NEARLY_BEST = 0.02  # of sensitivity + specificity: operating points this close are as good
 _FOLDS = 5
 
 INTENDED_USE = (
@@ -111,14 +110,18 @@ def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:
 
 
 def operating_point(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> float:
-    """The highest probability at which the wanted share of fractured images is flagged.
+    """Where sensitivity and specificity together are best (Youden 1950).
 
-    Halfway down to the next probability seen, so that rounding changes no decision.
+    The middle of all thresholds that are nearly as good, so that one image more or less moves it
+    little; each threshold lies halfway between two probabilities seen.
     """
-    positive = np.sort(probabilities[labels])[::-1]
-    lowest = positive[math.ceil(_WANTED_SENSITIVITY * len(positive)) - 1]
-    below = probabilities[probabilities < lowest]
-    return round(float((lowest + (below.max() if len(below) else 0.0)) / 2), 4)
+    seen = np.unique(probabilities)
+    thresholds = (seen[:-1] + seen[1:]) / 2 if len(seen) > 1 else seen
+    sensitivity = (probabilities[labels] >= thresholds[:, None]).mean(axis=1)
+    specificity = (probabilities[~labels] < thresholds[:, None]).mean(axis=1)
+    youden = sensitivity + specificity
+    good = thresholds[youden >= youden.max() - _NEARLY_BEST]
+    return round(float(np.median(good)), 4)
 
 
 def region_score(judged: Sequence[Judged]) -> float:

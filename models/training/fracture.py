@@ -34,7 +34,7 @@ from models.training.report import write_report
 class TrainingSettings:
     """How to train; written into the run's report."""
 
-    epochs: int = 14
+    epochs: int = 24
     image_size: int = 448  # longest side of the canvas' content, pixels
     early_share: float = 0.5  # of the passes, which see smaller images: they are faster
     early_scale: float = 0.857  # of the longest side, in those passes

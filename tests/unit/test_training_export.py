@@ -1,0 +1,48 @@
+"""The operating point, the least score of a region, and the card as a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.card import read_card
+from models.fracture import Sight
+from models.training.evaluation import Judged
+from models.training.export import _neutral_card, operating_point, region_score, write_card
+from models.training.labels import LabelledRadiograph
+
+
+def test_the_operating_point_separates_what_can_be_separated() -> None:
+    probabilities = np.array([0.1, 0.2, 0.6, 0.9])
+    assert operating_point(probabilities, np.array([False, False, True, True])) == 0.4
+
+
+def test_one_odd_image_does_not_move_the_operating_point_far() -> None:
+    probabilities = np.concatenate([np.linspace(0.0, 0.3, 100), np.linspace(0.5, 0.9, 100), [0.02]])
+    labels = np.array([False] * 100 + [True] * 101)
+    assert 0.25 < operating_point(probabilities, labels) < 0.55
+
+
+def _judged(scores: list[float], box: tuple[float, ...]) -> Judged:
+    row = LabelledRadiograph(
+        image="a", path=Path(), fractured=True, boxes=((0.0, 0.0, 10.0, 10.0),)
+    )
+    boxes = np.array([box] * len(scores), np.float32)
+    sight = Sight(
+        evidence=(0.0, 0.0), probability=0.5, boxes=boxes, scores=np.array(scores, np.float32)
+    )
+    return Judged(row=row, sight=sight)
+
+
+def test_the_least_score_keeps_hits_and_leaves_out_misses() -> None:
+    hit, miss = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
+    judged = [_judged([0.8], hit), _judged([0.7], hit), _judged([0.3, 0.2], miss)]
+    assert region_score(judged) == pytest.approx(0.7, abs=1e-4)
+
+
+def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
+    weights = tmp_path / "fracture.safetensors"
+    weights.write_bytes(b"weights")
+    card = _neutral_card(weights, 448, '1.0 "odd\\name"')
+    write_card(card, tmp_path / "fracture.toml")
+    assert read_card(tmp_path / "fracture.toml") == card
