@@ -23,11 +23,11 @@ def _due(details: Details) -> str:
 
 
 def _due_time_changed(details: Details) -> str:
-    if "after" not in details:
+    if "part_of" not in details:
         return _moved(details)
     named = details["detectors"]
     which = "AI" if named == "all" else f"the detector {', '.join(named)}"
-    verb = str(details["after"]).removeprefix("ai_")
+    verb = str(details["part_of"]).removeprefix("ai_")
     return f"{_due(details)}, {which} was {verb}, because {details['why']}"
 
 

@@ -236,7 +236,7 @@ class _SwitchAct:
         return self._event(
             "due_time_changed",
             after.study_instance_uid,
-            after=self.kind,
+            part_of=self.kind,
             due_before=before.due_at.isoformat(),
             due_at=after.due_at.isoformat(),
             reason=after.reason,

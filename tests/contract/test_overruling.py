@@ -205,7 +205,7 @@ def test_p3_stopping_and_starting_ai_stands_in_the_history_of_each_study_it_move
     start(assessed, ["fracture"])
     moves = [one for one in kept.events("due_time_changed") if one.actor == "person anna"]
     assert [one.study_instance_uid for one in moves] == [STUDY, OTHER, STUDY]
-    assert [moves[0].details[name] for name in ("after", "due_before", "due_at", "reason")] == [
+    assert [moves[0].details[name] for name in ("part_of", "due_before", "due_at", "reason")] == [
         "ai_stopped",
         before.due_at.isoformat(),
         stopped.due_at.isoformat(),

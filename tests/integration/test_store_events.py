@@ -11,11 +11,16 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from tests.builders import NOON, STUDY
+from tests.builders import NOON, STUDY, arrival, provenance
+from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable
+from worklist.finding import Flagged
 from worklist.ports import Event
+from worklist.service import Worklist
 from worklist.store.audit import Broken, event_digest, verify_event_log
 from worklist.store.postgres import PostgresStore
+from worklist.study import Completeness
+from worklist.uid import StudyInstanceUID
 
 # Whatever PostgreSQL might write in another way than Python does.
 AWKWARD: dict[str, Any] = {
@@ -243,6 +248,22 @@ def test_whoever_listens_hears_of_an_event_once_it_is_committed_and_not_before(
     [told] = [json.loads(one.payload) for one in heard]
     assert datetime.fromisoformat(told.pop("at")) == NOON
     assert told == {"event_id": 1, "kind": "kind 3", "study_instance_uid": STUDY}
+
+
+def test_an_act_on_the_whole_list_is_told_once_and_not_for_each_study_it_moves(
+    store: PostgresStore, emptied_engine: sa.Engine
+) -> None:
+    worklist = Worklist(store, DueTargets())
+    for uid in map(StudyInstanceUID, ("1.4", "1.5", "1.6")):
+        worklist.record_arrivals([arrival(f"{uid}.1", study=uid)], now=NOON)
+        worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=NOON)
+        worklist.record_outcome(uid, 1, Flagged(probability=0.9), provenance(), now=NOON)
+    url = emptied_engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as listening:
+        listening.execute("LISTEN vigie_event")
+        worklist.stop_ai(None, installed=["fracture"], actor="anna", reason="why", now=NOON)
+        heard = list(listening.notifies(timeout=0.5))
+    assert [json.loads(one.payload)["kind"] for one in heard] == ["ai_stopped"]
 
 
 def test_a_log_that_cannot_be_read_is_not_called_good(emptied_engine: sa.Engine) -> None:

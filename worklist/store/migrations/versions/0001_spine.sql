@@ -218,7 +218,10 @@ BEGIN
         'study_instance_uid', NEW.study_instance_uid, 'at', NEW.at)::text);
     RETURN NULL;
 END $$;
-CREATE TRIGGER event_told AFTER INSERT ON event FOR EACH ROW EXECUTE FUNCTION event_told();
+-- What is part of an act on the list as a whole is told once, by that act's own event: thousands at
+-- a time would cut every browser off.
+CREATE TRIGGER event_told AFTER INSERT ON event FOR EACH ROW
+    WHEN (NOT NEW.details ? 'part_of') EXECUTE FUNCTION event_told();
 
 CREATE FUNCTION event_unchangeable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
