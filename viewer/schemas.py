@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from worklist.finding import OutcomeState, TargetFinding
+from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 
 
@@ -36,9 +37,10 @@ class DetectorAnswer(_Answer):
 
 
 class WorklistRowAnswer(_Answer):
-    """One study at its place in the list."""
+    """One study, at its place in the list, or read: then it has none."""
 
-    place: int
+    place: int | None
+    reading_state: ReadingState
     study_instance_uid: str
     patient_id: str
     patient_name: str
@@ -48,7 +50,7 @@ class WorklistRowAnswer(_Answer):
     study_description: str
     modalities: list[str]
     body_part: str
-    requested_priority: RequestedPriority | None
+    requested_priority: RequestedPriority
     priority_in_force: RequestedPriority
     pinned: bool
     received_at: datetime

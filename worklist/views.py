@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from worklist.errors import VigieError
 from worklist.finding import OutcomeState, TargetFinding
+from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -38,9 +39,10 @@ class DetectorView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorklistRow:
-    """One study at its place in the list."""
+    """One study, at its place in the list or read and off it."""
 
-    place: int  # counts from 1
+    place: int | None  # counts from 1; None: the study was read
+    reading_state: ReadingState
     study_instance_uid: StudyInstanceUID
     patient_id: str
     patient_name: str  # family^given^..., as received
@@ -50,8 +52,8 @@ class WorklistRow:
     study_description: str
     modalities: tuple[str, ...]
     body_part: str
-    requested_priority: RequestedPriority | None  # None: the order did not say
-    priority_in_force: RequestedPriority  # after a person's override, or the site's default
+    requested_priority: RequestedPriority  # routine where no object says how urgently
+    priority_in_force: RequestedPriority  # a person's instead of it, or the same
     pinned: bool  # a person put it at the top
     received_at: datetime
     due_at: datetime

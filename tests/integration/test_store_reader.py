@@ -405,6 +405,25 @@ def test_every_event_of_a_study_is_said_in_a_sentence(
     assert all(words and words != kind.replace("_", " ") for kind, words in told.items())
 
 
+def test_a_study_that_was_read_says_so_and_has_no_place(
+    worklist: Worklist, reader: PostgresReader
+) -> None:
+    worklist.record_arrivals([arrival()], now=NOON)
+    row = reader.study(STUDY, NOON).row
+    assert (row.place, row.reading_state) == (1, ReadingState.UNREAD)
+    worklist.mark_read(STUDY, actor="anna", reason="in the PACS", now=NOON)
+    row = reader.study(STUDY, NOON).row
+    assert (row.place, row.reading_state) == (None, ReadingState.READ)
+
+
+def test_a_study_that_nobody_asked_for_urgently_is_shown_as_routine(
+    worklist: Worklist, reader: PostgresReader
+) -> None:
+    worklist.record_arrivals([arrival(priority=None)], now=NOON)
+    [row] = reader.worklist_page(None, 10, NOON).rows
+    assert row.requested_priority is row.priority_in_force is RequestedPriority.ROUTINE
+
+
 def test_p9_a_conflict_shows_on_the_study_that_has_the_uid_and_on_the_one_that_wants_it(
     worklist: Worklist, reader: PostgresReader
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from vigie.demo import Case, is_assessed, read_cases, what_is_wrong
 from worklist.due_time import DueTargets, due_time
 from worklist.finding import OutcomeState, TargetFinding
+from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import StudyInstanceUID
 from worklist.views import DetectorView, WorklistRow
@@ -39,6 +40,7 @@ def _row(case: Case, place: int, probability: float | None = None) -> WorklistRo
     state = OutcomeState.NOT_APPLICABLE if probability is None else OutcomeState.FLAGGED
     return WorklistRow(
         place=place,
+        reading_state=ReadingState.UNREAD,
         study_instance_uid=case.study_instance_uid,
         patient_id="",
         patient_name="",

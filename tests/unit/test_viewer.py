@@ -17,6 +17,7 @@ from viewer.app import create_app
 from viewer.ports import CannotDecode, Check, Frame, NodeInfo
 from worklist.errors import StoreUnavailable, UnknownStudy
 from worklist.finding import OutcomeState, TargetFinding
+from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
@@ -43,6 +44,7 @@ FRAME_URL = f"/api/studies/{STUDY}/series/{SERIES}/instances/{INSTANCE}/frames/1
 
 ROW = WorklistRow(
     place=1,
+    reading_state=ReadingState.UNREAD,
     study_instance_uid=STUDY,
     patient_id="P1",
     patient_name="<script>alert(1)</script>^Ann",
@@ -52,7 +54,7 @@ ROW = WorklistRow(
     study_description="Wrist",
     modalities=("DX",),
     body_part="WRIST",
-    requested_priority=None,
+    requested_priority=RequestedPriority.ROUTINE,
     priority_in_force=RequestedPriority.ROUTINE,
     pinned=False,
     received_at=NOW,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from worklist.finding import OutcomeState
 from worklist.order import Position
 from worklist.oversight import AISwitch
+from worklist.reading import ReadingState
 from worklist.store import tables as t
 from worklist.store.cursor import to_cursor
 from worklist.store.transaction import READING_ORDER, PostgresTransaction
@@ -34,11 +35,17 @@ class ListedStudy:
             study_instance_uid=StudyInstanceUID(self.study.study_instance_uid),
         )
 
-    def at(self, place: int) -> WorklistRow:
-        """The row, at this place."""
+    @property
+    def is_read(self) -> bool:
+        """Whether it is off the list."""
+        return bool(self.study.reading_state is ReadingState.READ)
+
+    def at(self, place: int | None) -> WorklistRow:
+        """The row, at this place; None for a study that was read."""
         row = self.study
         return WorklistRow(
             place=place,
+            reading_state=row.reading_state,
             study_instance_uid=StudyInstanceUID(row.study_instance_uid),
             patient_id=row.patient_id,
             patient_name=row.patient_name,

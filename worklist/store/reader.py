@@ -84,14 +84,16 @@ class PostgresReader:
             listed = listed_studies(connection, [study_instance_uid])
             if not listed:
                 raise UnknownStudy(f"no study {study_instance_uid} has been filed here")
-            place = PostgresTransaction(connection).place_of(listed[0].position)
+            [one] = listed
+            transaction = PostgresTransaction(connection)
+            place = None if one.is_read else transaction.place_of(one.position)
             outcomes = connection.execute(
                 sa.select(t.outcome)
                 .where(t.outcome.c.study_instance_uid == study_instance_uid, t.outcome.c.current)
                 .order_by(t.outcome.c.detector)
             ).all()
             return StudyView(
-                row=listed[0].at(place),
+                row=one.at(place),
                 series=_series(connection, study_instance_uid),
                 regions=tuple(
                     _region(outcome.detector, value)
