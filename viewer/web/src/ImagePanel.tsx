@@ -115,7 +115,7 @@ export function ImagePanel({ studyInstanceUid, series, regions, jump }: Props) {
 }
 
 function markSummary(marked: readonly number[], count: number): string {
-  if (marked.length === 0) return "Nothing marked by AI in this series";
+  if (marked.length === 0) return "No marks in this series; each detector says on the right what it did";
   if (count === 1) return "Marked by AI, not reviewed";
   return `Marked by AI, not reviewed: slice ${ranges(marked.map((index) => index + 1))}`;
 }

@@ -47,7 +47,8 @@ function Order({ study: { row } }: { study: Study }) {
   const asked = row.requested_priority;
   return (
     <section>
-      <h2>Place {row.place}</h2>
+      <h2>{row.place === null ? "Read" : `Place ${row.place}`}</h2>
+      {row.reading_state === "read" && <p>Marked as read: it is off the list.</p>}
       <p className={classes.due} data-late={time.late} data-soon={time.soon}>
         Due {time.words.replace(/^due /, "")}
         <span title={fullTime(row.due_at)}>{timeOfDay(row.due_at, now)}</span>
@@ -60,9 +61,8 @@ function Order({ study: { row } }: { study: Study }) {
         </dd>
         <dt>Requested</dt>
         <dd>
-          {asked === null ? "not stated" : PRIORITY_WORDS[asked]}
-          {asked !== row.priority_in_force &&
-            `, ${asked === null ? "taken as" : "now"} ${PRIORITY_WORDS[row.priority_in_force]}`}
+          {PRIORITY_WORDS[asked]}
+          {asked !== row.priority_in_force && `, now ${PRIORITY_WORDS[row.priority_in_force]}`}
           {row.pinned && ", put first by a person"}
         </dd>
         <dt>Arrived</dt>

@@ -131,11 +131,11 @@ function Sooner({ row, now }: { row: Row; now: number }) {
 
 function Priority({ row }: { row: Row }) {
   const { requested_priority: asked, priority_in_force: inForce } = row;
-  const overruled = asked !== null && asked !== inForce;
+  const overruled = asked !== inForce;
   return (
     <>
-      <span className={classes.priority} data-priority={asked ?? inForce}>
-        {asked === null ? "Not stated" : PRIORITY_WORDS[asked]}
+      <span className={classes.priority} data-priority={asked}>
+        {PRIORITY_WORDS[asked]}
       </span>
       {overruled && (
         <Second
@@ -145,7 +145,6 @@ function Priority({ row }: { row: Row }) {
           now {PRIORITY_WORDS[inForce]}
         </Second>
       )}
-      {asked === null && <Second>taken as {PRIORITY_WORDS[inForce].toLowerCase()}</Second>}
     </>
   );
 }

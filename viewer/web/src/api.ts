@@ -24,7 +24,8 @@ export interface Detector {
 }
 
 export interface Row {
-  place: number;
+  place: number | null; // null: the study was read
+  reading_state: "unread" | "read";
   study_instance_uid: string;
   patient_id: string;
   patient_name: string;
@@ -34,7 +35,7 @@ export interface Row {
   study_description: string;
   modalities: string[];
   body_part: string;
-  requested_priority: RequestedPriority | null;
+  requested_priority: RequestedPriority;
   priority_in_force: RequestedPriority;
   pinned: boolean;
   received_at: string;
