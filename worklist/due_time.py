@@ -101,8 +101,6 @@ def due_time(
         When its first image was acknowledged; aware.
     requested_priority
         As asked for by the referrer, or as overruled by a person.
-    targets
-        The site's targets.
     probabilities
         For each finding that a detector has looked for, the calibrated probability that it is
         present, 0 to 1. Findings nobody looked for, or could not, are left out.
@@ -120,25 +118,17 @@ def due_time(
     if received_at.tzinfo is None:
         raise ValueError("received_at must be an aware datetime")
     target = targets.requested[requested_priority]
-    rates = [1.0 / target.total_seconds()]
-    terms = []
-    for finding, probability in probabilities.items():
-        if not 0.0 <= probability <= 1.0:
-            raise ValueError(f"the probability of {finding} is {probability}, not within 0 to 1")
-        share = probability / targets.findings[finding].total_seconds()
-        rates.append(share)
-        if share > 0 and math.isfinite(1.0 / share):
-            terms.append(DueTerm(finding=finding, probability=probability, alone=_capped(share)))
+    shares = _shares(probabilities, targets)
     # Rounded once: a plain sum depends on the order in which the findings came. Rounding may
     # also put 1/(1/T) a step past T; P2 allows no step.
-    wait = min(timedelta(seconds=1.0 / math.fsum(rates)), target)
-    terms.sort(key=lambda term: (term.alone, term.finding))
+    rate = math.fsum([1.0 / target.total_seconds(), *shares.values()])
+    wait = min(timedelta(seconds=1.0 / rate), target)
     return DueTime(
         # In UTC: adding to a local time would add an hour too many when the clocks change.
         due_at=received_at.astimezone(UTC) + wait,
         requested_priority=requested_priority,
         requested_target=target,
-        terms=tuple(terms),
+        terms=_terms(probabilities, shares),
     )
 
 
@@ -154,6 +144,31 @@ def in_words(span: timedelta) -> str:
     if hours >= 48:
         return f"{round(minutes / 1440)} days"
     return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def _shares(
+    probabilities: Mapping[TargetFinding, float], targets: DueTargets
+) -> dict[TargetFinding, float]:
+    """What each finding adds to the rate, 1/s."""
+    for finding, probability in probabilities.items():
+        if not 0.0 <= probability <= 1.0:
+            raise ValueError(f"the probability of {finding} is {probability}, not within 0 to 1")
+    return {
+        finding: probability / targets.findings[finding].total_seconds()
+        for finding, probability in probabilities.items()
+    }
+
+
+def _terms(
+    probabilities: Mapping[TargetFinding, float], shares: Mapping[TargetFinding, float]
+) -> tuple[DueTerm, ...]:
+    """The findings that add anything, the strongest first."""
+    terms = [
+        DueTerm(finding=finding, probability=probabilities[finding], alone=_capped(share))
+        for finding, share in shares.items()
+        if share > 0 and math.isfinite(1.0 / share)
+    ]
+    return tuple(sorted(terms, key=lambda term: (term.alone, term.finding)))
 
 
 _LONGEST = timedelta(days=36500)

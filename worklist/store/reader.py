@@ -126,50 +126,52 @@ class PostgresReader:
     def counts(self) -> NodeCounts:
         """How much of everything the node holds now."""
         with translated(), self._engine.begin() as connection:
-            state = sa.case(
-                (t.study.c.reading_state == ReadingState.READ, "read"),
-                (t.study.c.arriving, "arriving"),
-                else_="unread",
+            jobs = _jobs_by_status(connection)
+            return NodeCounts(
+                studies=_studies_by_state(connection),
+                outcomes=_outcomes_by_state(connection),
+                inbox_objects=self._inbox_objects(),
+                quarantined_objects=_rows_in(connection, t.quarantined_object),
+                conflicts=_rows_in(connection, t.instance_conflict),
+                jobs_waiting=jobs.get("todo", 0),
+                jobs_failed=jobs.get("failed", 0),
             )
-            studies = connection.execute(
-                sa.select(state, sa.func.count()).group_by(sa.literal_column("1"))
-            ).all()
-            outcomes = connection.execute(
-                sa.select(
-                    t.outcome.c.detector,
-                    sa.case(
-                        (t.outcome.c.too_late, "too_late"), else_=sa.cast(t.outcome.c.kind, sa.Text)
-                    ).label("state"),
-                    sa.func.count(),
-                )
-                .where(t.outcome.c.current)
-                .group_by(sa.literal_column("1"), sa.literal_column("2"))
-            ).all()
-            quarantined = connection.scalar(
-                sa.select(sa.func.count()).select_from(t.quarantined_object)
-            )
-            conflicts = connection.scalar(
-                sa.select(sa.func.count()).select_from(t.instance_conflict)
-            )
-            jobs = {
-                row.status: row.jobs
-                for row in connection.execute(
-                    sa.text(
-                        "SELECT status::text, count(*) AS jobs FROM procrastinate_jobs"
-                        " WHERE queue_name = :queue GROUP BY status"
-                    ),
-                    {"queue": ASSESSMENT_QUEUE},
-                )
-            }
-        return NodeCounts(
-            studies={row[0]: row[1] for row in studies},
-            outcomes={(name, kind): count for name, kind, count in outcomes},
-            inbox_objects=self._inbox_objects(),
-            quarantined_objects=quarantined or 0,
-            conflicts=conflicts or 0,
-            jobs_waiting=jobs.get("todo", 0),
-            jobs_failed=jobs.get("failed", 0),
-        )
+
+
+def _studies_by_state(connection: sa.Connection) -> dict[str, int]:
+    state = sa.case(
+        (t.study.c.reading_state == ReadingState.READ, "read"),
+        (t.study.c.arriving, "arriving"),
+        else_="unread",
+    )
+    rows = connection.execute(
+        sa.select(state, sa.func.count()).group_by(sa.literal_column("1"))
+    ).all()
+    return {row[0]: row[1] for row in rows}
+
+
+def _outcomes_by_state(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    kind = sa.cast(t.outcome.c.kind, sa.Text)
+    state = sa.case((t.outcome.c.too_late, "too_late"), else_=kind)
+    rows = connection.execute(
+        sa.select(t.outcome.c.detector, state, sa.func.count())
+        .where(t.outcome.c.current)
+        .group_by(sa.literal_column("1"), sa.literal_column("2"))
+    ).all()
+    return {(name, kind): count for name, kind, count in rows}
+
+
+def _jobs_by_status(connection: sa.Connection) -> dict[str, int]:
+    statement = (
+        "SELECT status::text, count(*) AS jobs FROM procrastinate_jobs"
+        " WHERE queue_name = :queue GROUP BY status"
+    )
+    rows = connection.execute(sa.text(statement), {"queue": ASSESSMENT_QUEUE})
+    return {row.status: row.jobs for row in rows}
+
+
+def _rows_in(connection: sa.Connection, table: sa.Table) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
 
 def _series(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[SeriesView, ...]:
