@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tests.builders import NOON, STUDY, arrival, provenance
 from worklist.due_time import DueTargets
+from worklist.errors import RefusedByStore
 from worklist.finding import Flagged
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
@@ -134,7 +135,7 @@ def test_rows_that_do_not_fit_together_are_refused(
 def test_two_objects_cannot_lie_at_one_path(engine_with_a_study: sa.Engine) -> None:
     other = replace(arrival("1.2.3.1.2"), archive_path=arrival().archive_path)
     with (
-        pytest.raises(sa.exc.IntegrityError, match="archive_path"),
+        pytest.raises(RefusedByStore, match="UniqueViolation"),
         PostgresStore(engine_with_a_study).transaction() as transaction,
     ):
         transaction.add_instances([other])
