@@ -81,7 +81,7 @@ class DueTime:
         """The sum in words, for example ``routine 24 h; haemorrhage 0.91 → 11 min``."""
         parts = [f"{self.requested_priority} {in_words(self.requested_target)}"]
         parts += [
-            f"{term.finding.words} {term.probability:.2f} → {in_words(term.alone)}"
+            f"{term.finding.words} {_rounded(term.probability)} → {in_words(term.alone)}"
             for term in self.terms
         ]
         return "; ".join(parts)
@@ -130,6 +130,13 @@ def due_time(
         requested_target=target,
         terms=_terms(probabilities, shares),
     )
+
+
+def _rounded(probability: float) -> str:
+    """Two digits, and never 0 or 1 for what is neither."""
+    if 0 < probability < 0.005:
+        return "< 0.01"
+    return "> 0.99" if 0.995 < probability < 1 else f"{probability:.2f}"
 
 
 def in_words(span: timedelta) -> str:

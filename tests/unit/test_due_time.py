@@ -197,3 +197,22 @@ def test_a_site_without_a_target_above_zero_for_everything_is_refused(
 )
 def test_spans_are_said_as_people_say_them(span: timedelta, words: str) -> None:
     assert in_words(span) == words
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (0.0049, "fracture < 0.01 → "),
+        (0.005, "fracture 0.01 → "),
+        (0.995, "fracture 0.99 → "),
+        (0.9951, "fracture > 0.99 → "),
+        (1.0, "fracture 1.00 → 2 h"),
+    ],
+)
+def test_a_reason_never_rounds_a_probability_to_none_or_certain(
+    probability: float, words: str
+) -> None:
+    due = due_time(
+        NOON, RequestedPriority.ROUTINE, DueTargets(), {TargetFinding.FRACTURE: probability}
+    )
+    assert words in due.reason

@@ -90,7 +90,8 @@ def _cells(row: WorklistRow, now: datetime) -> Iterator[str]:
 
 
 def _in_words(one: DetectorView) -> str:
-    words = f"{one.name}: {_STATE_WORDS[one.state]}"
+    earlier = one.state in (OutcomeState.NOT_RUN_YET, OutcomeState.RUNNING) and one.reason
+    words = f"{one.name}: {earlier or _STATE_WORDS[one.state]}"
     return f"{words} {one.probability:.2f}" if one.probability is not None else words
 
 

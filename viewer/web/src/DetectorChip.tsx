@@ -89,8 +89,10 @@ export function DetectorChip({ detector }: { detector: Detector }) {
   );
 }
 
-function chipWords({ state, probability: p }: Detector): string {
+function chipWords({ state, probability: p, reason }: Detector): string {
   if (state === "flagged" && p !== null) return `flagged ${probability(p)}`;
+  // What was found on earlier images must not hide behind a tooltip.
+  if ((state === "not_run_yet" || state === "running") && reason !== null) return reason;
   return STATE_WORDS[state];
 }
 
