@@ -1,5 +1,6 @@
 """Runs detectors on complete studies."""
 
+import os
 import threading
 
 from models.runner import AssessmentRunner
@@ -22,7 +23,9 @@ def run(settings: Settings) -> None:
         cache=settings.model_cache,
     )
     if not _loaded(runner, stop):
-        return
+        # At once: while Python winds down, the thread left behind would start another process.
+        # The child sees its parent go and ends by itself.
+        os._exit(0)
     with database(settings) as url, runner:
         engine = connect(url)
         try:
@@ -35,10 +38,7 @@ def run(settings: Settings) -> None:
 
 
 def _loaded(runner: AssessmentRunner, stop: threading.Event) -> bool:
-    """Whether the detectors are loaded; False if asked to stop before they were.
-
-    The thread is left behind then: it ends with the process, and so does the runner's child.
-    """
+    """Whether the detectors are loaded; False if asked to stop before they were."""
     loading = threading.Thread(target=runner.start, daemon=True)
     loading.start()
     while loading.is_alive() and not stop.is_set():
