@@ -81,7 +81,8 @@ class DueTime:
         """The sum in words, for example ``routine 24 h; haemorrhage 0.91 → 11 min``."""
         parts = [f"{self.requested_priority} {in_words(self.requested_target)}"]
         parts += [
-            f"{term.finding.words} {_rounded(term.probability)} → {in_words(term.alone)}"
+            f"{term.finding.words} {probability_in_words(term.probability)}"
+            f" → {in_words(term.alone)}"
             for term in self.terms
         ]
         return "; ".join(parts)
@@ -132,7 +133,7 @@ def due_time(
     )
 
 
-def _rounded(probability: float) -> str:
+def probability_in_words(probability: float) -> str:
     """Two digits, and never 0 or 1 for what is neither."""
     if 0 < probability < 0.005:
         return "< 0.01"

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from worklist.due_time import probability_in_words
+
 Details = Mapping[str, Any]
 
 
@@ -40,7 +42,8 @@ def _outcome(details: Details) -> str:
     late = ", too late: the study was read" if details["too_late"] else ""
     if "why" in details:
         return f"{details['detector']}: {said}, because {details['why']}{late}"
-    return f"{details['detector']}: {said}, probability {details['probability']:.2f}{late}"
+    probability = probability_in_words(details["probability"])
+    return f"{details['detector']}: {said}, probability {probability}{late}"
 
 
 def _complete(details: Details) -> str:

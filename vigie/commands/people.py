@@ -14,7 +14,7 @@ from rich.text import Text
 
 from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
 from vigie.wiring import make_reader, make_worklist, migrated_engine, utc_now
-from worklist.due_time import in_words
+from worklist.due_time import in_words, probability_in_words
 from worklist.finding import OutcomeState
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
@@ -92,7 +92,7 @@ def _cells(row: WorklistRow, now: datetime) -> Iterator[str]:
 def _in_words(one: DetectorView) -> str:
     earlier = one.state in (OutcomeState.NOT_RUN_YET, OutcomeState.RUNNING) and one.reason
     words = f"{one.name}: {earlier or _STATE_WORDS[one.state]}"
-    return f"{words} {one.probability:.2f}" if one.probability is not None else words
+    return words if one.probability is None else f"{words} {probability_in_words(one.probability)}"
 
 
 @contextmanager

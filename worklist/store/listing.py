@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worklist.due_time import probability_in_words
 from worklist.finding import OutcomeState
 from worklist.order import Position
 from worklist.oversight import AISwitch
@@ -198,4 +199,4 @@ def _in_words(outcome: sa.Row[Any]) -> str:
     late = ", too late: the study was read" if outcome.too_late else ""
     if outcome.probability is None:
         return f"{said}, because {outcome.reason}{late}"
-    return f"{said} {outcome.probability:.2f}{late}"
+    return f"{said} {probability_in_words(outcome.probability)}{late}"
