@@ -183,9 +183,10 @@ def test_radiographs_stand_in_the_order_of_their_probability_of_fracture(
 def test_fractures_that_the_detector_sees_rise(delivery: Delivery, studies: list[Study]) -> None:
     fractured = {one.study_instance_uid for one in studies if one.truth.get("fracture")}
     rows = radiographs(delivery, studies)
-    upper_half = {row["study_instance_uid"] for row in rows[: len(rows) // 2]}
-    assert fractured
-    assert fractured & upper_half
+    flagged = {row["study_instance_uid"] for row in rows if fracture_of(row)["state"] == "flagged"}
+    assert len(flagged & fractured) >= 3  # of five; the model card's sensitivity is 0.76
+    assert len(flagged - fractured) <= 1  # of five; its specificity is 0.89
+    assert {row["study_instance_uid"] for row in rows[: len(flagged)]} == flagged
     for row in rows:  # P2
         assert row["due_at"] <= row["due_without_ai_at"]
 
