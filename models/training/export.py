@@ -205,17 +205,24 @@ def write_card(card: ModelCard, path: Path) -> None:
 
 
 def _table(name: str, table: Mapping[str, Any]) -> list[str]:
-    """One TOML table and those inside it; what is None is left out, TOML having no null."""
+    """One TOML table and those inside it; a figure that is not there is left out.
+
+    TOML has no null; an interval that cannot be computed is a list of None.
+    """
     inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     lines = ["", f"[{name}]"]
     lines += [
         f"{key} = {_toml(value)}"
         for key, value in table.items()
-        if key not in inner and value is not None
+        if key not in inner and value is not None and not _holds_none(value)
     ]
     for key, value in inner.items():
         lines += _table(f"{name}.{key}", value)
     return lines
+
+
+def _holds_none(value: Any) -> bool:
+    return isinstance(value, list | tuple) and None in value
 
 
 def _toml(value: Any) -> str:
