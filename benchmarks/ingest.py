@@ -5,11 +5,15 @@
 The sender is DCMTK's dcmsend with TCP_NODELAY=1 on loopback: one association with all images,
 then four processes with a quarter each. Time runs from the start of the senders until the last
 has its last Success. Vigie syncs every object to the disk before it answers; storescp and
-Orthanc leave theirs to the operating system. So that nobody pays for another's late writes,
-the disk is synced and left alone for a while before each measurement. All three write to
-the same file system, everyone into fresh folders; the contenders take turns in each round,
-and the ratio of a round's figures is what counts: other work on the machine disturbs the rates
-more than the ratios.
+Orthanc leave theirs to the operating system. "The disk alone" is Vigie's inbox without a network:
+as many objects, written, synced and named by as many threads. What is missing from there to
+Vigie's rate is the protocol and the sender's own work.
+
+So that nobody pays for another's late writes, the disk is synced and left alone for a while
+before each measurement. All write to the same file system, everyone into fresh folders; the
+contenders take turns in each round, and the ratio of a round's figures is what counts: other
+work on the machine disturbs the rates more than the ratios. Do not delete many files just
+before a run: ext4 without a journal then searches long for a free inode, for minutes.
 """
 
 import argparse
@@ -26,6 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +41,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from rich.console import Console
 from rich.table import Table
 
+from dicom_listener.inbox import Inbox
 from dicom_listener.indexer import Indexer, IndexerSettings, utc_now
 from vigie.settings import load_settings
 from vigie.wiring import make_worklist, migrated_engine
@@ -67,6 +73,14 @@ class Contender:
         """The processes to start; all write below `folder`."""
         raise NotImplementedError
 
+    def measure(self, folder: Path, images: dict[int, Path], options: argparse.Namespace) -> None:
+        """Take one turn."""
+        with running(self, folder) as port:
+            for associations, source in images.items():
+                rest(options)
+                elapsed = send(source, port, associations)
+                self.rates[associations].append(options.images / elapsed)
+
 
 class Vigie(Contender):
     """Two listener processes on one port."""
@@ -74,7 +88,7 @@ class Vigie(Contender):
     __slots__ = ("processes",)
 
     def __init__(self, processes: int) -> None:
-        super().__init__(f"Vigie ({processes} listeners, fsync)")
+        super().__init__(f"Vigie, {processes} listeners")
         self.processes = processes
 
     def command(self, folder: Path, port: int) -> list[list[str]]:
@@ -117,6 +131,46 @@ class Orthanc(Contender):
         file = folder / "orthanc.json"
         file.write_text(json.dumps(settings))
         return [[program("Orthanc"), str(file)]]
+
+
+class Disk(Contender):
+    """Writes, syncs and names files as Vigie does, without a network: what bounds its rate."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("the disk alone")
+
+    def measure(self, folder: Path, images: dict[int, Path], options: argparse.Namespace) -> None:
+        """See `Contender`."""
+        inbox = Inbox(folder)
+        for writers, source in images.items():
+            content = next(source.glob("*/*.dcm")).read_bytes()
+            names = [f"{writers}-{number}" for number in range(options.images)]
+            rest(options)
+            started = time.perf_counter()
+            with ThreadPoolExecutor(writers) as threads:
+                shares = [
+                    threads.submit(keep, inbox, names[first::writers], content)
+                    for first in range(writers)
+                ]
+                for share in shares:
+                    share.result()
+            self.rates[writers].append(options.images / (time.perf_counter() - started))
+
+
+def keep(inbox: Inbox, names: list[str], content: bytes) -> None:
+    """Make objects durable one after the other, as an association does."""
+    for name in names:
+        incoming = inbox.create(b"", name)
+        incoming.write(memoryview(content))
+        incoming.finish(name)
+
+
+def rest(options: argparse.Namespace) -> None:
+    """Let the disk finish what others left to it."""
+    os.sync()
+    time.sleep(options.pause_s)
 
 
 def program(name: str) -> str:
@@ -205,9 +259,7 @@ def file_all(data: Path) -> float:
         started = time.perf_counter()
         while indexer.inbox.pending():
             indexer.run_once()
-        elapsed = time.perf_counter() - started
-        indexer.close()
-    return elapsed
+        return time.perf_counter() - started
 
 
 def measure(
@@ -218,14 +270,9 @@ def measure(
     for number in range(options.rounds):
         # Whoever comes first in one round comes last in the next.
         for contender in contenders if number % 2 == 0 else contenders[::-1]:
-            folder = work / f"{contender.name.split()[0].lower()}-{number}"
+            folder = work / f"{contender.name.split()[0].strip(',').lower()}-{number}"
             folder.mkdir()
-            with running(contender, folder) as port:
-                for associations, source in images.items():
-                    os.sync()
-                    time.sleep(options.pause_s)
-                    elapsed = send(source, port, associations)
-                    contender.rates[associations].append(options.images / elapsed)
+            contender.measure(folder, images, options)
             if isinstance(contender, Vigie):
                 kept = len(list((folder / "inbox").glob("*.dcm")))
                 if kept != options.images * len(images):
@@ -247,7 +294,7 @@ def show(contenders: list[Contender], filed: float, images: int) -> None:
     table = Table(title=f"{images} CT images of 525 kB until Success, median of the rounds")
     table.add_column("receiver")
     for associations in _ASSOCIATIONS:
-        table.add_column(f"{associations} assoc., images/s", justify="right")
+        table.add_column(f"{associations} assoc., per s", justify="right")
         table.add_column("Vigie is", justify="right")
     for contender in contenders:
         row = [contender.name]
@@ -293,7 +340,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    contenders: list[Contender] = [Vigie(options.listeners), Storescp(), Orthanc()]
+    contenders: list[Contender] = [Vigie(options.listeners), Storescp(), Orthanc(), Disk()]
     with tempfile.TemporaryDirectory(prefix="vigie-ingest-", dir=options.work) as folder:
         work = Path(folder)
         images = {count: work / f"images-{count}" for count in _ASSOCIATIONS}

@@ -2,14 +2,15 @@
 
 ::
 
-    inbox/tmp/            being received; worthless after a crash
+    inbox/tmp/            being received, where files cannot be without a name; worthless
+                          after a crash
     inbox/<name>.dcm      received, durable, not yet filed
     inbox/associations/   one marker an open association (see `association_evidence`)
     inbox/listeners/      one lock a running listener
 
-An object is written to ``tmp/``, its file is synced, renamed into ``inbox/``, and the folder
-is synced; only then may Success be answered. Names are made here, never from the network, and
-sort by the time of reception.
+An object is written to a file without a name (see `incoming_file`) or in ``tmp/``, the file is
+synced, linked or renamed into ``inbox/``, and the folder is synced; only then may Success be
+answered. Names are made here, never from the network, and sort by the time of reception.
 """
 
 import os
@@ -18,11 +19,12 @@ import struct
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Self
 
-from dicom_listener.durable import make_root
+from dicom_listener.durable import make_root, sync_folder
+from dicom_listener.incoming_file import IncomingFile, can_be_unnamed
 from dicom_listener.uid import padded
 
 IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"
@@ -89,9 +91,10 @@ class Inbox:
             folder.mkdir(parents=True, exist_ok=True)
         self._folder_sync = FolderSync(root)
 
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._folder_sync.close()
+    @cached_property
+    def unnamed_files(self) -> bool:
+        """Whether objects are received into files without a name; tried once."""
+        return can_be_unnamed(self.temporary)
 
     def create(self, header: bytes, temporary_name: str) -> "IncomingObject":
         """Start to receive an object.
@@ -108,10 +111,10 @@ class Inbox:
         """
         return IncomingObject(self, header, f"{self.temporary}/{temporary_name}")
 
-    def publish(self, temporary: str, name: str) -> None:
-        """Move a synced file in, and return when its name is durable too."""
+    def publish(self, file: IncomingFile, name: str) -> None:
+        """Give a written file its name, and return when both are durable."""
         path = f"{self.root}/{name}"
-        os.rename(temporary, path)  # noqa: PTH104 - pathlib costs more than the system call
+        file.finish(path)
         try:
             self._folder_sync.sync()
         except OSError:
@@ -134,43 +137,28 @@ class IncomingObject:
 
     def __init__(self, inbox: Inbox, header: bytes, temporary: str) -> None:
         self._inbox = inbox
-        self._temporary = temporary
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._descriptor = os.open(temporary, flags, 0o640)
+        self._file = IncomingFile(temporary, unnamed=inbox.unnamed_files)
         self.size_bytes = 0  # of the data set so far
         self._pending = header
 
     def write(self, data: memoryview) -> None:
         """Append bytes of the data set as they came."""
         if self._pending:
-            self._write_all(b"".join((self._pending, data)))
+            self._file.write(b"".join((self._pending, data)))
             self._pending = b""
         else:
-            self._write_all(data)
+            self._file.write(data)
         self.size_bytes += len(data)
 
     def finish(self, name: str) -> None:
         """Make the object durable under its final name; Success may be answered afterwards."""
         if self._pending:
-            self._write_all(self._pending)
-        os.fsync(self._descriptor)
-        self._close()
-        self._inbox.publish(self._temporary, name)
+            self._file.write(self._pending)
+        self._inbox.publish(self._file, name)
 
     def discard(self) -> None:
         """Remove what was written; safe to call at any time, more than once."""
-        self._close()
-        Path(self._temporary).unlink(missing_ok=True)
-
-    def _write_all(self, data: bytes | memoryview) -> None:
-        written = os.write(self._descriptor, data)
-        while written < len(data):
-            written += os.write(self._descriptor, memoryview(data)[written:])
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+        self._file.close()
 
 
 class FolderSync:
@@ -179,20 +167,18 @@ class FolderSync:
     Parameters
     ----------
     folder : Path
-        Opened once and kept open.
+        Opened anew for each sync: names are made by path too, and a folder that took its place
+        (restored, mounted over) must be the one that is synced.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._folder = folder
         self._changed = threading.Condition()
         self._asked = 0  # syncs asked for, so far
         self._tried = 0  # of those, answered by a sync that is over
         self._failed = 0  # the highest answered by a sync that failed
+        self._error: OSError | None = None  # why
         self._running = False
-
-    def close(self) -> None:
-        """Close the folder; no sync may follow."""
-        os.close(self._descriptor)
 
     def sync(self) -> None:
         """Return when every change of the folder made before this call is durable.
@@ -208,24 +194,27 @@ class FolderSync:
             while self._running and self._tried < mine:
                 self._changed.wait()
             if self._tried >= mine:
-                if mine <= self._failed:
-                    raise OSError("the folder could not be synced")
+                if mine <= self._failed and self._error is not None:
+                    raise OSError(self._error.errno, "the folder could not be synced")
                 return
             self._running = True
             covered = self._asked
         self._run(covered)
 
     def _run(self, covered: int) -> None:
-        failed = True
+        error: OSError | None = OSError("the sync was cut short")
         try:
-            os.fsync(self._descriptor)
-            failed = False
+            sync_folder(self._folder)
+            error = None
+        except OSError as failure:
+            error = failure
+            raise
         finally:
             with self._changed:
                 self._running = False
                 self._tried = covered
-                if failed:
-                    self._failed = covered
+                if error is not None:
+                    self._failed, self._error = covered, error
                 self._changed.notify_all()
 
 

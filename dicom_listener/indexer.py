@@ -114,7 +114,6 @@ def run(
     with _only_one(indexer.inbox, stop) as is_ours:
         if is_ours:
             indexer.run(stop)
-    indexer.close()
 
 
 class Indexer:
@@ -130,10 +129,6 @@ class Indexer:
         self._next_check_at: datetime | None = None  # None: check at the next opportunity
         self._open_before: frozenset[tuple[str, str]] = frozenset()
         self._retry_at: dict[str, datetime] = {}
-
-    def close(self) -> None:
-        """Let go of the folders."""
-        self.inbox.close()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""

@@ -102,7 +102,6 @@ class Listener:
         for _, thread in left:
             thread.join(timeout=5.0)
         self._lock.release()
-        self.inbox.close()
 
     def _accept(self) -> None:
         try:

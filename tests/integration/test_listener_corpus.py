@@ -91,7 +91,6 @@ def test_p1_the_corpus_is_received_and_filed_bit_for_bit(
     settings = IndexerSettings(data=listener.settings.data)
     indexer = Indexer(settings, store, lambda: datetime.now(UTC))
     indexer.run_once()
-    indexer.close()
     assert listener.received() == []
     for one in store.arrivals:
         assert data_set_digest(indexer.archive.root / one.archive_path).sha256 == one.sha256
