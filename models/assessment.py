@@ -14,10 +14,20 @@ from models.detector import (
     NotEligible,
     SeriesHeader,
     SeriesImages,
+    Unsuitable,
 )
 from models.headers import SeriesHeaders
 from models.images import UndecodableImage, load_series
-from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Region
+from worklist.finding import (
+    Evidence,
+    Failed,
+    Flagged,
+    Lesion,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    Region,
+)
 from worklist.uid import SOPInstanceUID
 
 _REASONS_SHOWN = 3
@@ -116,17 +126,22 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
             problems.append(f"series {header.series_instance_uid}: {error}")
     if not seen:
         return Look(outcome=Failed(reason=join_reasons(problems)), instances=())
-    outcome = judge(detector.assess(seen), detector.card.operating_point)
-    if problems and isinstance(outcome, NotFlagged):
+    assessment = detector.assess(seen)
+    outcome = judge(assessment, detector.card.operating_point)
+    if problems and not isinstance(outcome, Flagged):
         outcome = Failed(
             reason="nothing was flagged in what could be looked at, but not all could be: "
             + join_reasons(problems)
         )
-    return Look(outcome=outcome, instances=instances_of(images.header for images in seen))
+    passed_over = () if isinstance(assessment, Unsuitable) else assessment.passed_over
+    looked_at = (i.header for i in seen if i.header.series_instance_uid not in passed_over)
+    return Look(outcome=outcome, instances=instances_of(looked_at))
 
 
-def judge(assessment: Assessment, operating_point: float) -> Outcome:
-    """Flag at or above the operating point."""
+def judge(assessment: Assessment | Unsuitable, operating_point: float) -> Outcome:
+    """Flag at or above the operating point; images that are none for the detector: not at all."""
+    if isinstance(assessment, Unsuitable):
+        return NotApplicable(reason=assessment.reason)
     probability = float(assessment.probability)
     if math.isnan(probability) or not 0.0 <= probability <= 1.0:
         return Failed(reason=f"the detector answered {probability}, which is no probability")
@@ -136,9 +151,12 @@ def judge(assessment: Assessment, operating_point: float) -> Outcome:
     regions = tuple(map(_plain, regions))
     if not all(map(_is_finite, regions)):
         return Failed(reason="the detector answered with places that are nowhere")
+    evidence = _plain_evidence(assessment.evidence)
+    if not _is_sound(evidence):
+        return Failed(reason="the detector answered with evidence that is no number")
     if probability >= operating_point:
-        return Flagged(probability=probability, regions=regions)
-    return NotFlagged(probability=probability, regions=regions)
+        return Flagged(probability=probability, regions=regions, evidence=evidence)
+    return NotFlagged(probability=probability, regions=regions, evidence=evidence)
 
 
 def _plain(region: Region) -> Region:
@@ -151,7 +169,46 @@ def _plain(region: Region) -> Region:
         polygon_mm=None
         if region.polygon_mm is None
         else tuple((float(x), float(y), float(z)) for x, y, z in region.polygon_mm),
+        lesion=None if region.lesion is None else int(region.lesion),
     )
+
+
+def _plain_evidence(evidence: Evidence) -> Evidence:
+    """The evidence in Python's own numbers."""
+    return Evidence(
+        image_scores=tuple(
+            replace(one, frame_number=int(one.frame_number), score=float(one.score))
+            for one in evidence.image_scores
+        ),
+        kinds=tuple(replace(kind, score=float(kind.score)) for kind in evidence.kinds),
+        lesions=tuple(map(_plain_lesion, evidence.lesions)),
+    )
+
+
+def _plain_lesion(lesion: Lesion) -> Lesion:
+    centre = lesion.centre_mm
+    return replace(
+        lesion,
+        number=int(lesion.number),
+        score=float(lesion.score),
+        centre_mm=None
+        if centre is None
+        else (float(centre[0]), float(centre[1]), float(centre[2])),
+        diameter_mm=None if lesion.diameter_mm is None else float(lesion.diameter_mm),
+    )
+
+
+def _is_sound(evidence: Evidence) -> bool:
+    """Whether scores lie within 0 and 1 and measures are numbers."""
+    scores = [
+        *(image.score for image in evidence.image_scores),
+        *(kind.score for kind in evidence.kinds),
+        *(lesion.score for lesion in evidence.lesions),
+    ]
+    measures = chain.from_iterable(
+        (*(lesion.centre_mm or ()), lesion.diameter_mm or 0.0) for lesion in evidence.lesions
+    )
+    return all(0.0 <= score <= 1.0 for score in scores) and all(map(math.isfinite, measures))
 
 
 def _is_finite(region: Region) -> bool:

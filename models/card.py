@@ -1,8 +1,10 @@
 """The model card, a TOML file beside the weights: what a detector is, is for, can and cannot."""
 
 import hashlib
+import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ class ModelCard:
     operating_point: float  # calibrated probability at or above which people are told
     calibration: dict[str, Any]  # parameters of the calibration, read by the detector
     performance: dict[str, Any]  # measured figures, with what they were measured on
+    licence: str = ""  # of code and weights together; empty: as that of Vigie
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -42,6 +45,25 @@ class ModelCard:
         )
 
 
+def card_content(card: ModelCard) -> dict[str, Any]:
+    """The whole card as plain JSON values; a figure that is no finite number becomes null."""
+    content: dict[str, Any] = _plain(asdict(card))
+    return content
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(name): _plain(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case float() if not math.isfinite(value):
+            return None
+        case bool() | int() | float() | None:
+            return value
+    return str(value)
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a card and check that the weights beside it are the ones it names.
 
@@ -50,9 +72,29 @@ def read_card(path: Path) -> ModelCard:
     CardError
         If a field is missing or the weights' SHA-256 differs.
     """
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    card = parse_card(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+    weights = path.with_name(card.weights_file)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if digest != card.weights_sha256:
+        raise CardError(f"{weights} has SHA-256 {digest}, its card says {card.weights_sha256}")
+    return card
+
+
+def parse_card(content: Mapping[str, Any], called: str) -> ModelCard:
+    """A card from what its file says.
+
+    Parameters
+    ----------
+    called
+        What errors name it.
+
+    Raises
+    ------
+    CardError
+        If a field is missing.
+    """
     try:
-        card = ModelCard(
+        return ModelCard(
             name=content["name"],
             version=content["version"],
             target=TargetFinding(content["target"]),
@@ -65,11 +107,7 @@ def read_card(path: Path) -> ModelCard:
             operating_point=float(content["operating_point"]),
             calibration=content["calibration"],
             performance=content["performance"],
+            licence=content.get("licence", ""),
         )
     except KeyError as missing:
-        raise CardError(f"{path}: the card lacks {missing}") from None
-    weights = path.with_name(card.weights_file)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if digest != card.weights_sha256:
-        raise CardError(f"{weights} has SHA-256 {digest}, its card says {card.weights_sha256}")
-    return card
+        raise CardError(f"{called}: the card lacks {missing}") from None

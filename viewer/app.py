@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from viewer import events, health, metrics, page, studies_api, worklist_api
+from viewer import events, health, metrics, models_api, page, studies_api, worklist_api
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
 from viewer.ports import DecodeFrame, Listen, NodeInfo, Readiness, WorklistReader
 from viewer.problems import translate_errors
@@ -70,6 +70,7 @@ def create_app(
     translate_errors(app)
     app.include_router(worklist_api.make_router(reader, node, now))
     app.include_router(studies_api.make_router(reader, decode_frame, now))
+    app.include_router(models_api.make_router(reader))
     app.include_router(events.make_router(feed))
     app.include_router(health.make_router(readiness))
     app.include_router(metrics.make_router(registry))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from worklist.errors import VigieError
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
-from worklist.views import NodeCounts, StudyView, WorklistChange, WorklistPage
+from worklist.views import ModelView, NodeCounts, StudyView, WorklistChange, WorklistPage
 
 
 class CannotDecode(VigieError):
@@ -54,6 +54,20 @@ class WorklistReader(Protocol):
         ------
         worklist.views.UnknownInstance
             If no such object has been filed in this series of this study.
+        """
+        ...
+
+    def models(self) -> Sequence[ModelView]:
+        """The installed detectors, by name."""
+        ...
+
+    def model(self, name: str) -> ModelView:
+        """One installed detector.
+
+        Raises
+        ------
+        worklist.errors.UnknownDetector
+            If none of this name is installed.
         """
         ...
 

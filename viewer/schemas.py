@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from worklist.finding import OutcomeState, TargetFinding
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
+from worklist.views import ModelState
 
 
 class _Answer(BaseModel):
@@ -104,6 +105,43 @@ class RegionAnswer(_Answer):
     frame_number: int
     polygon: list[tuple[float, float]]
     score: float
+    kind: str
+    lesion: int | None
+
+
+class ImageScoreAnswer(_Answer):
+    """How suspect one image is, 0 to 1; not calibrated."""
+
+    sop_instance_uid: str
+    frame_number: int
+    score: float
+
+
+class SuspectedKindAnswer(_Answer):
+    """A kind of the finding that is suspected; its score, 0 to 1, is not calibrated."""
+
+    name: str
+    score: float
+
+
+class LesionAnswer(_Answer):
+    """One thing in space; the images it shows on, first and last in the order of the series."""
+
+    number: int
+    score: float
+    centre_mm: tuple[float, float, float] | None
+    diameter_mm: float | None
+    first_image: str
+    last_image: str
+
+
+class EvidenceAnswer(_Answer):
+    """What the probability of one detector rests on, as far as the detector says."""
+
+    detector: str
+    image_scores: list[ImageScoreAnswer]
+    kinds: list[SuspectedKindAnswer]
+    lesions: list[LesionAnswer]
 
 
 class ProvenanceAnswer(_Answer):
@@ -137,8 +175,49 @@ class StudyAnswer(_Answer):
     row: WorklistRowAnswer
     series: list[SeriesAnswer]
     regions: list[RegionAnswer]
+    evidence: list[EvidenceAnswer]
     provenance: list[ProvenanceAnswer]
     events: list[EventAnswer]
+
+
+class ModelAnswer(_Answer):
+    """One installed model. Read the state first: stopped and broken ones look at no study."""
+
+    name: str
+    target: TargetFinding
+    title: str
+    version: str
+    weights_sha256: str
+    operating_point: float
+    state: ModelState
+    broken: str | None
+    stopped_by: str | None
+    stopped_at: datetime | None
+    stopped_because: str | None
+    registered_at: datetime
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def finding(self) -> str:
+        """The finding as people say it."""
+        return self.target.words
+
+
+class CardAnswer(BaseModel):
+    """What a model is for, can and cannot, and was measured to do."""
+
+    intended_use: str
+    limits: list[str]
+    training_data: list[str]
+    licence: str
+    calibration: dict[str, Any]
+    performance: dict[str, Any]
+
+
+class ModelCardAnswer(ModelAnswer):
+    """One installed model with its card; a broken one has none to show."""
+
+    card: CardAnswer | None
 
 
 class NodeAnswer(_Answer):

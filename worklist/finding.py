@@ -64,6 +64,49 @@ class Region:
     polygon: tuple[tuple[float, float], ...]  # (column, row), pixels; closed by itself
     score: float  # 0 to 1, how sure the detector is of this place; not calibrated
     polygon_mm: tuple[tuple[float, float, float], ...] | None = None  # patient frame, LPS
+    kind: str = ""  # of the finding, in words for people; empty: not said
+    lesion: int | None = None  # the number of the lesion it is a cut of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageScore:
+    """How suspect one image of a series is."""
+
+    sop_instance_uid: SOPInstanceUID
+    frame_number: int  # counts from 1
+    score: float  # 0 to 1; not calibrated
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuspectedKind:
+    """One kind of the finding, for example a subdural haemorrhage."""
+
+    name: str  # for people, lower case
+    score: float  # 0 to 1; not calibrated
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesion:
+    """One thing in space that may show on several images, for example a nodule."""
+
+    number: int  # counts from 1, most suspect first; its regions bear it
+    score: float  # 0 to 1, that this one is real
+    centre_mm: tuple[float, float, float] | None  # patient frame, LPS; None: unknown geometry
+    diameter_mm: float | None  # of a sphere of its volume; None: unknown geometry
+    first_image: SOPInstanceUID  # the images it shows on, in the order of the series
+    last_image: SOPInstanceUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What a probability rests on, as far as the detector says."""
+
+    image_scores: tuple[ImageScore, ...] = ()  # in the order of the series
+    kinds: tuple[SuspectedKind, ...] = ()  # those suspected, highest score first
+    lesions: tuple[Lesion, ...] = ()  # highest score first
+
+
+NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +115,7 @@ class Flagged:
 
     probability: float  # calibrated, 0 to 1, that the finding is present in the study
     regions: tuple[Region, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +124,7 @@ class NotFlagged:
 
     probability: float
     regions: tuple[Region, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

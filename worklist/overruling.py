@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from worklist.errors import MissingReason, UnknownDetector
+from worklist.finding import DetectorIdentity
 from worklist.oversight import AISwitch, strongest_probabilities
 from worklist.placement import Rules, locked, moved_event, placed, queued
 from worklist.ports import Event, StudyRecord, Transaction
@@ -109,6 +110,27 @@ class Overruling(Rules):
             transaction.append_events([event])
         return record
 
+    def note_model(
+        self,
+        kind: Literal["model_added", "model_removed"],
+        detector: DetectorIdentity,
+        *,
+        actor: str,
+        now: datetime,
+    ) -> None:
+        """Note that a person added a model to the installation, or took one away (P10)."""
+        details = {
+            "detector": detector.name,
+            "version": detector.version,
+            "weights_sha256": detector.weights_sha256,
+            "operating_point": detector.operating_point,
+        }
+        event = Event(
+            kind=kind, at=now, actor=f"person {actor}", study_instance_uid=None, details=details
+        )
+        with self._store.transaction() as transaction:
+            transaction.append_events([event])
+
     def stop_ai(
         self,
         detectors: Sequence[str] | None,
@@ -130,19 +152,10 @@ class Overruling(Rules):
         UnknownDetector
             If one of them is not installed.
         """
-        _require_installed(detectors, installed)
-        _require(reason)
         act = _SwitchAct(
             kind="ai_stopped", detectors=detectors, actor=actor, reason=reason, now=now
         )
-        with self._store.transaction() as transaction:
-            transaction.lock_ai_switch(exclusive=True)
-            before = transaction.ai_switch()
-            if detectors is None:
-                switch = replace(before, whole=True)
-            else:
-                switch = replace(before, detectors=before.detectors | set(detectors))
-            return self._switch(transaction, switch, act)
+        return self._switch(act, installed)
 
     def start_ai(
         self,
@@ -160,22 +173,25 @@ class Overruling(Rules):
         UnknownDetector
             If one of them is not installed.
         """
-        _require_installed(detectors, installed)
-        _require(reason)
         act = _SwitchAct(
             kind="ai_started", detectors=detectors, actor=actor, reason=reason, now=now
         )
+        return self._switch(act, installed)
+
+    def _switch(self, act: "_SwitchAct", installed: Sequence[str]) -> int:
+        _require_installed(act.detectors, installed)
+        _require(act.reason)
         with self._store.transaction() as transaction:
             transaction.lock_ai_switch(exclusive=True)
             before = transaction.ai_switch()
-            switch = (
-                AISwitch() if detectors is None else before.started(detectors, installed=installed)
-            )
+            if act.kind == "ai_stopped":
+                return self._moved_by(transaction, before.stopped(act.detectors), act)
+            switch = before.started(act.detectors, installed=installed)
             running = [name for name in installed if not switch.is_stopped(name)]
             missed = set(transaction.unread_without_outcome(running))
-            return self._switch(transaction, switch, act, missed)
+            return self._moved_by(transaction, switch, act, missed)
 
-    def _switch(
+    def _moved_by(
         self,
         transaction: Transaction,
         switch: AISwitch,
@@ -213,7 +229,7 @@ class Overruling(Rules):
 class _SwitchAct:
     """A person stops or starts detectors."""
 
-    kind: str
+    kind: Literal["ai_stopped", "ai_started"]
     detectors: Sequence[str] | None  # None: all of them
     actor: str
     reason: str

@@ -17,11 +17,19 @@ class AISwitch:
         """Whether this detector neither runs nor counts."""
         return self.whole or detector in self.detectors
 
-    def started(self, detectors: Iterable[str], *, installed: Iterable[str]) -> "AISwitch":
-        """With these detectors started and no other one.
+    def stopped(self, detectors: Iterable[str] | None) -> "AISwitch":
+        """With these detectors stopped as well; None: with AI stopped as a whole."""
+        if detectors is None:
+            return AISwitch(whole=True, detectors=self.detectors)
+        return AISwitch(whole=self.whole, detectors=self.detectors | frozenset(detectors))
+
+    def started(self, detectors: Iterable[str] | None, *, installed: Iterable[str]) -> "AISwitch":
+        """With these detectors started and no other one; None: with nothing stopped.
 
         After AI was stopped as a whole, the other installed ones stay stopped one by one.
         """
+        if detectors is None:
+            return AISwitch()
         stopped = self.detectors | frozenset(installed if self.whole else ())
         return AISwitch(detectors=stopped - frozenset(detectors))
 

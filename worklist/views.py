@@ -7,9 +7,11 @@ outside (names, descriptions) is carried as it was received: whoever renders it 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 
 from worklist.errors import VigieError
-from worklist.finding import OutcomeState, TargetFinding
+from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -110,6 +112,18 @@ class RegionView:
     frame_number: int  # counts from 1
     polygon: tuple[tuple[float, float], ...]  # (column, row), pixels; closed by itself
     score: float  # 0 to 1, not calibrated
+    kind: str = ""  # of the finding, in words; empty: not said
+    lesion: int | None = None  # the number of the lesion it is a cut of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceView:
+    """What one detector's probability rests on (`worklist.finding.Evidence`)."""
+
+    detector: str
+    image_scores: tuple[ImageScore, ...]
+    kinds: tuple[SuspectedKind, ...]
+    lesions: tuple[Lesion, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,8 +160,36 @@ class StudyView:
     row: WorklistRow
     series: tuple[SeriesView, ...]
     regions: tuple[RegionView, ...]
+    evidence: tuple[EvidenceView, ...]  # of the detectors that say any
     provenance: tuple[ProvenanceView, ...]
     events: tuple[EventView, ...]  # oldest first
+
+
+class ModelState(StrEnum):
+    """Whether an installed detector looks at studies."""
+
+    ON = "on"
+    STOPPED = "stopped"  # a person switched it, or AI as a whole, off (P7)
+    BROKEN = "broken"  # it cannot be loaded; every study gets a failure from it (P4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelView:
+    """One installed detector, as the workers registered it, with its card."""
+
+    name: str
+    target: TargetFinding
+    title: str  # for people; its name where there is no card
+    version: str
+    weights_sha256: str
+    operating_point: float
+    state: ModelState
+    broken: str | None  # why it cannot be loaded, stopped or not; None: it can
+    stopped_by: str | None
+    stopped_at: datetime | None
+    stopped_because: str | None
+    registered_at: datetime
+    card: Mapping[str, Any] | None  # plain JSON values; None: broken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

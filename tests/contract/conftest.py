@@ -9,10 +9,20 @@ import sqlalchemy as sa
 
 from tests.fakes import FakeStore
 from worklist.due_time import DueTargets
-from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome
+from worklist.finding import (
+    NO_EVIDENCE,
+    Evidence,
+    Failed,
+    Flagged,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    Region,
+)
 from worklist.ports import Event, StudyRecord, WorklistStore
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
+from worklist.store.rows import evidence_from_json, region_from_json
 from worklist.uid import StudyInstanceUID
 
 
@@ -25,6 +35,8 @@ class KeptOutcome:
     kind: str
     too_late: bool
     current: bool
+    regions: tuple[Region, ...]
+    evidence: Evidence
 
 
 class Kept(Protocol):
@@ -88,6 +100,8 @@ class FakeKept:
                 kind=_kind(one.outcome),
                 too_late=one.too_late,
                 current=one.current,
+                regions=getattr(one.outcome, "regions", ()),
+                evidence=getattr(one.outcome, "evidence", NO_EVIDENCE),
             )
             for one in self._fake.tables.outcomes
             if one.study_instance_uid == uid
@@ -138,6 +152,8 @@ class PostgresKept:
                 kind=row.kind,
                 too_late=row.too_late,
                 current=row.current,
+                regions=tuple(map(region_from_json, row.regions)),
+                evidence=evidence_from_json(row.evidence),
             )
             for row in rows
         ]

@@ -16,7 +16,18 @@ from tests.builders import (
 )
 from tests.contract.conftest import Kept
 from worklist.errors import UnknownStudy
-from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Region
+from worklist.finding import (
+    Evidence,
+    Failed,
+    Flagged,
+    ImageScore,
+    Lesion,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    Region,
+    SuspectedKind,
+)
 from worklist.service import Worklist
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
@@ -222,6 +233,50 @@ def test_a_place_of_suspicion_travels_with_the_outcome(queued: Worklist, kept: K
     outcome = Flagged(probability=0.9, regions=(region,))
     queued.record_outcome(STUDY, 1, outcome, provenance(), now=NOON)
     assert kept.events("outcome_recorded")[0].details["regions"] == 1
+    assert [one.regions for one in kept.outcomes(STUDY)] == [(region,)]
+
+
+@pytest.mark.parametrize("result", [Flagged, NotFlagged])
+def test_p6_what_a_probability_rests_on_travels_with_the_outcome(
+    queued: Worklist, kept: Kept, result: type[Flagged | NotFlagged]
+) -> None:
+    first, last = SOPInstanceUID("1.2.3.1.1"), SOPInstanceUID("1.2.3.1.2")
+    region = Region(
+        sop_instance_uid=last,
+        frame_number=1,
+        polygon=((0.0, 0.0), (10.5, 0.0), (10.5, 4.0)),
+        score=0.8,
+        polygon_mm=((1.0, 2.0, 3.5), (4.0, 2.0, 3.5), (4.0, 1.0, 3.5)),
+        kind="subdural",
+        lesion=2,
+    )
+    unknown = Lesion(
+        number=2, score=0.3, centre_mm=None, diameter_mm=None, first_image=last, last_image=last
+    )
+    evidence = Evidence(
+        image_scores=(
+            ImageScore(sop_instance_uid=first, frame_number=1, score=0.25),
+            ImageScore(sop_instance_uid=last, frame_number=3, score=1.0),
+        ),
+        kinds=(SuspectedKind(name="subdural", score=0.7), SuspectedKind(name="epi", score=0.1)),
+        lesions=(
+            Lesion(
+                number=1,
+                score=0.9,
+                centre_mm=(-1.5, 20.0, 3.25),
+                diameter_mm=6.5,
+                first_image=first,
+                last_image=last,
+            ),
+            unknown,
+        ),
+    )
+    outcome = result(probability=0.9, regions=(region,), evidence=evidence)
+    queued.record_outcome(STUDY, 1, outcome, provenance(), now=NOON)
+    queued.record_outcome(STUDY, 1, Failed(reason="?"), provenance(HAEMORRHAGE), now=NOON)
+    said, silent = kept.outcomes(STUDY)
+    assert (said.regions, said.evidence) == ((region,), evidence)
+    assert (silent.regions, silent.evidence) == ((), Evidence())
 
 
 @pytest.mark.parametrize("nasty", ["a\x00b", "\ud800 half a character"])

@@ -311,3 +311,18 @@ def test_a_detector_that_is_not_installed_can_be_neither_stopped_nor_started(
     with pytest.raises(UnknownDetector, match="no detector named nodule"):
         switch(assessed, ["nodule"])
     assert kept.events() == before
+
+
+def test_p10_a_model_that_is_added_or_removed_stands_in_the_log(
+    worklist: Worklist, kept: Kept
+) -> None:
+    worklist.note_model("model_added", FRACTURE, actor="anna", now=NOON)
+    worklist.note_model("model_removed", FRACTURE, actor="bert", now=NOON)
+    added, removed = kept.events()
+    assert (added.kind, added.actor, added.study_instance_uid) == (
+        "model_added",
+        "person anna",
+        None,
+    )
+    assert added.details["weights_sha256"] == FRACTURE.weights_sha256
+    assert (removed.kind, removed.actor) == ("model_removed", "person bert")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.builders import FRACTURE, HAEMORRHAGE, MINUTE, NOON, STUDY, arrival, provenance
 from tests.conftest import empty
 from worklist.due_time import DueTargets
-from worklist.errors import UnknownStudy
+from worklist.errors import UnknownDetector, UnknownStudy
 from worklist.finding import (
     Failed,
     Flagged,
@@ -33,7 +33,7 @@ from worklist.store.tables import study
 from worklist.store.transaction import READING_ORDER, position_tuple
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
-from worklist.views import InvalidCursor, UnknownInstance
+from worklist.views import InvalidCursor, ModelState, UnknownInstance
 
 # Few different values, so that ties at every level are common.
 minutes = st.integers(0, 2).map(lambda count: NOON + count * MINUTE)
@@ -462,6 +462,52 @@ def test_a_study_or_an_object_never_filed_is_not_found(
     ]:
         with pytest.raises(UnknownInstance):
             reader.archived_path(*wrong)
+
+
+def test_every_installed_model_is_shown_with_its_state_and_its_card(
+    worklist: Worklist, emptied_engine: sa.Engine, reader: PostgresReader
+) -> None:
+    card = {"title": "Fractures \x00", "limits": ["a", "b"], "b": 1, "a": 2}
+    PostgresStore(emptied_engine).register_detectors(
+        [FRACTURE, HAEMORRHAGE], {"haemorrhage": "no weights"}, NOON, cards={"fracture": card}
+    )
+    fracture, haemorrhage = reader.models()
+    assert (fracture.name, fracture.state, fracture.broken) == ("fracture", ModelState.ON, None)
+    assert (fracture.title, fracture.operating_point) == ("Fractures \ufffd", 0.4)
+    assert fracture.card == {**card, "title": "Fractures \ufffd"}
+    assert list(fracture.card) == list(card)  # as its author put it
+    assert (haemorrhage.state, haemorrhage.broken) == (ModelState.BROKEN, "no weights")
+    assert (haemorrhage.title, haemorrhage.card) == ("haemorrhage", None)
+    assert reader.model("fracture") == fracture
+    with pytest.raises(UnknownDetector, match=r"none\.such"):
+        reader.model("none.such")
+
+
+def test_p7_a_stopped_model_says_who_stopped_it_when_and_why(
+    worklist: Worklist, reader: PostgresReader
+) -> None:
+    def stop(who: str, minute: int, *names: str) -> None:
+        worklist.stop_ai(
+            list(names) or None,
+            installed=["fracture", "haemorrhage"],
+            actor=who,
+            reason=f"{who} says so",
+            now=NOON + minute * MINUTE,
+        )
+
+    def stops() -> list[tuple[ModelState, str | None]]:
+        return [(one.state, one.stopped_by) for one in reader.models()]
+
+    stop("anna", 1, "fracture")
+    fracture = reader.model("fracture")
+    assert (fracture.stopped_at, fracture.stopped_because) == (NOON + MINUTE, "anna says so")
+    assert stops() == [(ModelState.STOPPED, "anna"), (ModelState.ON, None)]
+    stop("bert", 2, "haemorrhage")
+    assert stops() == [(ModelState.STOPPED, "anna"), (ModelState.STOPPED, "bert")]
+    stop("carl", 3)
+    assert stops() == [(ModelState.STOPPED, "carl"), (ModelState.STOPPED, "carl")]
+    worklist.start_ai(None, installed=["fracture"], actor="a", reason="b", now=NOON)
+    assert stops() == [(ModelState.ON, None), (ModelState.ON, None)]
 
 
 def test_counts_say_how_much_of_everything_there_is(

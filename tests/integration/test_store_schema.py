@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,9 +16,11 @@ from vigie.database import EmbeddedPostgres
 from worklist.finding import TargetFinding
 from worklist.reading import ReadingState
 from worklist.store.engine import connect
+from worklist.store.reader import PostgresReader
 from worklist.store.schema import migrate, schema_is_current
 from worklist.store.tables import OutcomeKind, metadata
 from worklist.study import Completeness, RequestedPriority
+from worklist.uid import StudyInstanceUID
 
 
 def ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -103,6 +107,40 @@ def bare(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
     engine = connect(postgres.url.replace("/vigie?", "/test_bare?"))
     yield engine
     engine.dispose()
+
+
+_OUTCOME_OF_THE_FIRST_VERSION = """
+INSERT INTO study (study_instance_uid, patient_id, patient_name, patient_sex, accession_number,
+    study_id, study_description, received_at, last_received_at, instance_count, arriving,
+    assessment_number, requested_priority, unpinned, reading_state, due_at, due_without_ai_at,
+    reason)
+VALUES ('1.2.3', '', '', '', '', '', '', now(), now(), 1, false, 1, 'routine', true, 'unread',
+    now(), now(), '');
+INSERT INTO assessment (study_instance_uid, number) VALUES ('1.2.3', 1);
+INSERT INTO outcome (study_instance_uid, assessment_number, detector, detector_version,
+    weights_sha256, target, operating_point, kind, probability, regions, provenance, too_late,
+    current, finished_at)
+VALUES ('1.2.3', 1, 'fracture', '1', '', 'fracture', 0.5, 'flagged', 0.9,
+    '[{"sop_instance_uid": "1.2.3.1", "frame_number": 1, "polygon": [[0, 0], [4, 0], [4, 4]],
+       "score": 0.8, "polygon_mm": null}]',
+    '{"instances": [], "not_eligible": [], "software_version": "0.1",
+      "started_at": "2026-03-02T12:00:00+00:00", "finished_at": "2026-03-02T12:00:00+00:00"}',
+    false, true, now());
+"""
+
+
+def test_outcomes_of_the_first_version_can_still_be_read(bare: sa.Engine, tmp_path: Path) -> None:
+    migrate(bare, to="0001")
+    assert not schema_is_current(bare)
+    with bare.begin() as connection:
+        for statement in _OUTCOME_OF_THE_FIRST_VERSION.split(";\n"):
+            connection.exec_driver_sql(statement)
+    migrate(bare)
+    reader = PostgresReader(bare, archive=tmp_path, inbox_objects=lambda: 0)
+    study = reader.study(StudyInstanceUID("1.2.3"), datetime.now(UTC))
+    [region] = study.regions
+    assert (region.score, region.kind, region.lesion) == (0.8, "", None)
+    assert study.evidence == ()
 
 
 def test_several_that_start_at_once_migrate_once(bare: sa.Engine) -> None:

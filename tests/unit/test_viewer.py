@@ -15,16 +15,19 @@ from fastapi import FastAPI
 
 from viewer.app import create_app
 from viewer.ports import CannotDecode, Check, Frame, NodeInfo
-from worklist.errors import StoreUnavailable, UnknownStudy
-from worklist.finding import OutcomeState, TargetFinding
+from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
+from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
     DetectorView,
     EventView,
+    EvidenceView,
     InstanceView,
     InvalidCursor,
+    ModelState,
+    ModelView,
     NodeCounts,
     ProvenanceView,
     RegionView,
@@ -70,6 +73,30 @@ ROW = WorklistRow(
         for state in OutcomeState
     ),
     cursor="c1",
+)
+
+
+MODEL = ModelView(
+    name="fracture",
+    target=TargetFinding.FRACTURE,
+    title="Fractures on radiographs",
+    version="1",
+    weights_sha256="ab" * 32,
+    operating_point=0.4,
+    state=ModelState.STOPPED,
+    broken=None,
+    stopped_by="anna",
+    stopped_at=NOW,
+    stopped_because="odd results",
+    registered_at=NOW,
+    card={
+        "intended_use": "Orders the list.",
+        "limits": ["<b>Metal</b> raises the probability."],
+        "training_data": ["FracAtlas, CC BY 4.0"],
+        "licence": "",
+        "calibration": {"weights": [1.0], "bias": -0.5},
+        "performance": {"auc": 0.9, "subgroups": {"hand": {"n": 12, "auc": None}}},
+    },
 )
 
 
@@ -125,6 +152,27 @@ class FakeReader:
                     frame_number=1,
                     polygon=((0.0, 0.0), (2.5, 0.0), (2.5, 3.0)),
                     score=0.9,
+                    kind="displaced",
+                    lesion=1,
+                ),
+            ),
+            evidence=(
+                EvidenceView(
+                    detector="fracture",
+                    image_scores=(
+                        ImageScore(sop_instance_uid=INSTANCE, frame_number=1, score=0.75),
+                    ),
+                    kinds=(SuspectedKind(name="displaced", score=0.5),),
+                    lesions=(
+                        Lesion(
+                            number=1,
+                            score=0.9,
+                            centre_mm=None,
+                            diameter_mm=6.5,
+                            first_image=INSTANCE,
+                            last_image=INSTANCE,
+                        ),
+                    ),
                 ),
             ),
             provenance=(
@@ -154,6 +202,15 @@ class FakeReader:
         if (study_instance_uid, series_instance_uid, sop_instance_uid) != (STUDY, SERIES, INSTANCE):
             raise UnknownInstance("no such object has been filed")
         return self.archive
+
+    def models(self) -> list[ModelView]:
+        return [MODEL, replace(MODEL, name="fracture.old", state=ModelState.BROKEN, card=None)]
+
+    def model(self, name: str) -> ModelView:
+        for one in self.models():
+            if one.name == name:
+                return one
+        raise UnknownDetector(f"no detector named {name} is installed")
 
     def counts(self) -> NodeCounts:
         if self.away:
@@ -245,7 +302,8 @@ def test_the_worklist_says_place_due_time_reason_and_each_detectors_state(get: G
 
 
 def test_no_answer_of_the_api_says_normal_p4(get: Get) -> None:
-    for url in ("/api/worklist", f"/api/studies/{STUDY}", "/api/node", "/metrics"):
+    api = ("/api/worklist", f"/api/studies/{STUDY}", "/api/node", "/api/models")
+    for url in (*api, "/api/models/fracture", "/metrics"):
         assert "normal" not in get(url).text.lower()
 
 
@@ -274,14 +332,63 @@ def test_a_study_comes_with_images_regions_provenance_and_history(get: Get) -> N
     study = get(f"/api/studies/{STUDY}").json()
     assert study["series"][0]["instances"][0]["columns"] == 6
     assert study["regions"][0]["polygon"] == [[0.0, 0.0], [2.5, 0.0], [2.5, 3.0]]
+    assert (study["regions"][0]["kind"], study["regions"][0]["lesion"]) == ("displaced", 1)
     assert study["provenance"][0]["instances"] == [[INSTANCE, "cd" * 32]]
     assert study["events"][0]["words"] == "Filed."
+
+
+def test_p7_every_model_says_whether_it_runs_and_who_stopped_it(get: Get) -> None:
+    stopped, broken = get("/api/models").json()
+    assert stopped == {
+        "name": "fracture",
+        "target": "fracture",
+        "finding": "fracture",
+        "title": "Fractures on radiographs",
+        "version": "1",
+        "weights_sha256": "ab" * 32,
+        "operating_point": 0.4,
+        "state": "stopped",
+        "broken": None,
+        "stopped_by": "anna",
+        "stopped_at": "2026-03-01T12:00:00Z",
+        "stopped_because": "odd results",
+        "registered_at": "2026-03-01T12:00:00Z",
+    }
+    assert broken["state"] == "broken"
+
+
+def test_a_model_is_served_with_its_whole_card_as_data(get: Get) -> None:
+    card = get("/api/models/fracture").json()["card"]
+    assert MODEL.card is not None
+    assert card == dict(MODEL.card)
+    assert get("/api/models/fracture.old").json()["card"] is None
+
+
+def test_p6_a_study_says_what_each_probability_rests_on(get: Get) -> None:
+    assert get(f"/api/studies/{STUDY}").json()["evidence"] == [
+        {
+            "detector": "fracture",
+            "image_scores": [{"sop_instance_uid": INSTANCE, "frame_number": 1, "score": 0.75}],
+            "kinds": [{"name": "displaced", "score": 0.5}],
+            "lesions": [
+                {
+                    "number": 1,
+                    "score": 0.9,
+                    "centre_mm": None,
+                    "diameter_mm": 6.5,
+                    "first_image": INSTANCE,
+                    "last_image": INSTANCE,
+                }
+            ],
+        }
+    ]
 
 
 @pytest.mark.parametrize(
     ("url", "status"),
     [
         ("/api/studies/1.2.4", 404),
+        ("/api/models/none", 404),
         ("/api/studies/..%2f..%2fetc", 404),  # the slash makes it another path
         ("/api/studies/..", 404),
         ("/api/studies/1.2.3'", 422),

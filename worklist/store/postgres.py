@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist.finding import DetectorIdentity
 from worklist.store import tables as t
 from worklist.store.engine import translated
+from worklist.store.rows import storable_json
 from worklist.store.transaction import PostgresTransaction
 from worklist.study import StudyArrival
 from worklist.uid import StudyInstanceUID
@@ -63,7 +64,12 @@ class PostgresStore:
         ]
 
     def register_detectors(
-        self, installed: Sequence[DetectorIdentity], broken: Mapping[str, str], now: datetime
+        self,
+        installed: Sequence[DetectorIdentity],
+        broken: Mapping[str, str],
+        now: datetime,
+        *,
+        cards: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Say which detectors are installed, so that "not run yet" can be shown (P4).
 
@@ -75,9 +81,16 @@ class PostgresStore:
             Names of those that could not be loaded, with the reason.
         now
             When.
+        cards
+            Model cards by name, as plain JSON values; for broken ones there are none.
         """
         rows: list[dict[str, Any]] = [
-            {**asdict(one), "broken": broken.get(one.name), "registered_at": now}
+            {
+                **asdict(one),
+                "broken": broken.get(one.name),
+                "card": storable_json((cards or {}).get(one.name)),
+                "registered_at": now,
+            }
             for one in installed
         ]
         with translated(), self._engine.begin() as connection:

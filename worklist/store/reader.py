@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worklist.errors import UnknownStudy
+from worklist.errors import UnknownDetector, UnknownStudy
 from worklist.history import in_a_sentence
 from worklist.reading import ReadingState
 from worklist.store import tables as t
@@ -15,12 +15,15 @@ from worklist.store.cursor import from_cursor
 from worklist.store.engine import translated
 from worklist.store.jobs import ASSESSMENT_QUEUE
 from worklist.store.listing import listed_studies
-from worklist.store.rows import region_from_json
+from worklist.store.models import model_views
+from worklist.store.rows import evidence_from_json, region_from_json
 from worklist.store.transaction import READING_ORDER, PostgresTransaction, position_tuple
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
     EventView,
+    EvidenceView,
     InstanceView,
+    ModelView,
     NodeCounts,
     ProvenanceView,
     RegionView,
@@ -100,6 +103,7 @@ class PostgresReader:
                     for outcome in outcomes
                     for value in outcome.regions
                 ),
+                evidence=tuple(_evidence(one) for one in outcomes if one.evidence),
                 provenance=tuple(map(_provenance, outcomes)),
                 events=_events(connection, study_instance_uid),
             )
@@ -122,6 +126,19 @@ class PostgresReader:
         if path is None:
             raise UnknownInstance(f"no object {sop_instance_uid} has been filed in this series")
         return self._archive / str(path)
+
+    def models(self) -> list[ModelView]:
+        """The installed detectors; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            return model_views(connection)
+
+    def model(self, name: str) -> ModelView:
+        """One installed detector; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            found = model_views(connection, name)
+        if not found:
+            raise UnknownDetector(f"no detector named {name} is installed")
+        return found[0]
 
     def counts(self) -> NodeCounts:
         """How much of everything the node holds now."""
@@ -215,6 +232,18 @@ def _region(detector: str, value: dict[str, Any]) -> RegionView:
         frame_number=region.frame_number,
         polygon=region.polygon,
         score=region.score,
+        kind=region.kind,
+        lesion=region.lesion,
+    )
+
+
+def _evidence(outcome: sa.Row[Any]) -> EvidenceView:
+    evidence = evidence_from_json(outcome.evidence)
+    return EvidenceView(
+        detector=outcome.detector,
+        image_scores=evidence.image_scores,
+        kinds=evidence.kinds,
+        lesions=evidence.lesions,
     )
 
 

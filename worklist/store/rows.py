@@ -8,13 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from worklist.finding import (
+    NO_EVIDENCE,
+    Evidence,
     Failed,
     Flagged,
+    ImageScore,
+    Lesion,
     NotApplicable,
     NotFlagged,
     Outcome,
     Provenance,
     Region,
+    SuspectedKind,
 )
 from worklist.ports import Event, StudyRecord
 from worklist.store.tables import OutcomeKind
@@ -125,19 +130,65 @@ def outcome_values(outcome: Outcome, provenance: Provenance) -> dict[str, Any]:
         "probability": None,
         "reason": None,
         "regions": [],
+        "evidence": {},
     }
     match outcome:
-        case Flagged(probability=probability, regions=regions):
-            values |= {"kind": OutcomeKind.FLAGGED, "probability": probability}
-            values["regions"] = [asdict(region) for region in regions]
-        case NotFlagged(probability=probability, regions=regions):
-            values |= {"kind": OutcomeKind.NOT_FLAGGED, "probability": probability}
-            values["regions"] = [asdict(region) for region in regions]
+        case Flagged():
+            values |= {"kind": OutcomeKind.FLAGGED, **_result_values(outcome)}
+        case NotFlagged():
+            values |= {"kind": OutcomeKind.NOT_FLAGGED, **_result_values(outcome)}
         case NotApplicable(reason=reason):
             values |= {"kind": OutcomeKind.NOT_APPLICABLE, "reason": storable_text(reason)}
         case Failed(reason=reason):
             values |= {"kind": OutcomeKind.FAILED, "reason": storable_text(reason)}
     return values
+
+
+def _result_values(result: Flagged | NotFlagged) -> dict[str, Any]:
+    return {
+        "probability": result.probability,
+        "regions": [storable_json(asdict(region)) for region in result.regions],
+        "evidence": _evidence_json(result.evidence),
+    }
+
+
+def _evidence_json(evidence: Evidence) -> dict[str, Any]:
+    """Short where it is long (a CT has hundreds of images), empty where nothing is said."""
+    if evidence == NO_EVIDENCE:
+        return {}
+    return {
+        "image_scores": [
+            [one.sop_instance_uid, one.frame_number, one.score] for one in evidence.image_scores
+        ],
+        "kinds": [[storable_text(one.name), one.score] for one in evidence.kinds],
+        "lesions": [asdict(one) for one in evidence.lesions],
+    }
+
+
+def evidence_from_json(value: Mapping[str, Any]) -> Evidence:
+    """What `outcome_values` wrote; nothing, in a row from before evidence was kept."""
+    return Evidence(
+        image_scores=tuple(
+            ImageScore(sop_instance_uid=SOPInstanceUID(uid), frame_number=frame, score=score)
+            for uid, frame, score in value.get("image_scores", ())
+        ),
+        kinds=tuple(
+            SuspectedKind(name=name, score=score) for name, score in value.get("kinds", ())
+        ),
+        lesions=tuple(map(_lesion_from_json, value.get("lesions", ()))),
+    )
+
+
+def _lesion_from_json(value: Mapping[str, Any]) -> Lesion:
+    centre_mm = value["centre_mm"]
+    return Lesion(
+        number=value["number"],
+        score=value["score"],
+        centre_mm=None if centre_mm is None else (centre_mm[0], centre_mm[1], centre_mm[2]),
+        diameter_mm=value["diameter_mm"],
+        first_image=SOPInstanceUID(value["first_image"]),
+        last_image=SOPInstanceUID(value["last_image"]),
+    )
 
 
 def _provenance_json(provenance: Provenance) -> dict[str, Any]:
@@ -153,7 +204,7 @@ def _provenance_json(provenance: Provenance) -> dict[str, Any]:
 
 
 def region_from_json(value: Mapping[str, Any]) -> Region:
-    """A region as `outcome_values` wrote it."""
+    """A region as `outcome_values` wrote it; early rows say neither kind nor lesion."""
     return Region(
         sop_instance_uid=SOPInstanceUID(value["sop_instance_uid"]),
         frame_number=value["frame_number"],
@@ -162,4 +213,6 @@ def region_from_json(value: Mapping[str, Any]) -> Region:
         polygon_mm=tuple((x, y, z) for x, y, z in value["polygon_mm"])
         if value["polygon_mm"]
         else None,
+        kind=value.get("kind", ""),
+        lesion=value.get("lesion"),
     )

@@ -11,15 +11,18 @@ from alembic.script import ScriptDirectory
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the schema to the newest version; several processes may call this at once."""
+def migrate(engine: sa.Engine, *, to: str = "head") -> None:
+    """Bring the schema to the newest version, or to an older one of which something is tried.
+
+    Several processes may call this at once.
+    """
     config = _config()
     with engine.begin() as connection:
         connection.execute(
             sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("vigie schema")))
         )
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def schema_is_current(engine: sa.Engine) -> bool:

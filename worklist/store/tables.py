@@ -170,6 +170,7 @@ outcome = sa.Table(
     sa.Column("probability", sa.Double),
     sa.Column("reason", sa.Text),
     sa.Column("regions", JSONB, nullable=False),
+    sa.Column("evidence", JSONB, nullable=False, server_default=sa.text("'{}'")),
     sa.Column("provenance", JSONB, nullable=False),
     sa.Column("too_late", sa.Boolean, nullable=False),
     sa.Column("current", sa.Boolean, nullable=False),
@@ -205,6 +206,8 @@ detector = sa.Table(
     sa.Column("weights_sha256", sa.Text, nullable=False),
     sa.Column("operating_point", sa.Double),
     sa.Column("broken", sa.Text),  # why it could not be loaded; null: it works
+    # Null: broken, or registered before cards were kept. Not JSONB: people read it in its order.
+    sa.Column("card", sa.JSON(none_as_null=True)),
     sa.Column("registered_at", _AT, nullable=False),
 )
 
@@ -229,6 +232,8 @@ event = sa.Table(
     sa.Column("previous_hash", BYTEA, nullable=False),
     sa.Column("hash", BYTEA, nullable=False),
     sa.Index("event_of_study", "study_instance_uid", "event_id"),
+    # Who stopped AI is asked for whenever models are shown, however long ago it was.
+    sa.Index("event_ai_stopped", "event_id", postgresql_where=sa.text("kind = 'ai_stopped'")),
 )
 
 sa.Index(

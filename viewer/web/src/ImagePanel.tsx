@@ -2,7 +2,8 @@ import { useElementSize, useHotkeys } from "@mantine/hooks";
 import { IconEye, IconEyeOff } from "@tabler/icons-react";
 import { useMemo, useRef, useState, type WheelEvent } from "react";
 
-import type { Region, Series } from "./api";
+import type { Evidence, Region, Series } from "./api";
+import { frameScores, regionLabel } from "./evidence";
 import {
   firstFrame,
   firstPreset,
@@ -22,12 +23,14 @@ interface Props {
   studyInstanceUid: string;
   series: Series;
   regions: Region[]; // of the whole study
+  evidence: Evidence[];
   jump: { index: number } | null; // a slice asked for from outside; a new object each time
 }
 
 /** One series: a frame, the suspect regions on it, and the way through the others. */
-export function ImagePanel({ studyInstanceUid, series, regions, jump }: Props) {
+export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }: Props) {
   const frames = useMemo(() => framesOf(series), [series]);
+  const scores = useMemo(() => frameScores(frames, evidence), [frames, evidence]);
   const marked = useMemo(() => markedFrames(frames, regions), [frames, regions]);
   const [index, setIndex] = useState(() => jump?.index ?? firstFrame(frames, regions));
   const [jumped, setJumped] = useState(jump);
@@ -99,7 +102,13 @@ export function ImagePanel({ studyInstanceUid, series, regions, jump }: Props) {
           onStep={step}
         />
         {frames.length > 1 && (
-          <SliceTrack count={frames.length} index={at} marked={marked} onIndex={setIndex} />
+          <SliceTrack
+            count={frames.length}
+            index={at}
+            marked={marksShown ? marked : []}
+            scores={marksShown ? scores : []}
+            onIndex={setIndex}
+          />
         )}
         <div className={classes.caption}>
           {frames.length > 1 ? `Slice ${at + 1} of ${frames.length}` : `${series.modality} ${series.description}`}
@@ -214,7 +223,7 @@ function Marks({ frame, regions, pixelsPerColumn }: MarksProps) {
             y={Math.min(...region.polygon.map(([, row]) => row)) - 6 * unit}
             fontSize={13 * unit}
           >
-            {region.detector}
+            {regionLabel(region)}
           </text>
         </g>
       ))}

@@ -1,16 +1,34 @@
+import { scoreWords } from "./evidence";
 import classes from "./SliceTrack.module.css";
 
 interface Props {
   count: number;
   index: number;
   marked: readonly number[]; // indices with something marked
+  scores: readonly (number | null)[]; // how suspect each frame is; empty: nothing shown
   onIndex: (index: number) => void;
 }
 
-/** The way through a stack, with a tick where something is marked. */
-export function SliceTrack({ count, index, marked, onIndex }: Props) {
+/** The way through a stack: a tick where something is marked, warmer where more is suspected. */
+export function SliceTrack({ count, index, marked, scores, onIndex }: Props) {
+  const said = `${marked.includes(index) ? ", marked" : ""}${scoreWords(scores[index] ?? null)}`;
   return (
     <div className={classes.track}>
+      {scores.some((score) => score !== null) && (
+        <svg
+          className={classes.scores}
+          viewBox={`0 0 1 ${count}`}
+          preserveAspectRatio="none"
+          aria-hidden
+          data-testid="scores"
+        >
+          {scores.map((score, at) =>
+            score === null ? null : (
+              <rect key={at} y={at} width="1" height="1" fillOpacity={score} />
+            ),
+          )}
+        </svg>
+      )}
       <div className={classes.ticks} aria-hidden>
         {marked.map((at) => (
           <i key={at} style={{ top: `${(at / (count - 1)) * 100}%` }} />
@@ -22,7 +40,7 @@ export function SliceTrack({ count, index, marked, onIndex }: Props) {
         max={count}
         value={index + 1}
         aria-label="Slice"
-        aria-valuetext={`${index + 1} of ${count}${marked.includes(index) ? ", marked" : ""}`}
+        aria-valuetext={`${index + 1} of ${count}${said}`}
         onChange={(event) => {
           onIndex(event.currentTarget.valueAsNumber - 1);
         }}

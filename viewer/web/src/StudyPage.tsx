@@ -109,6 +109,7 @@ function OpenStudy({ study }: { study: Study }) {
             studyInstanceUid={study.row.study_instance_uid}
             series={series}
             regions={study.regions}
+            evidence={study.evidence}
             jump={jump}
           />
         )}

@@ -1,11 +1,14 @@
 import { Collapse, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
+import { useState } from "react";
 
-import type { Detector, Provenance, Study } from "./api";
+import type { Detector, Evidence, Provenance, Study } from "./api";
 import { useNow } from "./clock";
 import { byUrgency, DetectorChip } from "./DetectorChip";
+import { extentOf, sliceWords, suspicion } from "./evidence";
 import { framesOf, markedFrames } from "./frames";
+import { ModelCardDrawer } from "./ModelCardDrawer";
 import classes from "./StudySide.module.css";
 import {
   due,
@@ -26,15 +29,28 @@ interface Props {
 
 /** Beside the images: what AI came to, why the study stands where it stands, what happened. */
 export function StudySide({ study, onShow }: Props) {
+  const [card, setCard] = useState<string | null>(null);
   return (
     <aside className={classes.side}>
       <Order study={study} />
       <section>
         <h2>AI, not reviewed</h2>
         {byUrgency(study.row.detectors).map((detector) => (
-          <Result key={detector.name} detector={detector} study={study} onShow={onShow} />
+          <Result
+            key={detector.name}
+            detector={detector}
+            study={study}
+            onShow={onShow}
+            onCard={setCard}
+          />
         ))}
       </section>
+      <ModelCardDrawer
+        name={card}
+        onClose={() => {
+          setCard(null);
+        }}
+      />
       <History study={study} />
     </aside>
   );
@@ -82,22 +98,34 @@ function Order({ study: { row } }: { study: Study }) {
   );
 }
 
-function Result({ detector, study, onShow }: { detector: Detector } & Props) {
+interface ResultProps extends Props {
+  detector: Detector;
+  onCard: (name: string) => void;
+}
+
+function Result({ detector, study, onShow, onCard }: ResultProps) {
   const provenance = study.provenance.find((one) => one.detector === detector.name);
+  const evidence = study.evidence.find((one) => one.detector === detector.name);
   return (
     <div className={classes.result}>
-      <div className={classes.resultHead}>
+      <UnstyledButton
+        className={classes.toCard}
+        aria-label={`Model card of ${detector.name}`}
+        onClick={() => {
+          onCard(detector.name);
+        }}
+      >
         <DetectorChip detector={detector} />
-        {detector.version !== null && (
-          <span>
-            {detector.name} {detector.version}
-          </span>
-        )}
-      </div>
+        <span>
+          {detector.name} {detector.version} <u>card</u>
+        </span>
+      </UnstyledButton>
       {detector.probability !== null && (
         <Gauge probability={detector.probability} point={detector.operating_point} />
       )}
       {detector.reason !== null && <p>{sentence(detector.reason)}</p>}
+      {evidence !== undefined && <Kinds evidence={evidence} />}
+      {evidence !== undefined && <Lesions evidence={evidence} study={study} onShow={onShow} />}
       <Places detector={detector} study={study} onShow={onShow} />
       {provenance !== undefined && <Basis provenance={provenance} />}
     </div>
@@ -123,10 +151,63 @@ function Gauge({ probability: p, point }: { probability: number; point: number |
   );
 }
 
+function Kinds({ evidence: { kinds } }: { evidence: Evidence }) {
+  if (kinds.length === 0) return null;
+  return (
+    <p data-testid="kinds">
+      Kind suspected: {kinds.map((one) => `${one.name} (${suspicion(one.score)})`).join(", ")}.
+    </p>
+  );
+}
+
+const LESIONS_SHOWN = 10;
+
+function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
+  const [all, { toggle }] = useDisclosure(false);
+  const { detector, lesions } = evidence;
+  if (lesions.length === 0) return null;
+  return (
+    <ol className={classes.lesions} aria-label={`Lesions suspected by ${detector}`}>
+      {(all ? lesions : lesions.slice(0, LESIONS_SHOWN)).map((lesion) => {
+        const extent = extentOf(lesion, detector, study.series, study.regions);
+        return (
+          <li key={lesion.number}>
+            <button
+              type="button"
+              disabled={extent === null}
+              onClick={() => {
+                if (extent !== null) onShow(extent.seriesAt, extent.surest);
+              }}
+            >
+              <b>{lesion.number}</b>
+              <span>
+                {lesion.diameter_mm === null ? "size unknown" : `${lesion.diameter_mm.toFixed(1)} mm`}
+              </span>
+              <span>{extent === null ? "images not here" : sliceWords(extent)}</span>
+              <span title={`score ${lesion.score.toFixed(2)}, not calibrated`}>
+                {suspicion(lesion.score)}
+              </span>
+            </button>
+          </li>
+        );
+      })}
+      {lesions.length > LESIONS_SHOWN && (
+        <li>
+          <UnstyledButton className={classes.more} onClick={toggle} aria-expanded={all}>
+            {all ? "Show fewer" : `Show all ${lesions.length}`}
+          </UnstyledButton>
+        </li>
+      )}
+    </ol>
+  );
+}
+
 const PLACES_SHOWN = 12;
 
 function Places({ detector, study, onShow }: { detector: Detector } & Props) {
-  const regions = study.regions.filter((region) => region.detector === detector.name);
+  const regions = study.regions.filter(
+    ({ detector: by, lesion }) => by === detector.name && lesion === null, // lesions have a list
+  );
   if (regions.length === 0) return null;
   const places = study.series.flatMap((series, seriesAt) =>
     markedFrames(framesOf(series), regions).map((frameAt) => ({ series, seriesAt, frameAt })),

@@ -82,6 +82,36 @@ export interface Region {
   frame_number: number;
   polygon: [number, number][];
   score: number;
+  kind: string; // empty: not said
+  lesion: number | null;
+}
+
+export interface ImageScore {
+  sop_instance_uid: string;
+  frame_number: number;
+  score: number; // 0 to 1, not calibrated
+}
+
+export interface SuspectedKind {
+  name: string;
+  score: number;
+}
+
+export interface Lesion {
+  number: number;
+  score: number;
+  centre_mm: [number, number, number] | null;
+  diameter_mm: number | null;
+  first_image: string;
+  last_image: string;
+}
+
+/** What one detector's probability rests on, as far as it says. */
+export interface Evidence {
+  detector: string;
+  image_scores: ImageScore[];
+  kinds: SuspectedKind[];
+  lesions: Lesion[];
 }
 
 export interface Provenance {
@@ -108,8 +138,41 @@ export interface Study {
   row: Row;
   series: Series[];
   regions: Region[];
+  evidence: Evidence[];
   provenance: Provenance[];
   events: HistoryEvent[];
+}
+
+export interface Model {
+  name: string;
+  finding: string;
+  title: string;
+  version: string;
+  weights_sha256: string;
+  operating_point: number;
+  state: "on" | "stopped" | "broken";
+  broken: string | null;
+  stopped_by: string | null;
+  stopped_at: string | null;
+  stopped_because: string | null;
+}
+
+export type Figure = string | number | boolean | null | Figure[] | { [name: string]: Figure };
+export type Figures = Record<string, Figure>;
+
+export interface ModelCard extends Model {
+  card: {
+    intended_use: string;
+    limits: string[];
+    training_data: string[];
+    licence: string;
+    calibration: Figures;
+    performance: Figures;
+  } | null; // null: broken
+}
+
+export function modelPath(name: string): string {
+  return `/api/models/${encodeURIComponent(name)}`;
 }
 
 export interface NodeInfo {

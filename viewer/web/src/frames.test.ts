@@ -22,6 +22,8 @@ const region = (uid: string, frame: number, score: number): Region => ({
   frame_number: frame,
   polygon: [],
   score,
+  kind: "",
+  lesion: null,
 });
 
 describe("the frames of a series", () => {
