@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 MATRIX = 256
 PIXEL_MM = 1.40625
-SLICES = 24
-SLICE_MM = 10.0
+SLICES = 48
+SLICE_MM = 5.0
 _NOISE_HU = 14.0
 _PARTS = 2  # planes averaged to one slice
 _TOP_MM = SLICES * SLICE_MM
