@@ -13,17 +13,19 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from models.assessment import AlteredInstance, Look, look, select
+from models.card import card_content
 from models.detector import Detector
 from models.headers import SeriesHeaders, read_series_headers
-from models.registry import BrokenDetector, load_detector
-from worklist.finding import DetectorIdentity, Failed, Outcome
+from models.prevalence import adjusted
+from models.registry import BrokenDetector, Loadable, load_detector
+from worklist.finding import DetectorIdentity, Failed, Outcome, TargetFinding
 from worklist.study import ArchivedInstance
 from worklist.uid import SOPInstanceUID
 
@@ -34,12 +36,13 @@ log = logging.getLogger(__name__)
 class ChildSettings:
     """What the process is started with."""
 
-    entry_points: Mapping[str, EntryPoint]
+    entry_points: Mapping[str, Loadable]
     archive: Path
     threads: int
     cache: Path | None
     limit_bytes: int  # of one series decoded
     memory_limit_bytes: int  # of the whole process
+    prevalence: Mapping[TargetFinding, float]  # of the site, where it is known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,7 @@ class Loaded:
     """A detector is ready, or broken."""
 
     detector: DetectorIdentity | BrokenDetector
+    card: Mapping[str, Any] | None = None  # plain JSON values; None: broken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,8 +149,9 @@ def _load(pipe: Connection, settings: ChildSettings) -> dict[str, Detector]:
         if isinstance(loaded, BrokenDetector):
             pipe.send(Loaded(detector=loaded))
             continue
-        detectors[name] = loaded
-        pipe.send(Loaded(detector=loaded.card.identity))
+        detector = adjusted(loaded, settings.prevalence.get(loaded.card.target))
+        detectors[name] = detector
+        pipe.send(Loaded(detector=detector.card.identity, card=card_content(detector.card)))
         log.info("detector %s loaded in %.1f s", name, perf_counter() - started)
     pipe.send(Ready())
     return detectors

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.card import ModelCard
-from worklist.finding import Region
+from worklist.finding import NO_EVIDENCE, Evidence, Region
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 
@@ -109,7 +109,16 @@ class Assessment:
 
     probability: float  # calibrated, 0 to 1, that the finding is present in the study
     regions: tuple[Region, ...] = ()  # highest score first
+    evidence: Evidence = NO_EVIDENCE
+    passed_over: tuple[SeriesInstanceUID, ...] = ()  # eligible series that it did not look at
     seconds: dict[str, float] = field(default_factory=dict)  # stage to wall-clock seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsuitable:
+    """The images, whatever their headers say, are none that the detector was made for."""
+
+    reason: str  # a sentence for people
 
 
 class Detector(Protocol):
@@ -128,6 +137,6 @@ class Detector(Protocol):
         """
         ...
 
-    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
         """Look at the eligible series of one study, without the images left out."""
         ...

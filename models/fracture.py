@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,9 +22,12 @@ from models.detector import (
     NotEligible,
     SeriesHeader,
     SeriesImages,
+    Unsuitable,
 )
 from models.fracture_rules import instances_left_out, why_not_usable
+from models.guard import plain_fault
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
+from models.radiograph_guard import ImageGuard, load_radiograph_guard
 from models.runtime import Blueprint, Device, Floats, Network, load_network
 from worklist.finding import Region
 
@@ -52,7 +56,7 @@ def blueprint(card: ModelCard, weights: Path) -> Blueprint:
     """How the runtime builds this network."""
     return Blueprint(
         build=_build,
-        source=Path(__file__).with_name("fracture_network.py"),
+        sources=tuple(map(Path(__file__).with_name, ("fracture_network.py", "mobilenet.py"))),
         weights=weights,
         weights_sha256=card.weights_sha256,
         outputs=("image_logit", "heat_logit", "distances"),
@@ -74,11 +78,13 @@ class FractureDetector:
     mirrored. A study is as probable as its most suspect image.
     """
 
-    def __init__(self, *, card: ModelCard, network: Network) -> None:
+    def __init__(self, *, card: ModelCard, network: Network, guard: ImageGuard) -> None:
         self.card = card
         self._network = network
+        self._guard = guard
         self._calibrate = LogisticCalibration.from_card(card.calibration)
         self._image_size = int(card.calibration["image_size"])
+        self._verdict_sizes = [int(size) for size in card.calibration["verdict_sizes"]]
         self._least_score = float(card.calibration["region_score"])
 
     def eligibility(self, series: SeriesHeader) -> Eligibility:
@@ -93,25 +99,34 @@ class FractureDetector:
             return NotEligible(reason=reason)
         return Eligible(left_out=instances_left_out(series))
 
-    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
-        """Look at every frame of every image."""
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
+        """Look at every frame of every image that looks like a radiograph of a limb."""
         clock = _Clock()
-        probability = 0.0
-        regions: list[Region] = []
         images = [image for one in series for image in one.images]
         if not images:
             raise ValueError("there are no images to look at")
+        probability: float | None = None
+        regions: list[Region] = []
+        faults: list[str] = []
         for image in images:
+            fault = plain_fault(image.pixels) or clock.time(
+                "guard", partial(self._guard, image.pixels)
+            )
+            if fault is not None:
+                faults.append(fault)
+                continue
             sight = self.look(image.pixels, clock)
-            probability = max(probability, sight.probability)
+            probability = max(probability or 0.0, sight.probability)
             regions.extend(self._regions(image, sight))
+        if probability is None:
+            return Unsuitable(reason=" ".join(dict.fromkeys(faults)))
         regions.sort(key=lambda region: -region.score)
         return Assessment(
             probability=probability, regions=tuple(regions), seconds=dict(clock.seconds)
         )
 
     def look(self, pixels: npt.NDArray[np.float32], clock: "_Clock | None" = None) -> Sight:
-        """Look at one image.
+        """Look at one image: closely for places, and at other sizes too for the verdict.
 
         Parameters
         ----------
@@ -122,20 +137,28 @@ class FractureDetector:
         canvas, letterbox = clock.time(
             "prepare", lambda: to_canvas(pixels, self._image_size, CANVAS_MULTIPLE)
         )
-        image_logit, heat, distances = clock.time("network", lambda: self._twice(canvas))
+        logit, heat, distances = clock.time("network", lambda: self._twice(canvas))
+        image_logit = (logit + sum(self._verdicts(pixels, clock))) / (1 + len(self._verdict_sizes))
         boxes, heat_scores = decode(
             heat, distances, stride=STRIDE, count=_CANDIDATES, overlap_limit=_OVERLAP
         )
         evidence = (image_logit, float(heat.max()))
-        probability = float(self._calibrate(np.array([evidence]))[0])
         # a hot place in an image that looks whole is less likely a fracture
         scores = np.sqrt(heat_scores * expit(image_logit))
         return Sight(
             evidence=evidence,
-            probability=probability,
+            probability=float(self._calibrate(np.array([evidence]))[0]),
             boxes=letterbox.to_source(boxes),
             scores=np.asarray(scores, np.float32),
         )
+
+    def _verdicts(self, pixels: npt.NDArray[np.float32], clock: "_Clock") -> list[float]:
+        """Log odds of the whole image, looked at in the card's other sizes."""
+        logits = []
+        for size in self._verdict_sizes:
+            canvas, _ = clock.time("prepare", partial(to_canvas, pixels, size, CANVAS_MULTIPLE))
+            logits.append(clock.time("network", partial(self._twice, canvas))[0])
+        return logits
 
     def _twice(self, canvas: Floats) -> tuple[float, Floats, Floats]:
         """Average what the network says of the canvas and of its mirror image.
@@ -146,8 +169,8 @@ class FractureDetector:
         mirrored = self._network(np.ascontiguousarray(canvas[None, None, :, ::-1]))
         heat = (plain["heat_logit"][0, 0] + mirrored["heat_logit"][0, 0, :, ::-1]) / 2
         back = mirrored["distances"][0, [2, 1, 0, 3], :, ::-1]  # left and right change places
-        logit = float(plain["image_logit"][0] + mirrored["image_logit"][0]) / 2
-        return logit, heat, (plain["distances"][0] + back) / 2
+        verdict = float(plain["image_logit"][0] + mirrored["image_logit"][0]) / 2
+        return verdict, heat, (plain["distances"][0] + back) / 2
 
     def _regions(self, image: Image, sight: Sight) -> list[Region]:
         """The boxes worth showing; a flagged image always shows its best one."""
@@ -203,10 +226,7 @@ def load(
         The card, its weights beside it.
     """
     card = read_card(card_path)
-    network = load_network(
-        blueprint(card, card_path.with_name(card.weights_file)),
-        device=device,
-        threads=threads,
-        cache=cache,
-    )
-    return FractureDetector(card=card, network=network)
+    weights = card_path.with_name(card.weights_file)
+    network = load_network(blueprint(card, weights), device=device, threads=threads, cache=cache)
+    guard = load_radiograph_guard(device=device, threads=threads, cache=cache)
+    return FractureDetector(card=card, network=network, guard=guard)

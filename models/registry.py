@@ -1,25 +1,62 @@
 """Which detectors are installed, and loading them so that a broken one stops no other.
 
 A detector is an entry point of the group ``vigie.detectors``: a function
-``load(*, threads: int, cache: Path | None) -> Detector``. Its name is its card's name, and
-begins with the target finding (``fracture``, ``fracture.acme``), so that a detector that
-cannot be loaded can still be shown as failed for what it should have looked for (P4).
+``load(*, threads: int, cache: Path | None) -> Detector``, or a folder that ``vigie models add``
+made. Its name is its card's name, and begins with the target finding (``fracture``,
+``fracture.acme``), so that a detector that cannot be loaded can still be shown as failed for
+what it should have looked for (P4).
 """
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Protocol
 
 from models.detector import Detector
 from worklist.finding import DetectorIdentity, TargetFinding
 
 GROUP = "vigie.detectors"
+NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_-]*)*")  # also of a folder
 
 RETRY_PAUSES_S = (0.0, 30.0, 300.0, 900.0)  # after a first, second ... death; then the last
 
 log = logging.getLogger(__name__)
+
+
+class Loadable(Protocol):
+    """An installed detector, before anything of it is imported; can go to another process."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the installation."""
+        ...
+
+    def load(self) -> Callable[..., Detector]:
+        """The function that loads it; may raise anything."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelFolder:
+    """A third-party model in the data folder; equal while nobody replaced it."""
+
+    path: Path
+    made: tuple[int, int]  # inode and time of change
+
+    @property
+    def name(self) -> str:
+        """The folder's."""
+        return self.path.name
+
+    def load(self) -> Callable[..., Detector]:
+        """Loads it as its card says."""
+        from models.third_party import load_folder  # imports what is installed from here
+
+        return partial(load_folder, self.path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,17 +69,22 @@ class BrokenDetector:
     @property
     def identity(self) -> DetectorIdentity | None:
         """As much of an identity as the name gives; None where it names no target finding."""
-        prefix = self.name.partition(".")[0]
-        for target in TargetFinding:
-            if prefix in (target.value, target.words):
-                return DetectorIdentity(
-                    name=self.name,
-                    version="not loaded",
-                    target=target,
-                    weights_sha256="",
-                    operating_point=1.0,
-                )
-        return None
+        target = target_of(self.name)
+        if target is None:
+            return None
+        return DetectorIdentity(
+            name=self.name,
+            version="not loaded",
+            target=target,
+            weights_sha256="",
+            operating_point=1.0,
+        )
+
+
+def target_of(name: str) -> TargetFinding | None:
+    """The finding that a detector's name begins with; None where it begins with none."""
+    prefix = name.partition(".")[0]
+    return next((one for one in TargetFinding if prefix in (one.value, one.words)), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,8 +176,24 @@ def installed_detectors() -> dict[str, EntryPoint]:
     return found
 
 
+def added_models(folder: Path | None) -> dict[str, ModelFolder]:
+    """The models that ``vigie models add`` put into a folder, by name; nothing is read of them."""
+    if folder is None or not folder.is_dir():
+        return {}
+    found = [ModelFolder(path=one, made=_made(one)) for one in sorted(folder.iterdir())]
+    return {one.name: one for one in found if NAME.fullmatch(one.name)}
+
+
+def _made(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # taken away since it was listed
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
 def load_detector(
-    entry_point: EntryPoint, *, threads: int, cache: Path | None
+    entry_point: Loadable, *, threads: int, cache: Path | None
 ) -> Detector | BrokenDetector:
     """Load one detector; whatever it raises makes it a ``BrokenDetector``.
 

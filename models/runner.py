@@ -11,12 +11,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import EntryPoint
 from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from models.child import Answer, ChildSettings, Loaded, Loading, Ready, Request, Selected
 from models.child_process import Child, ChildGone, expected
@@ -24,10 +23,12 @@ from models.headers import DEFAULT_LIMIT_BYTES
 from models.registry import (
     RETRY_PAUSES_S,
     BrokenDetector,
+    Loadable,
     LoadingDeaths,
+    added_models,
     installed_detectors,
 )
-from worklist.finding import DetectorIdentity, Failed, Outcome, Provenance
+from worklist.finding import DetectorIdentity, Failed, Outcome, Provenance, TargetFinding
 from worklist.study import ArchivedInstance
 from worklist.uid import StudyInstanceUID
 
@@ -68,10 +69,15 @@ class AssessmentRunner:
         Where compiled networks may be kept; None: nowhere.
     detectors
         Entry points by name; None: the installed ones.
+    model_folder
+        Where third-party models are added and removed while the runner is at work; None: none.
     limit_bytes
         What one series may take in memory once decoded.
     memory_limit_bytes
         What the process of the detectors may take; None: half of the machine's memory.
+    prevalence
+        Share of the site's studies that show a finding, above 0 and below 1; where one is not
+        given, probabilities hold for the prevalence of the detector's own data.
     startup_limit_s
         How long starting the process and loading one detector may take.
     retry_pauses_s
@@ -88,20 +94,25 @@ class AssessmentRunner:
         software_version: str,
         threads: int = 1,
         cache: Path | None = None,
-        detectors: Mapping[str, EntryPoint] | None = None,
+        detectors: Mapping[str, Loadable] | None = None,
+        model_folder: Path | None = None,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
         memory_limit_bytes: int | None = None,
+        prevalence: Mapping[TargetFinding, float] | None = None,
         startup_limit_s: float = 300.0,
         retry_pauses_s: Sequence[float] = RETRY_PAUSES_S,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
+        self._fixed = dict(installed_detectors() if detectors is None else detectors)
+        self._model_folder = model_folder
         self._settings = ChildSettings(
-            entry_points=dict(installed_detectors() if detectors is None else detectors),
+            entry_points={},
             archive=archive,
             threads=threads,
             cache=cache,
             limit_bytes=limit_bytes,
             memory_limit_bytes=memory_limit_bytes or _half_of_memory_bytes(),
+            prevalence=dict(prevalence or {}),
         )
         self._software_version = software_version
         self._startup_limit_s = startup_limit_s
@@ -110,6 +121,7 @@ class AssessmentRunner:
         self._child: Child | None = None
         self._assessing = False  # the child may have answers under way
         self._detectors: dict[str, DetectorIdentity | BrokenDetector] = {}
+        self._cards: dict[str, Mapping[str, Any]] = {}
         self._deaths = LoadingDeaths(retry_pauses_s)
 
     def __enter__(self) -> Self:
@@ -154,6 +166,30 @@ class AssessmentRunner:
             if not self._assessing:
                 self._warm_child()
             return [self._detectors[name] for name in sorted(self._detectors)]
+
+    def notice_changes(self) -> bool:
+        """Load what was added and drop what was removed; False while it is at work.
+
+        Then it does so before the next study.
+
+        Raises
+        ------
+        ChildGone
+            If no process can be started at all.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._assessing:
+                self._warm_child()
+            return not self._assessing
+        finally:
+            self._lock.release()
+
+    def cards(self) -> dict[str, Mapping[str, Any]]:
+        """The cards of the detectors that are loaded, by name, as plain JSON values."""
+        with self._lock:
+            return dict(self._cards)
 
     def assess(
         self,
@@ -276,6 +312,7 @@ class AssessmentRunner:
         Where only a detector that died is to be tried again, the child at hand stays until
         the new one is ready.
         """
+        self._look_for_changes()
         if self._child is not None and not self._child.is_ready():
             self._child.kill()
             self._child = None
@@ -300,9 +337,26 @@ class AssessmentRunner:
                 self._child = child
         return self._child
 
+    def _look_for_changes(self) -> None:
+        """Models added, replaced or removed since: a new child loads what there is now."""
+        present = {**added_models(self._model_folder), **self._fixed}
+        known = self._settings.entry_points
+        if present == known:
+            return
+        for name in known.keys() | present.keys():
+            # an entry point cannot be compared with None
+            if name not in known or name not in present or known[name] != present[name]:
+                self._deaths.forget(name)
+        self._settings = replace(self._settings, entry_points=present)
+        if self._child is not None:
+            log.info("the installed detectors changed: loading %s", ", ".join(present))
+            self._child.kill()
+            self._child = None
+
     def _load(self, child: Child, waiting: Mapping[str, BrokenDetector]) -> bool:
         """Whether the child got through loading; the detector that killed it is noted."""
         detectors: dict[str, DetectorIdentity | BrokenDetector] = dict(waiting)
+        cards: dict[str, Mapping[str, Any]] = {}
         loading: str | None = None
         while True:
             try:
@@ -317,10 +371,12 @@ class AssessmentRunner:
                 loading = message.name
             elif isinstance(message, Loaded):
                 detectors[message.detector.name] = message.detector
+                if message.card is not None:
+                    cards[message.detector.name] = message.card
                 self._deaths.forget(message.detector.name)
             else:
                 expected(message, Ready)
-                self._detectors = detectors
+                self._detectors, self._cards = detectors, cards
                 return True
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Network = Callable[[Floats], dict[str, Floats]]
-"""Takes float32 (1, channels, rows, columns) and returns its outputs by name."""
+"""Takes float32 (images, channels, rows, columns) and returns its outputs by name."""
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -35,12 +35,14 @@ class Blueprint:
     """What a network is, apart from the machine it runs on."""
 
     build: Callable[[], "nn.Module"]  # makes the module without weights; imports PyTorch
-    source: Path  # the file that defines the module: other code, other compiled network
+    sources: tuple[Path, ...]  # files that define the module: other code, other compiled network
     weights: Path  # safetensors of the module's state
     weights_sha256: str  # hex
     outputs: tuple[str, ...]  # names of what the module returns, in order
     channels: int
     side_multiple: int  # rows and columns of an input are multiples of this
+    batch: int | None = 1  # images at once; None: any number
+    prefix: str = ""  # of the names in the weights' file, where that holds several networks
 
 
 def load_network(
@@ -125,18 +127,21 @@ def _openvino_model(core: ov.Core, blueprint: Blueprint, cache: Path | None) -> 
 def _cache_key(blueprint: Blueprint) -> str:
     """Digest of the weights, the code and the converter's version."""
     digest = hashlib.sha256(blueprint.weights_sha256.encode())
-    digest.update(blueprint.source.read_bytes())
+    for source in blueprint.sources:
+        digest.update(source.read_bytes())
+    digest.update(blueprint.prefix.encode())
     digest.update(ov.get_version().encode())
     return f"{blueprint.weights.stem}-{digest.hexdigest()[:32]}"
 
 
 def _convert(blueprint: Blueprint) -> ov.Model:
-    """Trace the module for one image of any size that the blueprint allows."""
+    """Trace the module for images of any size that the blueprint allows."""
     import torch
 
     multiple = blueprint.side_multiple
-    example = torch.zeros(1, blueprint.channels, 6 * multiple, 4 * multiple)
-    shape = ov.PartialShape([1, blueprint.channels, -1, -1])
+    images = blueprint.batch or 2
+    example = torch.zeros(images, blueprint.channels, 6 * multiple, 4 * multiple)
+    shape = ov.PartialShape([blueprint.batch or -1, blueprint.channels, -1, -1])
     with warnings.catch_warnings():
         # OpenVINO traces with torch.jit, which PyTorch deprecates; its way through torch.export
         # gives the same network (measured) and takes three times as long
@@ -151,7 +156,11 @@ def _module(blueprint: Blueprint) -> "nn.Module":
 
     module = blueprint.build()
     module.load_state_dict(
-        {name: weight.float() for name, weight in load_file(blueprint.weights).items()}
+        {
+            name.removeprefix(blueprint.prefix): weight.float()
+            for name, weight in load_file(blueprint.weights).items()
+            if name.startswith(blueprint.prefix)
+        }
     )
     return module.eval()
 

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from vigie import __version__
-from vigie.commands import auditing, models, node, people, sending
+from vigie.commands import (
+    auditing,
+    haemorrhage,  # noqa: F401  # importing it adds its commands to train and evaluate
+    model_commands,
+    models,
+    node,
+    nodule,  # noqa: F401  # likewise
+    people,
+    sending,
+)
 from vigie.commands import demo as demonstration
 from vigie.roles import ROLES
 
@@ -45,6 +54,7 @@ def make_app() -> typer.Typer:
     app.command()(people.priority)
     app.command("mark-read")(people.mark_read)
     app.add_typer(people.ai, name="ai")
+    app.add_typer(model_commands.models, name="models")
     app.add_typer(auditing.audit, name="audit")
     app.command()(node.settings)
     app.command()(node.doctor)

@@ -15,7 +15,11 @@ from worklist.uid import StudyInstanceUID
 from worklist.views import WorklistRow
 
 _WITH_PROBABILITY = {OutcomeState.FLAGGED, OutcomeState.NOT_FLAGGED}
-_RADIOGRAPHS = {"DX", "CR"}
+_MADE_FOR = {
+    ("DX", ""): TargetFinding.FRACTURE,
+    ("CT", "HEAD"): TargetFinding.INTRACRANIAL_HAEMORRHAGE,
+    ("CT", "CHEST"): TargetFinding.PULMONARY_NODULE,
+}
 _ENDED = {*_WITH_PROBABILITY, OutcomeState.NOT_APPLICABLE}
 
 
@@ -27,8 +31,8 @@ class Case:
     study_instance_uid: StudyInstanceUID
     title: str
     requested_priority: RequestedPriority
-    modality: str
-    fracture: bool  # whether one was drawn
+    made_for: TargetFinding  # what its images could show
+    present: bool  # whether they were drawn with it
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -37,14 +41,16 @@ def read_cases(folder: Path) -> list[Case]:
     for path in sorted(folder.glob("*/case.toml")):
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         first = dcmread(next(path.parent.rglob("*.dcm")), stop_before_pixels=True)
+        modality = content["modality"]
+        made_for = _MADE_FOR[modality, first.BodyPartExamined if modality == "CT" else ""]
         cases.append(
             Case(
                 folder=path.parent,
                 study_instance_uid=StudyInstanceUID(str(first.StudyInstanceUID)),
                 title=content["title"],
                 requested_priority=RequestedPriority(content["requested_priority"].lower()),
-                modality=content["modality"],
-                fracture=content["findings"]["fracture"] == "present",
+                made_for=made_for,
+                present=content["findings"][made_for] == "present",
             )
         )
     return cases
@@ -69,7 +75,7 @@ def what_is_wrong(
 
     The expected order is computed here from the priorities that the cases ask for and the
     probabilities that the list itself shows, apart from the node that made the list. What the
-    detector made of the radiographs is held against what was drawn.
+    detectors made of the images is held against what was drawn.
     """
     shown = {row.study_instance_uid: row for row in rows}
     wrong = [
@@ -94,24 +100,23 @@ def what_is_wrong(
 def _what_was_not_seen(
     cases: Sequence[Case], shown: Mapping[StudyInstanceUID, WorklistRow]
 ) -> list[str]:
-    """Radiographs that nobody looked at, and fractures that stand behind intact bones."""
+    """Studies at which nobody looked, and such with a finding that stand behind such without."""
     wrong = []
-    radiographs = [
-        (shown[case.study_instance_uid], case)
-        for case in cases
-        if case.modality in _RADIOGRAPHS and case.study_instance_uid in shown
+    seen = [
+        (shown[case.study_instance_uid], case) for case in cases if case.study_instance_uid in shown
     ]
-    for row, case in radiographs:
-        looked = [one for one in row.detectors if one.target is TargetFinding.FRACTURE]
+    for row, case in seen:
+        looked = [one for one in row.detectors if one.target is case.made_for]
         if not any(one.state in _WITH_PROBABILITY for one in looked):
-            wrong.append(f"{case.title}: no detector looked for a fracture")
-    for behind, broken in radiographs:
+            wrong.append(f"{case.title}: no detector looked for a {case.made_for.words}")
+    for behind, ill in seen:
         wrong += [
-            f"{broken.title} stands behind {intact.title}"
-            for before, intact in radiographs
-            if broken.fracture
-            and not intact.fracture
-            and broken.requested_priority == intact.requested_priority
+            f"{ill.title} stands behind {well.title}"
+            for before, well in seen
+            if ill.present
+            and not well.present
+            and ill.made_for is well.made_for
+            and ill.requested_priority == well.requested_priority
             and before.due_at < behind.due_at
         ]
     return wrong

@@ -9,14 +9,20 @@ from datetime import UTC, datetime
 import psycopg
 import sqlalchemy as sa
 
-from models.registry import BrokenDetector, installed_detectors, load_detector
+from models.registry import (
+    BrokenDetector,
+    Loadable,
+    added_models,
+    installed_detectors,
+    load_detector,
+)
 from viewer.ports import Check
 from vigie.database import DatabaseStartFailed
 from vigie.node import CannotStart, check_port_is_free, reachable, web_address
 from vigie.readiness import check_database, check_disk
 from vigie.sending import echo
 from vigie.settings import Settings
-from vigie.wiring import migrated_engine
+from vigie.wiring import migrated_engine, model_folder
 from worklist.errors import VigieError
 
 _TOLERATED_S = 2.0
@@ -84,7 +90,9 @@ def _web_is_ours(settings: Settings) -> bool:
 def _detectors(settings: Settings) -> Iterator[Check]:
     # What workers have compiled is used; whoever examines leaves no files of his own there.
     cache = settings.model_cache if settings.model_cache.is_dir() else None
-    for name, entry_point in installed_detectors().items():
+    added = added_models(model_folder(settings))
+    present: dict[str, Loadable] = {**added, **installed_detectors()}
+    for name, entry_point in present.items():
         detector = load_detector(entry_point, threads=0, cache=cache)
         if isinstance(detector, BrokenDetector):
             yield Check(name=f"detector {name}", ok=False, detail=detector.reason)

@@ -122,6 +122,27 @@ class Settings(BaseSettings):
         720, gt=0, description="Minutes to read a study with a certain nodule."
     )
 
+    intracranial_haemorrhage_prevalence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the site's head CTs with a haemorrhage; none: as in the "
+        "model's data.",
+    )
+    fracture_prevalence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the site's limb radiographs with a fracture; none: as in the "
+        "model's data.",
+    )
+    pulmonary_nodule_prevalence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the site's chest CTs with a nodule; none: as in the model's data.",
+    )
+
     worker_processes: int = Field(1, ge=1, le=64, description="Workers that run detectors.")
     detector_threads: int = Field(
         0, ge=0, description="CPU threads for one network; 0: one for each core."

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
@@ -41,6 +42,12 @@ def due_targets(settings: Settings) -> DueTargets:
             for kind in TargetFinding
         },
     )
+
+
+def site_prevalence(settings: Settings) -> dict[TargetFinding, float]:
+    """Share of the site's studies with a finding, where the site has said it."""
+    said = {kind: getattr(settings, f"{kind}_prevalence") for kind in TargetFinding}
+    return {kind: share for kind, share in said.items() if share is not None}
 
 
 def database_url(settings: Settings) -> str:
@@ -91,6 +98,11 @@ def wait_for_database(engine: sa.Engine, stop: threading.Event) -> bool:
             log.warning("database_unavailable")
         stop.wait(1.0)
     return False
+
+
+def model_folder(settings: Settings) -> Path:
+    """Third-party models that were added."""
+    return settings.data / "models"
 
 
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import procrastinate
 import psycopg
@@ -11,7 +11,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from models.registry import BrokenDetector
-from models.runner import AssessmentRunner, Result
+from models.runner import AssessmentRunner, ChildGone, Result
 from vigie import __version__
 from vigie.settings import Settings
 from vigie.wiring import utc_now
@@ -26,6 +26,7 @@ from worklist.uid import StudyInstanceUID
 log = structlog.get_logger(__name__)
 
 _RECONNECT_S = 1.0
+_NOTICE_S = 2.0
 _NEVER_GIVE_UP = 1_000_000
 _HEARTBEATS = 4  # signs of life in the time after which a worker counts as stalled
 
@@ -37,9 +38,20 @@ class Assessor:
         self._settings = settings
         self._worklist = worklist
         self._runner = runner
+        self._store: PostgresStore | None = None
+        self._registered: object = None
+
+    def notice_changes(self) -> None:
+        """Load models that were added, drop those removed, and say so, unless it is at work."""
+        if self._store is None or not self._runner.notice_changes():
+            return
+        if self._registered != (self._runner.identities(), self._runner.cards()):
+            self.register(self._store)
 
     def register(self, store: PostgresStore) -> None:
         """Say which detectors are installed, broken ones included."""
+        self._store = store
+        self._registered = (self._runner.identities(), self._runner.cards())
         broken = {
             one.name: one.reason
             for one in self._runner.identities()
@@ -47,7 +59,7 @@ class Assessor:
         }
         for name, reason in broken.items():
             log.error("detector_broken", detector=name, reason=reason)
-        store.register_detectors(self._installed(), broken, utc_now())
+        store.register_detectors(self._installed(), broken, utc_now(), cards=self._runner.cards())
 
     def assess(self, uid: StudyInstanceUID, number: int) -> None:
         """Assess one study; whatever happens ends in outcomes that people can see.
@@ -168,9 +180,15 @@ def make_jobs(assessor: Assessor, url: str) -> procrastinate.App:
 
 
 def run_worker(
-    jobs: procrastinate.App, url: str, settings: Settings, stop: threading.Event
+    jobs: procrastinate.App,
+    url: str,
+    settings: Settings,
+    stop: threading.Event,
+    notice_changes: Callable[[], None],
 ) -> None:
     """Work until asked to stop; wait and go on when the database goes away.
+
+    Between studies, models that were added or removed are noticed every few seconds.
 
     When asked to stop, the assessment in hand is finished unless it takes longer than
     ``stop_limit_s``; then another worker takes it over.
@@ -178,13 +196,18 @@ def run_worker(
     while not stop.is_set():
         try:
             psycopg.connect(url, connect_timeout=5).close()  # a pool would wait half a minute
-            asyncio.run(_work(jobs, settings, stop))
+            asyncio.run(_work(jobs, settings, stop, notice_changes))
         except (ConnectorException, psycopg.Error, psycopg_pool.PoolTimeout, OSError) as error:
             log.warning("database_unavailable", error=str(error))
             stop.wait(_RECONNECT_S)
 
 
-async def _work(jobs: procrastinate.App, settings: Settings, stop: threading.Event) -> None:
+async def _work(
+    jobs: procrastinate.App,
+    settings: Settings,
+    stop: threading.Event,
+    notice_changes: Callable[[], None],
+) -> None:
     async with jobs.open_async():
         worker = asyncio.create_task(
             jobs.run_worker_async(
@@ -199,16 +222,27 @@ async def _work(jobs: procrastinate.App, settings: Settings, stop: threading.Eve
             )
         )
         rescue = asyncio.create_task(_take_over_stalled(jobs, settings))
+        noticing = asyncio.create_task(_keep_noticing(notice_changes))
         stopped = asyncio.create_task(_is_set(stop))
-        await asyncio.wait([worker, rescue, stopped], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([worker, rescue, noticing, stopped], return_when=asyncio.FIRST_COMPLETED)
         if not worker.done():
             worker.cancel()  # Procrastinate's way of asking a worker to stop
         rescue.cancel()
+        noticing.cancel()
         stopped.cancel()
-        ended = await asyncio.gather(worker, rescue, return_exceptions=True)
+        ended = await asyncio.gather(worker, rescue, noticing, return_exceptions=True)
     for one in ended:
         if isinstance(one, Exception):
             raise one
+
+
+async def _keep_noticing(notice_changes: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(_NOTICE_S)
+        try:
+            await asyncio.to_thread(notice_changes)
+        except (StoreUnavailable, ChildGone) as error:
+            log.warning("models_not_noticed", error=str(error))
 
 
 async def _is_set(stop: threading.Event) -> None:

@@ -17,15 +17,22 @@ from models.calibration import (
     match_boxes,
 )
 from models.card import ModelCard
-from models.fracture import CARD_PATH, FractureDetector, blueprint
+from models.fracture import (
+    CARD_PATH,
+    FractureDetector,
+    blueprint,
+)
+from models.radiograph_guard import load_radiograph_guard
 from models.runtime import load_network
 from models.training.evaluation import Judged, Progress, corners, look_at_all, measure
 from models.training.labels import LabelledRadiograph
+from models.training.robustness import robustness
 from worklist.finding import TargetFinding
 
 CARD_NAME, WEIGHTS_NAME = "fracture.toml", "fracture.safetensors"
 _NEARLY_BEST = 0.02  # of sensitivity + specificity: operating points this close are as good
 _FOLDS = 5
+_SMALLER = 5 / 6  # of the image size: the verdict looks at that size too
 
 INTENDED_USE = (
     "Orders and highlights radiographs of limbs, pelvis, hip and shoulder in which a fracture is "
@@ -73,33 +80,44 @@ def export(
     target = folder / WEIGHTS_NAME
     if weights != target:
         shutil.copyfile(weights, target)
-    neutral = _neutral_card(target, image_size, version)
-    network = load_network(blueprint(neutral, target))
-    judged = look_at_all(FractureDetector(card=neutral, network=network), valid, progress)
+    card = _neutral_card(target, image_size, version)
+    judged = look_at_all(detector_of(card, target), valid, progress)
     seen = [one for one in judged if one.sight is not None]
     evidence = np.array([one.sight.evidence for one in seen if one.sight is not None])
     labels = np.array([one.row.fractured for one in seen], bool)
     calibrate = LogisticCalibration.fit(evidence, labels)
+    point = operating_point(calibrate(evidence), labels)
     judged = [_calibrated(one, calibrate) for one in judged]
-    probabilities = calibrate(evidence)
-    point = operating_point(probabilities, labels)
     card = replace(
-        neutral,
+        card,
         operating_point=point,
         calibration={
             "weights": list(calibrate.weights),
             "bias": calibrate.bias,
+            "prevalence": float(labels.mean()),
             "image_size": image_size,
+            "verdict_sizes": [round(_SMALLER * image_size)],
             "region_score": region_score(judged),
         },
+    )
+    card = replace(
+        card,
         performance={
             "measured_on": f"{len(valid)} images of split valid, which also chose the best pass",
             **measure(judged, point),
             **cross_fitted(evidence, labels),
+            "robustness": robustness(detector_of(card, target), judged[::2], progress),
         },
     )
     write_card(card, folder / CARD_NAME)
     return card
+
+
+def detector_of(card: ModelCard, weights: Path) -> FractureDetector:
+    """The detector that a card in the making describes."""
+    return FractureDetector(
+        card=card, network=load_network(blueprint(card, weights)), guard=load_radiograph_guard()
+    )
 
 
 def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:
@@ -187,6 +205,7 @@ def _neutral_card(weights: Path, image_size: int, version: str) -> ModelCard:
             "weights": [1.0, 0.0],
             "bias": 0.0,
             "image_size": image_size,
+            "verdict_sizes": [round(_SMALLER * image_size)],
             "region_score": 0.0,
         },
         performance={},

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +19,11 @@ from models.calibration import auc, average_precision
 from models.fracture import CARD_PATH
 from models.fracture_network import (
     FractureNetwork,
-    freeze_early_layers,
     start_from,
 )
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
-from models.training.augmentation import Sample, batches, load_samples, make_batch, read_grey
+from models.mobilenet import freeze_early_layers
+from models.training.augmentation import Batch, Sample, batches, load_samples, make_batch, read_grey
 from models.training.evaluation import Progress, corners, without_nan
 from models.training.export import export
 from models.training.labels import LabelledRadiograph, LabelsError, read_labels
@@ -219,7 +220,7 @@ def _prepare(run_folder: Path, settings: TrainingSettings, start: Path, resume: 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = FractureNetwork()
     start_from(network, load_file(start))
-    freeze_early_layers(network)
+    freeze_early_layers(network.stem, network.blocks)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trunk = [p for n, p in network.named_parameters() if n.startswith(("stem", "blocks", "head"))]
     new = [p for n, p in network.named_parameters() if not n.startswith(("stem", "blocks", "head"))]
@@ -263,9 +264,9 @@ def _one_epoch(
     )
     losses = []
     run.network.train()
-    for done, chosen in enumerate(drawn, start=1):
+    for done, batch in enumerate(_made_ahead(run, samples, drawn, longest), start=1):
         _set_rate(run, (number - 1 + done / len(drawn)) / run.settings.epochs)
-        losses.append(_one_step(run, [samples[n] for n in chosen], longest))
+        losses.append(_one_step(run, batch))
         progress(f"pass {number}, loss {np.mean(losses[-50:]):.3f}", done / len(drawn))
     area, precision = measure(run.averaged.network, valid, run.settings.image_size)
     run.epochs.append(
@@ -294,8 +295,23 @@ def _longest(settings: TrainingSettings, number: int) -> int:
     return round(settings.image_size * settings.early_scale) if early else settings.image_size
 
 
-def _one_step(run: _Run, samples: Sequence[Sample], longest: int) -> float:
-    batch = make_batch(samples, longest, run.random)
+def _made_ahead(
+    run: _Run, samples: Sequence[Sample], drawn: Sequence[tuple[int, ...]], longest: int
+) -> Iterator[Batch]:
+    """The batches in order, the next one made by another thread while this one is learnt from."""
+    with ThreadPoolExecutor(1) as pool:
+        under_way: Future[Batch] | None = None
+        for chosen in drawn:
+            of_batch = [samples[number] for number in chosen]
+            following = pool.submit(make_batch, of_batch, longest, run.random)
+            if under_way is not None:
+                yield under_way.result()
+            under_way = following
+        if under_way is not None:
+            yield under_way.result()
+
+
+def _one_step(run: _Run, batch: Batch) -> float:
     device = next(run.network.parameters()).device
     images = batch.images.to(device, memory_format=torch.channels_last)
     loss = total_loss(run.network(images), batch.boxes, batch.fractured.to(device))

@@ -20,17 +20,24 @@ def write_report(folder: Path, content: Mapping[str, Any]) -> None:
     """
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     (folder / "report.json").write_text(text, encoding="utf-8")
-    (folder / "report.svg").write_text(_svg(content["epochs"]), encoding="utf-8")
+    curves = {"valid AUC": "auc", "valid AP at IoU 0.5": "average_precision"}
+    (folder / "report.svg").write_text(plot_passes(content["epochs"], curves), encoding="utf-8")
 
 
-def _svg(epochs: Sequence[Mapping[str, Any]]) -> str:
+def plot_passes(epochs: Sequence[Mapping[str, Any]], curves: Mapping[str, str]) -> str:
+    """Draw the loss, and beside it figures between 0 and 1, of every pass; an SVG.
+
+    Parameters
+    ----------
+    epochs
+        Mappings with ``number``, ``loss`` and what the curves name; None is left out.
+    curves
+        Words for people to the name of a figure; two at most.
+    """
     width = 2 * (_WIDTH + _MARGIN) + _GAP
     height = _HEIGHT + 2 * _MARGIN
     loss = {"training loss": _points(epochs, "loss")}
-    quality = {
-        "valid AUC": _points(epochs, "auc"),
-        "valid AP at IoU 0.5": _points(epochs, "average_precision"),
-    }
+    quality = {words: _points(epochs, name) for words, name in curves.items()}
     highest = max((y for _, y in loss["training loss"]), default=1.0)
     return "\n".join(
         [

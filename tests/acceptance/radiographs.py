@@ -28,22 +28,28 @@ class MadeStudy:
 
 
 def make_study(
-    folder: Path, number: int, *, name: str = "Doe^Jane", modality: str = "DX", body_part: str = ""
+    folder: Path,
+    number: int,
+    *,
+    name: str = "Doe^Jane",
+    modality: str = "DX",
+    body_part: str = "",
+    instance_number: int = 1,
 ) -> MadeStudy:
-    """Write a study of one image; `number` makes its UIDs and the shape of what is on it."""
+    """Write an image of a study; `number` makes its UIDs and the shape of what is on it."""
     dataset = Dataset()
     is_ct = modality == "CT"
     dataset.SOPClassUID = CTImageStorage if is_ct else DigitalXRayImageStorageForPresentation
     dataset.StudyInstanceUID = f"2.25.8151.{number}"
     dataset.SeriesInstanceUID = f"2.25.8151.{number}.1"
-    dataset.SOPInstanceUID = f"2.25.8151.{number}.1.1"
+    dataset.SOPInstanceUID = f"2.25.8151.{number}.1.{instance_number}"
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.Modality = modality
     dataset.BodyPartExamined = body_part or ("HEAD" if is_ct else "HAND")
     dataset.PatientID = f"MADE-{number}"
     dataset.PatientName = name
     dataset.StudyDescription = f"made up, number {number}"
-    dataset.InstanceNumber = 1
+    dataset.InstanceNumber = instance_number
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = ROWS, COLUMNS
@@ -55,7 +61,7 @@ def make_study(
     dataset["PixelData"].VR = "OW"
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    path = folder / f"made-{number}.dcm"
+    path = folder / f"made-{number}-{instance_number}.dcm"
     dcmwrite(path, dataset, enforce_file_format=True)
     return MadeStudy(
         path=path,

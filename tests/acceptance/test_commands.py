@@ -12,8 +12,10 @@ import typer
 from node_parts import listening
 from radiographs import MadeStudy, make_study, send_to
 from typer.testing import CliRunner, Result
-from vigie_node import Node, free_port
+from vigie_node import Node, free_port, wait_until
 
+from tests.onnx_files import write_brightest
+from tests.third_party import card
 from vigie.__main__ import make_app
 from vigie.settings import Settings
 
@@ -21,12 +23,16 @@ Command = Callable[..., Result]
 
 
 def every_command() -> dict[str, set[str]]:
-    """The options of every command, by its whole name, as ``ai stop``."""
+    """The options of every command, by its whole name, as ``ai stop``.
+
+    Second spellings of a command, which its group's help does not list, are left out.
+    """
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
         children = getattr(command, "commands", {})  # a group's
         for part, child in children.items():
-            yield from walk(f"{name} {part}".strip(), child)
+            if not child.hidden:
+                yield from walk(f"{name} {part}".strip(), child)
         if not children:
             yield name, {option for one in command.params for option in one.opts}
 
@@ -81,6 +87,13 @@ def row_of(node: Node, study: MadeStudy) -> dict[str, Any]:
     return row
 
 
+def model(node: Node, name: str) -> dict[str, Any]:
+    """An installed model, as the list has it."""
+    [one] = [one for one in node.api("/api/models") if one["name"] == name]
+    assert isinstance(one, dict)
+    return one
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_shows_an_example_and_the_exit_codes(name: str) -> None:
     told = call(*name.split(), "--help")
@@ -95,7 +108,15 @@ def test_help_shows_an_example_and_the_exit_codes(name: str) -> None:
 def test_there_is_a_command_for_everything_an_administrator_does() -> None:
     assert {"serve", "listen", "file", "work", "web", "send", "demo"} <= set(COMMANDS)
     assert {"worklist", "settings", "doctor", "train fracture"} <= set(COMMANDS)
+    assert {"models show", "models stop", "models add", "models remove"} <= set(COMMANDS)
     assert {"evaluate fracture", "ai stop", "ai start", "audit verify"} <= set(COMMANDS)
+    for what in ("train", "evaluate"):
+        assert {f"{what} hemorrhage", f"{what} nodule"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("what", ["train", "evaluate"])
+def test_haemorrhage_may_be_spelled_both_ways(what: str) -> None:
+    assert call(what, "haemorrhage", "--help").exit_code == 0
 
 
 def test_the_printed_list_is_the_one_of_the_api(command: Command, node: Node) -> None:
@@ -181,6 +202,43 @@ def test_p7_ai_stopped_by_one_command_no_longer_orders_the_list(
     assert node.api("/api/worklist")["stopped_detectors"] == []
 
 
+def test_the_installed_models_are_listed_with_their_state_and_their_cards(
+    command: Command, node: Node
+) -> None:
+    served = model(node, "fracture")
+    listed = command("models")
+    assert listed.exit_code == 0, listed.output
+    for part in ("fracture", "on", served["version"], served["weights_sha256"][:12]):
+        assert part in listed.stdout.split()
+    as_json = {one["name"]: one["state"] for one in json.loads(command("models", "--json").stdout)}
+    assert as_json["fracture"] == "on"
+    shown = command("models", "show", "fracture")
+    served_card = node.api("/api/models/fracture")["card"]
+    text = " ".join(shown.stdout.split())
+    for sentence in (
+        served_card["intended_use"],
+        *served_card["limits"],
+        *served_card["training_data"],
+    ):
+        assert " ".join(sentence.split()) in text
+    assert "subgroups: hand:" in text
+
+
+def test_p7_one_model_is_stopped_and_says_so_and_started_again(
+    command: Command, node: Node
+) -> None:
+    assert command("models", "stop", "fracture", "--reason", "odd results").exit_code == 0
+    try:
+        served = model(node, "fracture")
+        assert served["state"] == "stopped"
+        assert served["stopped_because"] == "odd results"
+        assert served["stopped_by"]
+        assert "stopped" in command("models").stdout
+    finally:
+        assert command("models", "start", "fracture", "--reason", "well again").exit_code == 0
+    assert model(node, "fracture")["state"] == "on"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -188,6 +246,10 @@ def test_p7_ai_stopped_by_one_command_no_longer_orders_the_list(
         (["pin", "../etc", "--reason", "why not"], "not a DICOM UID"),
         (["priority", "2.25.8151.1", "--to", "stat", "--reason", " "], "say why"),
         (["ai", "stop", "--detector", "nobody", "--reason", "x"], "nobody"),
+        (["models", "stop", "nobody", "--reason", "x"], "nobody"),
+        (["models", "show", "nobody"], "nobody"),
+        (["models", "add", "nowhere.onnx"], "does not exist"),
+        (["models", "remove", "fracture", "--reason", "x"], "was added"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -290,3 +352,33 @@ def test_sending_a_folder_says_how_many_were_taken(command: Command, node: Node)
     told = command("send", "127.0.0.1", str(node.dicom_port), str(folder))
     assert told.exit_code == 0, told.output
     assert "1 of 1 DICOM files were taken" in told.stdout
+
+
+def test_a_model_of_somebody_else_is_added_to_a_running_node_and_taken_away(
+    command: Command, node: Node, studies: list[MadeStudy], tmp_path: Path
+) -> None:
+    onnx = write_brightest(tmp_path / "bright.onnx", (1, 1, 64, 64))
+    taken = 'modality = ["DX"]\nsize = [64, 64]\nwindow = "image"'
+    (tmp_path / "bright.toml").write_text(card(taken=taken))
+    added = command("models", "add", str(onnx))
+    assert added.exit_code == 0, added.output
+
+    def models() -> list[str]:
+        return [one["name"] for one in node.api("/api/models")]
+
+    wait_until(lambda: "fracture.bright" in models(), "the worker has noticed", 60)
+    assert node.api("/api/models/fracture.bright")["card"]["licence"] == "Apache-2.0"
+    assert command("models", "start", "fracture.bright", "--reason", "a trial").exit_code == 0
+    wait_until(lambda: _state(node, studies[0]) == "flagged", "it has looked", 60, node.tail)
+    head = studies[3]
+    wait_until(lambda: _state(node, head) == "not_applicable", "at the head CT too", 60, node.tail)
+    removed = command("models", "remove", "fracture.bright", "--reason", "the trial is over")
+    assert removed.exit_code == 0, removed.output
+    wait_until(lambda: "fracture.bright" not in models(), "the worker has noticed", 60)
+    assert command("audit", "verify").exit_code == 0
+
+
+def _state(node: Node, study: MadeStudy) -> str:
+    return {one["name"]: one["state"] for one in row_of(node, study)["detectors"]}[
+        "fracture.bright"
+    ]

@@ -129,7 +129,6 @@ def put_into_inbox(node: Node, files: Sequence[Path]) -> dict[Path, str]:
         )
         incoming.finish(str(name))
         put[path] = hashlib.sha256(content).hexdigest()
-    inbox.close()
     return put
 
 

@@ -150,19 +150,26 @@ def test_every_study_is_assessed_and_nothing_fails(
         assert {one["state"] for one in row["detectors"]} <= ENDED, row["detectors"]
 
 
-def test_p4_a_head_ct_is_not_applicable_for_fracture_and_keeps_its_place(
+def test_p4_each_study_is_looked_at_by_the_detector_made_for_it_and_by_no_other(
     delivery: Delivery, studies: list[Study]
 ) -> None:
-    uids = {one.study_instance_uid for one in studies if one.truth["kind"] != "radiograph"}
-    assert len(uids) >= 4
+    made_for = {
+        "head_ct": "intracranial_haemorrhage",
+        "chest_ct": "pulmonary_nodule",
+        "radiograph": "fracture",
+    }
+    kinds = {one.study_instance_uid: one.truth["kind"] for one in studies}
+    assert set(kinds.values()) == set(made_for)
     for row in delivery.rows:
-        if row["study_instance_uid"] in uids:
-            fracture = fracture_of(row)
-            assert fracture["state"] == "not_applicable"
-            assert fracture["reason"]
-            assert fracture["probability"] is None
-            assert row["due_at"] == row["due_without_ai_at"]
-            assert "normal" not in json.dumps(row).lower()
+        for one in row["detectors"]:
+            if one["target"] == made_for[kinds[row["study_instance_uid"]]]:
+                assert one["state"] in ("flagged", "not_flagged")
+                assert row["due_at"] < row["due_without_ai_at"]
+            else:
+                assert one["state"] == "not_applicable"
+                assert one["reason"]
+                assert one["probability"] is None
+        assert "normal" not in json.dumps(row).lower()
 
 
 def test_radiographs_stand_in_the_order_of_their_probability_of_fracture(

@@ -17,7 +17,17 @@ from vigie_node import Node, wait_until
 from vigie.database import EmbeddedPostgres
 from vigie.settings import load_settings
 from vigie.wiring import due_targets
-from worklist.finding import DetectorIdentity, Flagged, Provenance, Region, TargetFinding
+from worklist.finding import (
+    DetectorIdentity,
+    Evidence,
+    Flagged,
+    ImageScore,
+    Lesion,
+    Provenance,
+    Region,
+    SuspectedKind,
+    TargetFinding,
+)
 from worklist.service import Worklist
 from worklist.store.engine import connect
 from worklist.store.postgres import PostgresStore
@@ -141,13 +151,18 @@ def service_of(node: Node) -> Iterator[Worklist]:
 
 def flag(node: Node, study: MadeStudy, probability: float) -> None:
     """Record that the fracture detector flagged a study, with one known region."""
-    now = datetime.now(UTC)
     region = Region(
         sop_instance_uid=SOPInstanceUID(study.sop_instance_uid),
         frame_number=1,
         polygon=_REGION,
         score=0.9,
     )
+    record(node, study, Flagged(probability=probability, regions=(region,)))
+
+
+def record(node: Node, study: MadeStudy, outcome: Flagged) -> None:
+    """Record an outcome of the fracture detector."""
+    now = datetime.now(UTC)
     provenance = Provenance(
         detector=DetectorIdentity(
             name="fracture",
@@ -163,7 +178,6 @@ def flag(node: Node, study: MadeStudy, probability: float) -> None:
         finished_at=now,
     )
     uid = StudyInstanceUID(study.study_instance_uid)
-    outcome = Flagged(probability=probability, regions=(region,))
     with service_of(node) as service:
         service.record_outcome(uid, 1, outcome, provenance, now=now)
 
@@ -286,6 +300,81 @@ _DRAWN_CORNERS = """() => [...document.querySelectorAll("[data-testid=marks] pol
         return [onScreen.x, onScreen.y];
     })
 )"""
+
+
+def test_p6_the_page_shows_what_a_probability_rests_on_slice_by_slice(
+    page: Page, node: Node, tmp_path: Path
+) -> None:
+    slices = [make_study(tmp_path, 77, modality="CT", instance_number=n) for n in (1, 2, 3, 4, 5)]
+    before = len(node.rows())
+    send_to(node, *slices)
+    node.all_assessed(before + 1)
+    uids = [SOPInstanceUID(one.sop_instance_uid) for one in slices]
+    regions = [
+        Region(
+            sop_instance_uid=uid,
+            frame_number=1,
+            polygon=_REGION,
+            score=score,
+            kind="subdural",
+            lesion=1,
+        )
+        for uid, score in ((uids[1], 0.6), (uids[2], 0.9))
+    ]
+    lesion = Lesion(
+        number=1,
+        score=0.9,
+        centre_mm=(1.0, 2.0, 3.0),
+        diameter_mm=12.34,
+        first_image=uids[1],
+        last_image=uids[2],
+    )
+    evidence = Evidence(
+        image_scores=tuple(
+            ImageScore(sop_instance_uid=uid, frame_number=1, score=score)
+            for uid, score in zip(uids, (0.0, 0.6, 0.9, 0.1, 0.0), strict=True)
+        ),
+        kinds=(SuspectedKind(name="subdural", score=0.85),),
+        lesions=(lesion,),
+    )
+    outcome = Flagged(probability=0.95, regions=tuple(regions), evidence=evidence)
+    record(node, slices[0], outcome)
+    row_of(page, slices[0].study_instance_uid).click()
+    slider = page.get_by_role("slider", name="Slice")
+    wait_until(lambda: "3 of 5" in (slider.get_attribute("aria-valuetext") or ""), "it opens there")
+    assert slider.get_attribute("aria-valuetext") == "3 of 5, marked, strongly suspect"
+    strip = page.get_by_test_id("scores").locator("rect")
+    shades = strip.evaluate_all("(all) => all.map((e) => Number(e.getAttribute('fill-opacity')))")
+    assert shades == [0, 0.6, 0.9, 0.1, 0]
+    assert page.get_by_test_id("kinds").inner_text() == (
+        "Kind suspected: subdural (strongly suspect)."
+    )
+    assert page.get_by_test_id("marks").locator("text").all_text_contents() == ["subdural 1"]
+    slider.press("Home")
+    wait_until(lambda: slider.get_attribute("aria-valuetext") == "1 of 5", "another slice")
+    listed = page.get_by_role("list", name="Lesions suspected by fracture").get_by_role("button")
+    assert listed.inner_text().split("\n") == ["1", "12.3 mm", "slices 2 to 3", "strongly suspect"]
+    listed.click()
+    wait_until(lambda: "3 of 5" in (slider.get_attribute("aria-valuetext") or ""), "it goes there")
+    page.screenshot(path=tmp_path / "evidence.png")
+    assert "normal" not in everything_said(page)
+
+
+def test_a_models_card_is_one_click_from_its_chip(
+    page: Page, node: Node, studies: list[MadeStudy], tmp_path: Path
+) -> None:
+    row_of(page, studies[0].study_instance_uid).click()
+    page.get_by_role("button", name="Model card of fracture").click()
+    card = node.api("/api/models/fracture")
+    drawer = page.get_by_role("dialog", name=card["title"])
+    drawer.wait_for()
+    drawer.get_by_text(card["card"]["intended_use"]).wait_for()
+    for line in (*card["card"]["limits"], *card["card"]["training_data"], card["weights_sha256"]):
+        assert line in drawer.inner_text()
+    page.screenshot(path=tmp_path / "card.png")
+    assert "normal" not in everything_said(page)
+    drawer.get_by_role("button", name="Close the model card").click()
+    drawer.wait_for(state="detached")
 
 
 def test_p9_a_hostile_patient_name_is_text(

@@ -20,4 +20,3 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningListener]]:
     yield starter
     for listener in running:
         listener.stop()
-        listener.inbox.close()

@@ -54,6 +54,8 @@ def test_a_training_leaves_a_detector_a_report_and_a_plot(run_folder: Path) -> N
     assert [epoch["number"] for epoch in report["epochs"]] == [1, 2]
     assert all(math.isfinite(epoch["loss"]) for epoch in report["epochs"])
     assert report["learnt"] == 6 and report["valid"] == 4
+    assert card.calibration["prevalence"] == 0.5
+    assert set(card.performance["robustness"]) >= {"image_size_alone", "jpeg_quality_40"}
     assert "polyline" in (run_folder / "report.svg").read_text(encoding="utf-8")
 
 

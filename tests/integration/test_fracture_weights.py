@@ -1,11 +1,14 @@
 """The fracture detector that is installed: its card, its runtime, and one golden image."""
 
+import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from models.card import read_card
 from models.fracture import CARD_PATH, FractureDetector, blueprint, load
@@ -76,7 +79,27 @@ def test_a_compiled_network_starts_without_pytorch(detector: FractureDetector, c
 def test_the_compiled_network_is_made_once(detector: FractureDetector, cache: Path) -> None:
     load(cache=cache, device="cpu")
     assert detector.card.name == "fracture"
-    assert len(list(cache.iterdir())) == 2  # one network: its graph and its weights
+    assert len(list(cache.iterdir())) == 4  # the network and its guard: graphs and weights
+
+
+def test_other_weights_get_another_compiled_network(cache: Path, tmp_path: Path) -> None:
+    plan = blueprint(read_card(CARD_PATH), CARD_PATH.with_suffix(".safetensors"))
+    weights = load_file(plan.weights)
+    name = next(name for name in weights if name.endswith("bias"))
+    weights[name] = weights[name] + 1
+    other_file = tmp_path / plan.weights.name  # the same name: what is in it counts
+    save_file(weights, other_file)
+    digest = hashlib.sha256(other_file.read_bytes()).hexdigest()
+    other = replace(plan, weights=other_file, weights_sha256=digest)
+    batch = np.random.default_rng(0).uniform(-1, 1, (1, 1, 448, 384)).astype(np.float32)
+    before = load_network(plan, device="cpu", cache=cache)(batch)
+    kept = set(cache.iterdir())
+    after = load_network(other, device="cpu", cache=cache)(batch)
+    assert len(set(cache.iterdir()) - kept) == 2  # its own graph and weights beside the first's
+    assert kept <= set(cache.iterdir())
+    assert not np.allclose(before["heat_logit"], after["heat_logit"], atol=1e-2)
+    again = load_network(plan, device="cpu", cache=cache)(batch)
+    np.testing.assert_array_equal(before["heat_logit"], again["heat_logit"])
 
 
 def test_asking_for_a_gpu_that_is_not_there_says_so() -> None:
@@ -92,7 +115,7 @@ def test_a_golden_image_gives_what_it_gave_before(detector: FractureDetector) ->
     # log odds of these weights on this made-up bone: other figures mean that preparation, runtime
     # or weights changed; whoever changes them on purpose writes the new ones here
     evidence = detector.look(_bone(broken=True)).evidence
-    assert evidence == pytest.approx((-3.54, -3.85), abs=0.05)
+    assert evidence == pytest.approx((-4.35, -4.62), abs=0.05)
 
 
 def test_the_verdict_does_not_depend_on_the_detectors_range(detector: FractureDetector) -> None:

@@ -10,9 +10,26 @@ import numpy as np
 import pytest
 
 from models.assessment import join_reasons, judge, select
-from models.detector import Assessment, Detector, Eligible, InstanceHeader, SeriesHeader
+from models.detector import (
+    Assessment,
+    Detector,
+    Eligible,
+    InstanceHeader,
+    SeriesHeader,
+    Unsuitable,
+)
 from models.headers import SeriesHeaders
-from worklist.finding import Failed, Flagged, NotFlagged, Region
+from worklist.finding import (
+    Evidence,
+    Failed,
+    Flagged,
+    ImageScore,
+    Lesion,
+    NotApplicable,
+    NotFlagged,
+    Region,
+    SuspectedKind,
+)
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 REGION = Region(
@@ -39,6 +56,58 @@ def test_p4_what_is_no_probability_is_a_failure(probability: float) -> None:
 def test_p4_places_that_are_no_regions_are_a_failure() -> None:
     outcome = judge(Assessment(probability=0.9, regions=("here",)), 0.4)  # type: ignore[arg-type]
     assert isinstance(outcome, Failed)
+
+
+def test_p4_images_that_are_none_for_the_detector_are_not_applicable() -> None:
+    outcome = judge(Unsuitable(reason="These images show no head."), 0.0)
+    assert outcome == NotApplicable(reason="These images show no head.")
+
+
+LESION = Lesion(
+    number=1,
+    score=0.5,
+    centre_mm=(1.0, 2.0, 3.0),
+    diameter_mm=8.0,
+    first_image=SOPInstanceUID("1.2"),
+    last_image=SOPInstanceUID("1.3"),
+)
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.9])
+def test_evidence_in_numbers_of_numpy_goes_with_the_outcome_in_plain_ones(
+    probability: float,
+) -> None:
+    half = np.float32(0.5)
+    evidence = Evidence(
+        image_scores=(
+            ImageScore(sop_instance_uid=SOPInstanceUID("1.2"), frame_number=1, score=half),
+        ),
+        kinds=(SuspectedKind(name="subdural", score=half),),
+        lesions=(replace(LESION, score=half, centre_mm=(half, half, half), diameter_mm=half),),
+    )
+    outcome = judge(Assessment(probability=probability, evidence=evidence), 0.4)
+    assert isinstance(outcome, Flagged | NotFlagged)
+    assert outcome.evidence == evidence
+    json.dumps(asdict(outcome.evidence))
+
+
+@pytest.mark.parametrize(
+    "unsound",
+    [
+        Evidence(kinds=(SuspectedKind(name="subdural", score=1.001),)),
+        Evidence(kinds=(SuspectedKind(name="subdural", score=math.nan),)),
+        Evidence(lesions=(replace(LESION, score=-0.001),)),
+        Evidence(lesions=(replace(LESION, diameter_mm=math.inf),)),
+        Evidence(lesions=(replace(LESION, centre_mm=(0.0, math.nan, 0.0)),)),
+        Evidence(
+            image_scores=(
+                ImageScore(sop_instance_uid=SOPInstanceUID("1.2"), frame_number=1, score=2.0),
+            )
+        ),
+    ],
+)
+def test_p4_evidence_that_cannot_be_is_a_failure(unsound: Evidence) -> None:
+    assert isinstance(judge(Assessment(probability=0.9, evidence=unsound), 0.4), Failed)
 
 
 @pytest.mark.parametrize("nowhere", [math.nan, math.inf])

@@ -20,14 +20,14 @@ _CASES = [
         study_instance_uid=StudyInstanceUID(f"1.{n}"),
         title=f"case {n}",
         requested_priority=priority,
-        modality=modality,
-        fracture=fracture,
+        made_for=made_for,
+        present=present,
     )
-    for n, (priority, modality, fracture) in enumerate(
+    for n, (priority, made_for, present) in enumerate(
         [
-            (RequestedPriority.STAT, "CT", False),
-            (RequestedPriority.ROUTINE, "DX", True),
-            (RequestedPriority.ROUTINE, "DX", False),
+            (RequestedPriority.STAT, TargetFinding.INTRACRANIAL_HAEMORRHAGE, False),
+            (RequestedPriority.ROUTINE, TargetFinding.FRACTURE, True),
+            (RequestedPriority.ROUTINE, TargetFinding.FRACTURE, False),
         ],
         start=1,
     )
@@ -35,7 +35,7 @@ _CASES = [
 
 
 def _row(case: Case, place: int, probability: float | None = None) -> WorklistRow:
-    found = {} if probability is None else {TargetFinding.FRACTURE: probability}
+    found = {} if probability is None else {case.made_for: probability}
     due = due_time(_AT, case.requested_priority, _TARGETS, found)
     state = OutcomeState.NOT_APPLICABLE if probability is None else OutcomeState.FLAGGED
     return WorklistRow(
@@ -63,8 +63,8 @@ def _row(case: Case, place: int, probability: float | None = None) -> WorklistRo
         conflicts=0,
         detectors=(
             DetectorView(
-                name="fracture",
-                target=TargetFinding.FRACTURE,
+                name=case.made_for.words,
+                target=case.made_for,
                 state=state,
                 probability=probability,
             ),
@@ -74,7 +74,7 @@ def _row(case: Case, place: int, probability: float | None = None) -> WorklistRo
 
 
 def _rows() -> list[WorklistRow]:
-    return [_row(_CASES[0], 1), _row(_CASES[1], 2, 0.4), _row(_CASES[2], 3, 0.1)]
+    return [_row(_CASES[0], 1, 0.01), _row(_CASES[1], 2, 0.4), _row(_CASES[2], 3, 0.1)]
 
 
 def test_the_expected_list_is_found_right() -> None:
@@ -96,7 +96,7 @@ def test_a_radiograph_that_nobody_looked_at_is_found() -> None:
 
 
 def test_a_fracture_behind_an_intact_bone_is_found() -> None:
-    rows = [_row(_CASES[0], 1), _row(_CASES[2], 2, 0.5), _row(_CASES[1], 3, 0.4)]
+    rows = [_row(_CASES[0], 1, 0.01), _row(_CASES[2], 2, 0.5), _row(_CASES[1], 3, 0.4)]
     assert what_is_wrong(_CASES, rows, _TARGETS) == ["case 2 stands behind case 3"]
 
 
@@ -128,3 +128,6 @@ def test_every_phantom_case_is_read() -> None:
     cases = read_cases(folder)
     assert len(cases) == len(list(folder.glob("*/case.toml"))) >= 6
     assert {one.requested_priority for one in cases} == set(RequestedPriority)
+    assert {(one.made_for, one.present) for one in cases} == {
+        (target, present) for target in TargetFinding for present in (True, False)
+    }

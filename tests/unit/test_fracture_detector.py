@@ -1,14 +1,26 @@
 """The fracture detector around a network that is made up."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from models.card import ModelCard
-from models.detector import Eligible, Image, InstanceHeader, NotEligible, SeriesHeader, SeriesImages
+from models.detector import (
+    Assessment,
+    Eligible,
+    Image,
+    InstanceHeader,
+    NotEligible,
+    SeriesHeader,
+    SeriesImages,
+    Unsuitable,
+)
 from models.fracture import FractureDetector
 from models.letterbox import STRIDE
+from models.radiograph_guard import ImageGuard
 from worklist.finding import TargetFinding
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -16,7 +28,9 @@ SIZE = 448
 FIRST, SECOND = SOPInstanceUID("1.2.3.4"), SOPInstanceUID("1.2.3.5")
 
 
-def _card(operating_point: float = 0.5, region_score: float = 0.5) -> ModelCard:
+def _card(
+    operating_point: float = 0.5, region_score: float = 0.5, verdict_sizes: tuple[int, ...] = ()
+) -> ModelCard:
     return ModelCard(
         name="fracture",
         version="1",
@@ -33,6 +47,7 @@ def _card(operating_point: float = 0.5, region_score: float = 0.5) -> ModelCard:
             "bias": 0.0,
             "image_size": SIZE,
             "region_score": region_score,
+            "verdict_sizes": list(verdict_sizes),
         },
         performance={},
     )
@@ -41,8 +56,8 @@ def _card(operating_point: float = 0.5, region_score: float = 0.5) -> ModelCard:
 class BrightestPixel:
     """Says that the fracture is at the brightest pixel, 40 x 24 canvas pixels large."""
 
-    def __init__(self, image_logit: float = 2.0, heat: float = 2.0) -> None:
-        self.image_logit, self.heat = image_logit, heat
+    def __init__(self, image_logit: float = 2.0, heat: float = 2.0, feature: float = 0.0) -> None:
+        self.image_logit, self.heat, self.feature = image_logit, heat, feature
         self.calls = 0
 
     def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,6 +80,14 @@ class BrightestPixel:
             "heat_logit": heat,
             "distances": distances,
         }
+
+
+def _detector(
+    network: BrightestPixel | None = None,
+    card: ModelCard | None = None,
+    guard: ImageGuard = lambda _pixels: None,
+) -> FractureDetector:
+    return FractureDetector(card=card or _card(), network=network or BrightestPixel(), guard=guard)
 
 
 def _instance(
@@ -104,9 +127,11 @@ def _series(
 
 def _image(uid: SOPInstanceUID = FIRST, frame: int = 1, at: tuple[int, int] = (600, 300)) -> Image:
     """A radiograph of 1344 x 1008 (three source pixels a canvas pixel), a spot at (row, column)."""
-    pixels = np.random.default_rng(0).random((1344, 1008), dtype=np.float32)
-    pixels[at[0] - 60 : at[0] + 60, at[1] - 60 : at[1] + 60] += 3
-    pixels[at[0] - 1 : at[0] + 2, at[1] - 1 : at[1] + 2] += 90
+    noise = np.random.default_rng(0).random((1344, 1008), dtype=np.float32)
+    pixels = np.asarray(gaussian_filter(noise, 3) * 8, np.float32)  # grain, as of tissue
+    row, column = np.mgrid[0:1344, 0:1008]
+    # its top is one place, also where it is so bright that it becomes all white
+    pixels += np.maximum(0, 60 - np.abs(row - at[0]) - np.abs(column - at[1])).astype(np.float32)
     return Image(
         sop_instance_uid=uid,
         frame_number=frame,
@@ -118,19 +143,18 @@ def _image(uid: SOPInstanceUID = FIRST, frame: int = 1, at: tuple[int, int] = (6
 
 
 def test_a_region_lies_on_the_source_pixels_that_were_suspect() -> None:
-    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    detector = _detector()
     (region,) = detector.assess([_series(_image(at=(600, 300)))]).regions
     assert (region.sop_instance_uid, region.frame_number) == (FIRST, 1)
     columns, rows = zip(*region.polygon, strict=True)
-    # the spot is 120 source pixels wide; the mirrored look may take its other edge
-    assert min(columns) == pytest.approx(300 - 60, abs=65)
     assert (max(columns) - min(columns), max(rows) - min(rows)) == pytest.approx((120, 72), abs=30)
-    assert min(columns) <= 300 <= max(columns) + 60
+    assert (min(columns) + max(columns)) / 2 == pytest.approx(300, abs=24)
+    assert (min(rows) + max(rows)) / 2 == pytest.approx(600, abs=70)  # the white part's top
     assert len(region.polygon) == 4
 
 
 def test_the_same_image_mirrored_gives_the_mirrored_box() -> None:
-    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    detector = _detector()
     image = _image()
     width = image.pixels.shape[1]
     plain = detector.look(image.pixels)
@@ -147,17 +171,17 @@ def test_a_study_is_as_probable_as_its_most_suspect_image() -> None:
             said["image_logit"][:] = -3.0 if self.calls <= 2 else 1.0
             return said
 
-    detector = FractureDetector(card=_card(), network=Second())
+    detector = _detector(Second())
     assessment = detector.assess([_series(_image(FIRST)), _series(_image(SECOND))])
     assert assessment.probability == pytest.approx(1 / (1 + np.exp(-1.0)))
     scores = [region.score for region in assessment.regions]
     assert scores == sorted(scores, reverse=True)
-    assert set(assessment.seconds) == {"prepare", "network"}
+    assert set(assessment.seconds) == {"guard", "prepare", "network"}
 
 
 def test_every_frame_is_looked_at() -> None:
     network = BrightestPixel()
-    detector = FractureDetector(card=_card(), network=network)
+    detector = _detector(network)
     assessment = detector.assess([_series(_image(frame=1), _image(frame=2))])
     assert network.calls == 4  # each twice: as it is and mirrored
     assert {region.frame_number for region in assessment.regions} == {1, 2}
@@ -165,41 +189,79 @@ def test_every_frame_is_looked_at() -> None:
 
 def test_a_flagged_image_always_shows_its_best_place() -> None:
     weak = BrightestPixel(image_logit=0.0, heat=-4.0)
-    flagged = FractureDetector(card=_card(operating_point=0.5), network=weak)
+    flagged = _detector(weak, _card(operating_point=0.5))
     assert len(flagged.assess([_series(_image())]).regions) == 1
-    not_flagged = FractureDetector(card=_card(operating_point=0.5001), network=weak)
+    not_flagged = _detector(weak, _card(operating_point=0.5001))
     assert not not_flagged.assess([_series(_image())]).regions
 
 
 def test_a_place_of_just_the_least_score_is_shown() -> None:
     network = BrightestPixel(image_logit=-1.0, heat=1.0)
-    score = float(FractureDetector(card=_card(), network=network).look(_image().pixels).scores[0])
-    shown = FractureDetector(card=_card(region_score=score), network=network)
-    hidden = FractureDetector(card=_card(region_score=score + 1e-6), network=network)
+    score = float(_detector(network).look(_image().pixels).scores[0])
+    shown = _detector(network, _card(region_score=score))
+    hidden = _detector(network, _card(region_score=score + 1e-6))
     assert len(shown.assess([_series(_image())]).regions) == 1
     assert not hidden.assess([_series(_image())]).regions
 
 
 def test_images_that_are_not_for_reading_are_left_out_of_a_usable_series() -> None:
     instances = (_instance(FIRST), _instance(SECOND, "1.2.840.10008.5.1.4.1.1.7"))
-    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    detector = _detector()
     series = _series(_image(FIRST), _image(SECOND), instances=instances)
     reason = "The image is a secondary capture, which may be a screenshot."
     assert detector.eligibility(series.header) == Eligible(left_out=((SECOND, reason),))
 
 
 def test_a_series_of_another_modality_is_not_eligible() -> None:
-    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    detector = _detector()
     assert isinstance(detector.eligibility(_series(_image(), modality="CT").header), NotEligible)
 
 
 def test_a_study_without_a_usable_image_is_an_error_and_not_a_probability() -> None:
-    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    detector = _detector()
     with pytest.raises(ValueError, match="no images"):
         detector.assess([_series()])
 
 
 def test_a_black_image_is_assessed() -> None:
-    detector = FractureDetector(card=_card(), network=BrightestPixel())
+    detector = _detector()
     sight = detector.look(np.zeros((500, 400), np.float32))
     assert 0 <= sight.probability <= 1
+
+
+def test_the_verdict_looks_at_every_size_of_the_card_and_places_at_one() -> None:
+    class Larger(BrightestPixel):
+        def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+            said = super().__call__(batch)
+            said["image_logit"][:] = 3.0 if max(batch.shape) == SIZE else 1.0
+            return said
+
+    network = Larger()
+    sight = _detector(network, _card(verdict_sizes=(320,))).look(_image().pixels)
+    assert network.calls == 4
+    assert sight.evidence[0] == pytest.approx(2.0)
+    assert sight.boxes[0] == pytest.approx(_detector().look(_image().pixels).boxes[0])
+
+
+def test_one_unsuitable_view_does_not_keep_the_others_from_being_assessed() -> None:
+    empty = replace(_image(SECOND), pixels=np.zeros((600, 400), np.float32))
+    detector = _detector()
+    answer = detector.assess([_series(_image(FIRST), empty)])
+    assert isinstance(answer, Assessment)
+    assert {region.sop_instance_uid for region in answer.regions} == {FIRST}
+    assert isinstance(detector.assess([_series(empty)]), Unsuitable)
+
+
+def test_an_image_that_the_guard_refuses_is_left_out_and_never_looked_at() -> None:
+    def guard(pixels: np.ndarray) -> str | None:
+        return "No radiograph." if pixels.shape[0] < 700 else None
+
+    odd = replace(_image(SECOND), pixels=_image().pixels[:600])
+    network = BrightestPixel()
+    detector = _detector(network, guard=guard)
+    answer = detector.assess([_series(_image(FIRST), odd)])
+    assert isinstance(answer, Assessment)
+    assert {region.sop_instance_uid for region in answer.regions} == {FIRST}
+    assert network.calls == 2
+    assert detector.assess([_series(odd, odd)]) == Unsuitable(reason="No radiograph.")
+    assert network.calls == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.fracture_network import Predictions
@@ -94,6 +94,7 @@ def _sample(fractured: bool = True, shape: tuple[int, int] = (200, 160)) -> Samp
     return Sample(grey=grey, boxes=boxes, fractured=fractured)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers(0, 500))
 def test_boxes_move_with_the_pixels_they_surround(seed: int) -> None:
     batch = make_batch([_sample()], 192, np.random.default_rng(seed))
@@ -105,6 +106,7 @@ def test_boxes_move_with_the_pixels_they_surround(seed: int) -> None:
     assert (rows.min(), rows.max() + 1) == pytest.approx((top, bottom), abs=3)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200))
 def test_what_training_sees_is_in_the_networks_range(seed: int) -> None:
     images = make_batch([_sample(), _sample(False)], 96, np.random.default_rng(seed)).images

@@ -29,7 +29,10 @@ def _judged(scores: list[float], box: tuple[float, ...]) -> Judged:
     )
     boxes = np.array([box] * len(scores), np.float32)
     sight = Sight(
-        evidence=(0.0, 0.0), probability=0.5, boxes=boxes, scores=np.array(scores, np.float32)
+        evidence=(0.0, 0.0),
+        probability=0.5,
+        boxes=boxes,
+        scores=np.array(scores, np.float32),
     )
     return Judged(row=row, sight=sight)
 

@@ -1,8 +1,8 @@
 """The worker's one job: whatever happens ends in outcomes that people can see (P4)."""
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable
 from worklist.finding import DetectorIdentity, Failed, Flagged, NotApplicable
 from worklist.service import Worklist
+from worklist.store.postgres import PostgresStore
 from worklist.study import ArchivedInstance, Completeness
 from worklist.uid import StudyInstanceUID
 
@@ -33,9 +34,20 @@ class FakeRunner:
         self._raises = raises
         self._raises_after = raises_after  # results
         self.asked: list[list[str]] = []
+        self.at_work = False
 
     def identities(self) -> list[DetectorIdentity | BrokenDetector]:
         return list(self._detectors)
+
+    def now_has(self, *detectors: DetectorIdentity | BrokenDetector) -> None:
+        """Somebody added or removed some."""
+        self._detectors = detectors
+
+    def notice_changes(self) -> bool:
+        return not self.at_work
+
+    def cards(self) -> dict[str, Mapping[str, Any]]:
+        return {one.name: {"title": one.name.title()} for one in self._detectors}
 
     def assess(
         self,
@@ -226,3 +238,46 @@ def test_not_applicable_moves_nothing() -> None:
     before = site.store.tables.studies[STUDY]
     site.assessor.assess(STUDY, 1)
     assert site.store.tables.studies[STUDY].due_at == before.due_at
+
+
+class FakeRegister:
+    """Notes what is registered."""
+
+    def __init__(self) -> None:
+        self.registered: list[list[str]] = []
+        self.cards: object = None
+
+    def register_detectors(
+        self,
+        installed: Sequence[DetectorIdentity],
+        broken: Mapping[str, str],
+        now: datetime,
+        *,
+        cards: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.registered.append([one.name for one in installed])
+        self.cards = cards
+
+
+def test_models_that_come_and_go_are_registered_once_each_and_not_in_the_middle_of_a_study() -> (
+    None
+):
+    runner = FakeRunner(FRACTURE)
+    assessor = Site(runner).assessor
+    register = FakeRegister()
+    assessor.notice_changes()  # nothing registered yet: it has no database
+    assessor.register(cast(PostgresStore, register))
+    assessor.notice_changes()
+    assert register.registered == [["fracture"]]
+    runner.now_has(FRACTURE, HAEMORRHAGE)
+    runner.at_work = True
+    assessor.notice_changes()
+    assert register.registered == [["fracture"]]
+    runner.at_work = False
+    assessor.notice_changes()
+    assessor.notice_changes()
+    assert register.registered == [["fracture"], ["fracture", "haemorrhage"]]
+    assert register.cards == {
+        "fracture": {"title": "Fracture"},
+        "haemorrhage": {"title": "Haemorrhage"},
+    }

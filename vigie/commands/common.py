@@ -46,8 +46,8 @@ def one_line_errors() -> Iterator[None]:
         yield
     except sa.exc.SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error).splitlines()[0]
-        err.print(f"the database: {said}", style="red", markup=False)
+        err.print(f"the database: {said}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from None
     except (VigieError, DatabaseStartFailed, OSError) as error:
-        err.print(str(error), style="red", markup=False)
+        err.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from None

@@ -2,15 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from vigie.allocator import keep_freed_memory
 from vigie.commands.common import EXIT_FAILED, err, out
 
 train = typer.Typer(help="Train a detector.", no_args_is_help=True)
@@ -20,6 +20,14 @@ Labelled = Annotated[
     Path,
     typer.Option("--data", help="Folder with labels.csv and images.", exists=True, file_okay=False),
 ]
+
+
+@train.callback()
+def prepare_training() -> None:
+    """Train a detector."""
+    # Threads that wait by spinning take the time of those that work, where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    keep_freed_memory()
 
 
 @train.command("fracture")
@@ -52,15 +60,14 @@ def train_fracture(
 
     Exit codes: 0 trained, 1 the data cannot be trained on, 2 misused.
     """
-    # Threads that wait by spinning take the time of those that work, where cores are shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from models.training import export  # torch: only where it is needed
     from models.training import fracture as training
+    from models.training.progress import progress_bar
 
     settings = training.TrainingSettings(epochs=epochs, image_size=size, seed=seed)
-    start = start or _imagenet_beside(data)
+    start = start or imagenet_beside(data)
     out.print(f"starting from {start or 'the installed detector'}", markup=False, soft_wrap=True)
-    with _failures(), _progress() as progress:
+    with failures(), progress_bar(err) as progress:
         report = training.train(
             data,
             run,
@@ -73,7 +80,8 @@ def train_fracture(
         if install:
             export.promote(run)
     last = report["epochs"][-1]
-    out.print(f"{len(report['epochs'])} passes, valid AUC {last['auc']:.3f}; see {run}/report.svg")
+    passes = counted(len(report["epochs"]), "pass", "passes")
+    out.print(f"{passes}, valid AUC {last['auc']:.3f}; see {run}/report.svg")
 
 
 @evaluate.command("fracture")
@@ -97,8 +105,9 @@ def evaluate_fracture(
     Exit codes: 0 measured, 1 the data cannot be measured on, 2 misused.
     """
     from models.training.evaluation import evaluate as measure
+    from models.training.progress import progress_bar
 
-    with _failures(), _progress() as progress:
+    with failures(), progress_bar(err) as progress:
         figures = measure(data, split=split, progress=progress)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
@@ -109,14 +118,20 @@ def evaluate_fracture(
     out.print(table)
 
 
-def _imagenet_beside(data: Path) -> Path | None:
+def counted(count: int, one: str, several: str) -> str:
+    """A count with its noun."""
+    return f"{count} {one if count == 1 else several}"
+
+
+def imagenet_beside(data: Path) -> Path | None:
     """The ImageNet weights where they lie with labelled images in ``data/NAME``."""
     weights = data.resolve().parent.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
     return weights if weights.is_file() else None
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def failures() -> Iterator[None]:
+    """Say what is wrong with data or files, and leave with the exit code of a failure."""
     from models.training.labels import LabelsError
 
     try:
@@ -124,11 +139,3 @@ def _failures() -> Iterator[None]:
     except (LabelsError, OSError, ValueError) as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_FAILED) from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
-        bar = progress.add_task("starting", total=1.0)
-        yield lambda what, share: progress.update(bar, description=what, completed=share)

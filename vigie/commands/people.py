@@ -179,15 +179,7 @@ def stop_ai(reason: Why, detector: Detectors = None, data: Data = None) -> None:
 
     Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
     """
-    with _service(data=data) as (service, installed):
-        moved = service.stop_ai(
-            detector or None,
-            installed=installed,
-            actor=getpass.getuser(),
-            reason=reason,
-            now=utc_now(),
-        )
-    out.print(f"stopped; {moved} studies have another due time now")
+    stop_detectors(detector or None, reason, data)
 
 
 @ai.command("start")
@@ -198,12 +190,22 @@ def start_ai(reason: Why, detector: Detectors = None, data: Data = None) -> None
 
     Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
     """
+    start_detectors(detector or None, reason, data)
+
+
+def stop_detectors(names: list[str] | None, reason: str, data: Data) -> None:
+    """Stop detectors (None: all), and say what it changed."""
+    with _service(data=data) as (service, installed):
+        moved = service.stop_ai(
+            names, installed=installed, actor=getpass.getuser(), reason=reason, now=utc_now()
+        )
+    out.print(f"stopped; {moved} studies have another due time now")
+
+
+def start_detectors(names: list[str] | None, reason: str, data: Data) -> None:
+    """Start detectors (None: all), and say what it changed."""
     with _service(data=data) as (service, installed):
         moved = service.start_ai(
-            detector or None,
-            installed=installed,
-            actor=getpass.getuser(),
-            reason=reason,
-            now=utc_now(),
+            names, installed=installed, actor=getpass.getuser(), reason=reason, now=utc_now()
         )
     out.print(f"started; {moved} studies have another due time now")

@@ -7,7 +7,7 @@ from models.runner import AssessmentRunner
 from vigie import __version__
 from vigie.processes import stop_event
 from vigie.settings import Settings
-from vigie.wiring import database, make_worklist, wait_for_database
+from vigie.wiring import database, make_worklist, model_folder, site_prevalence, wait_for_database
 from vigie.worker import Assessor, make_jobs, run_worker
 from worklist.store.engine import connect
 from worklist.store.postgres import PostgresStore
@@ -21,6 +21,8 @@ def run(settings: Settings) -> None:
         software_version=__version__,
         threads=settings.detector_threads,
         cache=settings.model_cache,
+        model_folder=model_folder(settings),
+        prevalence=site_prevalence(settings),
     )
     if not _loaded(runner, stop):
         # At once: while Python winds down, the thread left behind would start another process.
@@ -32,7 +34,7 @@ def run(settings: Settings) -> None:
             assessor = Assessor(settings, make_worklist(settings, engine), runner)
             if wait_for_database(engine, stop):
                 assessor.register(PostgresStore(engine))
-            run_worker(make_jobs(assessor, url), url, settings, stop)
+            run_worker(make_jobs(assessor, url), url, settings, stop, assessor.notice_changes)
         finally:
             engine.dispose()
 

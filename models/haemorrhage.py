@@ -1,0 +1,291 @@
+"""The haemorrhage detector: head CT without contrast; a probability, scores, places and kinds."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from models.calibration import LogisticCalibration
+from models.card import ModelCard, read_card
+from models.detector import (
+    Assessment,
+    Eligibility,
+    Eligible,
+    Image,
+    NotEligible,
+    SeriesHeader,
+    SeriesImages,
+    Unsuitable,
+)
+from models.haemorrhage_findings import findings_of
+from models.haemorrhage_guard import content_of, why_no_head, why_no_values
+from models.haemorrhage_network import KINDS
+from models.haemorrhage_places import Place, find_places
+from models.haemorrhage_rules import aptness, instances_left_out, why_not_usable
+from models.haemorrhage_volume import (
+    NoSkull,
+    NotAxial,
+    Skull,
+    Stack,
+    find_skull,
+    stack_of,
+    to_canvas,
+    to_network,
+    with_neighbours,
+)
+from models.runtime import Blueprint, Device, Floats, Network, load_network
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Result = TypeVar("Result")
+
+CARD_PATH = Path(__file__).with_name("weights") / "haemorrhage.toml"
+_BATCH = 8  # planes a call of the network
+_HIGHEST = 3  # planes whose mean stands for a study
+_SIDE_MULTIPLE = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """What the detector makes of one series."""
+
+    stack: Stack
+    skull: Skull
+    evidence: tuple[float, float]  # log odds: the most suspect plane's, the mean of the highest
+    probability: float  # of the study, calibrated
+    planes: npt.NDArray[np.float64]  # (slab,), calibrated probability that it shows blood
+    logits: npt.NDArray[np.float64]  # (slab,), smoothed log odds, not calibrated; -inf: no brain
+    kinds: npt.NDArray[np.float64]  # (slab, 5), scores of KINDS
+    places: tuple[Place, ...]  # their planes count from the skull's first
+
+
+def blueprint(card: ModelCard, weights: Path) -> Blueprint:
+    """How the runtime builds this network."""
+    return Blueprint(
+        build=partial(_build, int(card.calibration["members"])),
+        sources=tuple(map(Path(__file__).with_name, ("haemorrhage_network.py", "mobilenet.py"))),
+        weights=weights,
+        weights_sha256=card.weights_sha256,
+        outputs=("slice_logit", "kind_logits", "heat_logit"),
+        channels=3,
+        side_multiple=_SIDE_MULTIPLE,
+        batch=None,
+    )
+
+
+def _build(members: int) -> "nn.Module":
+    from models.haemorrhage_network import HaemorrhageEnsemble
+
+    return HaemorrhageEnsemble(members)
+
+
+class HaemorrhageDetector:
+    """Blood in head CT without contrast (``models.detector.Detector``).
+
+    Every plane that holds brain is seen between its neighbours by several networks at once. A
+    study is judged by its most suspect planes, after each was smoothed with its neighbours: blood
+    on one plane alone is less likely blood.
+    """
+
+    def __init__(self, *, card: ModelCard, network: Network) -> None:
+        self.card = card
+        self._network = network
+        self._calibrate = LogisticCalibration.from_card(card.calibration)
+        self._calibrate_plane = LogisticCalibration.from_card(card.calibration["plane"])
+        self._plane_point = float(card.calibration["plane"]["operating_point"])
+        self._least_heat = float(card.calibration["least_heat"])
+
+    def eligibility(self, series: SeriesHeader) -> Eligibility:
+        """Axial CT of the head without contrast agent, by its header."""
+        reason = why_not_usable(series)
+        if reason is not None:
+            return NotEligible(reason=reason)
+        return Eligible(left_out=instances_left_out(series))
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
+        """Look at every series; the study is judged by the one most apt for blood.
+
+        Series that show no head without contrast are passed over; if all are, the first's
+        reason is the answer.
+        """
+        clock = _Clock()
+        seen: list[tuple[SeriesImages, Sight]] = []
+        unsuitable: list[Unsuitable] = []
+        for one in sorted(series, key=lambda one: aptness(one.header)):
+            sight = self.look(one.images, _thickness_mm(one.header), clock)
+            if isinstance(sight, Unsuitable):
+                unsuitable.append(sight)
+            else:
+                seen.append((one, sight))
+        if not seen:
+            return unsuitable[0] if unsuitable else Unsuitable(reason="There are no images.")
+        probability = seen[0][1].probability
+        flagged = probability >= self.card.operating_point
+        best, *others = (
+            findings_of(one.images, sight, flagged=flagged, plane_point=self._plane_point)
+            for one, sight in seen
+        )
+        return Assessment(
+            probability=probability,
+            regions=best.regions,
+            evidence=best.with_scores_of(others),
+            seconds=dict(clock.seconds),
+        )
+
+    def look(
+        self,
+        images: Sequence[Image],
+        thickness_mm: float | None = None,
+        clock: "_Clock | None" = None,
+    ) -> Sight | Unsuitable:
+        """Look at one series.
+
+        Parameters
+        ----------
+        images
+            In any order; Hounsfield units.
+        thickness_mm
+            Of the slices; stands in for their distance where they have no position.
+        """
+        clock = clock or _Clock()
+        if not images:
+            return Unsuitable(reason="There are no images.")
+        try:
+            stack = clock.time("prepare", lambda: stack_of(images, thickness_mm))
+            reason = clock.time("guard", lambda: why_no_values(stack))
+            if reason is not None:
+                return Unsuitable(reason=reason)
+            skull = clock.time("prepare", lambda: find_skull(stack))
+        except NotAxial:
+            return Unsuitable(reason="The images are not axial.")
+        except NoSkull:
+            return Unsuitable(reason="No skull was found: bone encloses nothing like brain.")
+        pixel_mm = _pixel_mm(images, stack)
+        reason = why_no_head(clock.time("guard", lambda: content_of(stack, skull, pixel_mm)))
+        if reason is not None:
+            return Unsuitable(reason=reason)
+        canvases = clock.time("prepare", lambda: _canvases(stack, skull))
+        said = clock.time("network", lambda: self._said(canvases))
+        return clock.time("places", lambda: self._sight(stack, skull, canvases, said))
+
+    def _said(self, canvases: Floats) -> dict[str, Floats]:
+        """The network's outputs for every plane, a few at a time."""
+        batch = with_neighbours(to_network(canvases))
+        parts = [
+            self._network(np.ascontiguousarray(batch[first : first + _BATCH]))
+            for first in range(0, len(batch), _BATCH)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _sight(
+        self, stack: Stack, skull: Skull, canvases: Floats, said: dict[str, Floats]
+    ) -> Sight:
+        smooth = smoothed(said["slice_logit"])
+        slabs = len(stack.planes)
+        inside = slice(skull.first, skull.last + 1)
+        logits = np.full(slabs, -np.inf)
+        logits[inside] = smooth
+        kinds = np.zeros((slabs, len(KINDS)))
+        kinds[inside] = expit(said["kind_logits"])
+        return self.calibrated(
+            Sight(
+                stack=stack,
+                skull=skull,
+                evidence=study_evidence(smooth),
+                probability=0.0,
+                planes=np.zeros(slabs),
+                logits=logits,
+                kinds=kinds,
+                places=find_places(
+                    canvases, expit(said["heat_logit"][:, 0]), least=self._least_heat
+                ),
+            )
+        )
+
+    def calibrated(self, sight: Sight) -> Sight:
+        """What was seen with the probabilities of this detector's card."""
+        looked_at = np.isfinite(sight.logits)
+        planes = np.zeros(len(sight.logits))
+        planes[looked_at] = self._calibrate_plane(sight.logits[looked_at][:, None])
+        probability = float(self._calibrate(np.array([sight.evidence]))[0])
+        return replace(sight, probability=probability, planes=planes)
+
+
+def smoothed(logits: Floats) -> npt.NDArray[np.float64]:
+    """Each plane's log odds, half its own and a quarter each of its neighbours'."""
+    padded = np.pad(logits.astype(np.float64), 1, mode="edge")
+    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+
+
+def study_evidence(planes: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """What a study's probability rests on: the highest plane, the mean of the highest few."""
+    highest = np.sort(planes)[::-1][:_HIGHEST]
+    return float(highest[0]), float(highest.mean())
+
+
+def _canvases(stack: Stack, skull: Skull) -> Floats:
+    """The planes that hold brain, on canvases."""
+    inside = stack.planes[skull.first : skull.last + 1]
+    return np.stack([to_canvas(plane, skull.to_plane) for plane in inside])
+
+
+def _pixel_mm(images: Sequence[Image], stack: Stack) -> float | None:
+    """Distance of the turned planes' columns; None where not known."""
+    spacing = images[stack.members[0][0]].pixel_spacing_mm
+    if spacing is None:
+        return None
+    return spacing[0] if stack.turn.transposed else spacing[1]
+
+
+def _thickness_mm(header: SeriesHeader) -> float | None:
+    stated = [i.slice_thickness_mm for i in header.instances if i.slice_thickness_mm]
+    return float(np.median(stated)) if stated else None
+
+
+class _Clock:
+    """Adds up wall-clock seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, stage: str, work: Callable[[], Result]) -> Result:
+        started = time.perf_counter()
+        result = work()
+        spent = time.perf_counter() - started
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        return result
+
+
+def load(
+    *,
+    threads: int = 0,
+    cache: Path | None = None,
+    card_path: Path = CARD_PATH,
+    device: Device = "auto",
+) -> HaemorrhageDetector:
+    """Load the detector that a card describes; the entry point of ``vigie.detectors``.
+
+    Parameters
+    ----------
+    threads
+        Processor threads; 0 takes all.
+    cache
+        Folder for compiled networks; None compiles anew.
+    card_path
+        The card, its weights beside it.
+    """
+    card = read_card(card_path)
+    network = load_network(
+        blueprint(card, card_path.with_name(card.weights_file)),
+        device=device,
+        threads=threads,
+        cache=cache,
+    )
+    return HaemorrhageDetector(card=card, network=network)

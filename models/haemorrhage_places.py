@@ -1,0 +1,143 @@
+"""From the network's heat maps to outlines of suspected blood on the source images."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+from scipy import ndimage
+
+from models.haemorrhage_network import STRIDE
+from models.haemorrhage_volume import BONE_HU, CANVAS
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Points = npt.NDArray[np.float64]  # (n, 2), column and row
+
+_GRID = 2  # canvas pixels to a pixel of the masks
+_SIDE = CANVAS // _GRID
+_LEAST_PIXELS = 6  # of a mask; smaller ones are not shown
+_ABOVE_BRAIN_HU = 8.0  # blood is at least so much denser than the plane's brain
+_LEAST_BLOOD_HU = 42.0
+_CORNERS = 48  # of an outline, at most
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """One outline on one plane."""
+
+    plane: int  # place in the stack of canvases
+    lesion: int  # number of the thing in space that it is a cut of, from 1
+    outline: Points  # (n, 2), canvas pixels, corners at whole numbers
+    score: float  # highest heat within, 0 to 1
+    area: float  # canvas pixels
+
+
+def find_places(canvases: Floats, heat: Floats, *, least: float) -> tuple[Place, ...]:
+    """Outline what is hot, and number what hangs together across planes.
+
+    Parameters
+    ----------
+    canvases
+        (plane, CANVAS, CANVAS), Hounsfield units.
+    heat
+        (plane, CANVAS / STRIDE, CANVAS / STRIDE), 0 to 1.
+    least
+        Heat from which on a cell counts.
+
+    Returns
+    -------
+    tuple of Place
+        Lesions are numbered by their highest heat.
+    """
+    masks = np.stack(
+        [_mask(canvas, cells, least) for canvas, cells in zip(canvases, heat, strict=True)]
+    )
+    lesions, count = ndimage.label(masks)
+    fine = _fine(heat)
+    peaks = ndimage.maximum(fine, lesions, np.arange(1, count + 1)) if count else np.zeros(0)
+    number = {int(old) + 1: new for new, old in enumerate(np.argsort(-peaks), start=1)}
+    return tuple(
+        Place(
+            plane=plane,
+            lesion=number[int(lesions[plane][part][0])],
+            outline=_outline(part) * _GRID,
+            score=float(fine[plane][part].max()),
+            area=float(part.sum()) * _GRID**2,
+        )
+        for plane, mask in enumerate(masks)
+        for part in _parts(mask)
+    )
+
+
+def _mask(canvas: Floats, cells: Floats, least: float) -> Mask:
+    """The dense pixels in and beside hot cells; the hot cells themselves where none is dense."""
+    if cells.max() < least:
+        return np.zeros((_SIDE, _SIDE), bool)
+    smooth_heat = np.asarray(
+        Pillow.fromarray(cells).resize((_SIDE, _SIDE), Pillow.Resampling.BILINEAR)
+    )
+    hot = (smooth_heat >= least) | _fine(cells >= least)
+    small = canvas.reshape(_SIDE, _GRID, _SIDE, _GRID).mean(axis=(1, 3))
+    smooth = ndimage.gaussian_filter(small, 0.7)
+    tissue = (small > 0) & (small < 100)
+    brain = float(np.median(small[tissue])) if tissue.any() else 32.0
+    dense = smooth > max(_LEAST_BLOOD_HU, brain + _ABOVE_BRAIN_HU)
+    near = ndimage.binary_dilation(hot, iterations=2) & (small < BONE_HU - 40)
+    blood = ndimage.binary_opening(dense & near)
+    mask = np.zeros_like(hot)
+    for part in _parts(hot):
+        own = blood & ndimage.binary_dilation(part, iterations=2)
+        mask |= own if own.sum() >= _LEAST_PIXELS else part
+    return ndimage.binary_fill_holes(mask)  # type: ignore[no-any-return]
+
+
+def _fine(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Cells as pixels of the masks; the last two axes are rows and columns."""
+    return cells.repeat(STRIDE // _GRID, axis=-2).repeat(STRIDE // _GRID, axis=-1)
+
+
+def _parts(mask: Mask) -> Iterator[Mask]:
+    """The connected parts of a mask that are large enough."""
+    labels, count = ndimage.label(mask)
+    for number in range(1, count + 1):
+        part = labels == number
+        if part.sum() >= _LEAST_PIXELS:
+            yield part
+
+
+def _outline(part: Mask) -> Points:
+    """The outer edge of a connected part, along its pixels' sides, thinned to few corners."""
+    padded = np.pad(part, 1)
+    after: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    # each side of a pixel with nothing beyond, clockwise: from (column, row) to (column, row)
+    for (down, right), start, end in (
+        ((-1, 0), (0, 0), (1, 0)),
+        ((0, 1), (1, 0), (1, 1)),
+        ((1, 0), (1, 1), (0, 1)),
+        ((0, -1), (0, 1), (0, 0)),
+    ):
+        beyond = np.roll(padded, (-down, -right), (0, 1))
+        for row, column in np.argwhere(padded & ~beyond) - 1:
+            after[int(column) + start[0], int(row) + start[1]].append(
+                (int(column) + end[0], int(row) + end[1])
+            )
+    loops = []
+    while after:
+        loop = [next(iter(after))]
+        while loop[-1] in after:
+            following = after[loop[-1]]
+            loop.append(following.pop())
+            if not following:
+                del after[loop[-2]]
+        loops.append(np.array(loop[:-1], np.float64))
+    return _thinned(max(loops, key=len))
+
+
+def _thinned(loop: Points) -> Points:
+    """Rounded a little, and every n-th point, so that there are not too many."""
+    rounded = (np.roll(loop, 1, axis=0) + 2 * loop + np.roll(loop, -1, axis=0)) / 4
+    return rounded[:: max(1, -(-len(rounded) // _CORNERS))]

@@ -1,0 +1,392 @@
+"""The nodule detector: chest CT; a probability, and nodules with place, size and outlines."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from models.calibration import LogisticCalibration
+from models.card import ModelCard, read_card
+from models.detector import (
+    Assessment,
+    Eligibility,
+    Eligible,
+    NotEligible,
+    SeriesHeader,
+    SeriesImages,
+    Unsuitable,
+)
+from models.nodule_candidates import Candidates, find_candidates
+from models.nodule_cuts import SIDE, cuts_of
+from models.nodule_lungs import Lungs, find_lungs
+from models.nodule_outline import Outline, outline
+from models.nodule_rules import instances_left_out, preferred, why_not_usable
+from models.nodule_volume import Stack, stack_of
+from models.runtime import Blueprint, Device, Floats, Network, load_network
+from worklist.finding import Evidence, ImageScore, Lesion, Region
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Result = TypeVar("Result")
+Doubles = npt.NDArray[np.float64]
+
+NOTHING_FOUND = -12.0  # suspicion of a scan without a single blob, and the least of any
+ACTIONABLE_MM = 6.0  # smaller nodules need no follow-up in most (Fleischner: MacMahon et al. 2017)
+CARD_PATH = Path(__file__).with_name("weights") / "nodule.toml"
+_LOOKED_AT_TWICE = 40  # candidates of one scan that every view and neighbouring cut decides on
+_BATCH = 64  # cuts on a sheet
+_NEIGHBOUR_MM = 1.5  # from a candidate's cut to those above and below that count too
+_NEIGHBOURS_UP_TO_MM = 2.5  # between slices: further apart they show something else
+_LEAST_ROUNDNESS = 0.05  # a blob counts as no less round than this
+_APART = 0.7  # of the sum of the radii: nodules closer than that are one
+_LEAST_APART_MM = 4.0
+_SHOWN = 12  # nodules of one scan at most
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One place in a scan that the network looked at closely."""
+
+    suspicion: float  # log odds of a nodule among the places looked at closely
+    logit: float  # of the network: uncalibrated, mean over cuts and views
+    roundness: float  # of the blob, 0 a tube or sheet, 1 a sphere
+    outline: Outline
+    centre: tuple[float, float, float]  # z mm along the normal, column, row (pixels, edges whole)
+
+
+def blueprint(card: ModelCard, weights: Path, *, glance: bool = False) -> Blueprint:
+    """How the runtime builds the networks: all members, or the first alone for a glance."""
+    members = int(card.calibration["members"])
+
+    def build() -> "nn.Module":
+        from models.nodule_network import NoduleGlance, NoduleNetwork
+
+        return NoduleGlance() if glance else NoduleNetwork(members)
+
+    return Blueprint(
+        build=build,
+        sources=tuple(map(Path(__file__).with_name, ("nodule_network.py", "mobilenet.py"))),
+        weights=weights,
+        weights_sha256=card.weights_sha256,
+        outputs=("logit",),
+        channels=1,
+        side_multiple=SIDE,
+        prefix="members.0." if glance else "",
+    )
+
+
+_Outlined = tuple[Outline, tuple[float, float, float]]
+
+
+class NoduleDetector:
+    """Nodules on chest CT (``models.detector.Detector``).
+
+    Blobs in the lungs are looked at by networks in axial cuts; the study's probability rests on the
+    most suspect ones.
+    """
+
+    def __init__(self, *, card: ModelCard, glance: Network, network: Network) -> None:
+        self.card = card
+        self._one, self._all = glance, network
+        self._calibrate = LogisticCalibration.from_card(card.calibration)
+        self._lesion = LogisticCalibration.from_card(card.calibration["lesion"])
+        self._study = LogisticCalibration.from_card(card.calibration["study"])
+        self._least_score = float(card.calibration["region_score"])
+
+    def eligibility(self, series: SeriesHeader) -> Eligibility:
+        """Axial CT of the chest, slices 5 mm apart at most, contrast or not.
+
+        Where the header names no body part the images decide (``assess`` looks for lungs). Left
+        out are localizers, projections, captures, reformats and what states no geometry.
+        """
+        reason = why_not_usable(series)
+        if reason is not None:
+            return NotEligible(reason=reason)
+        return Eligible(left_out=instances_left_out(series))
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
+        """Look at the best of the reconstructions; those that show no lungs are passed over."""
+        if not series:
+            raise ValueError("there are no images to look at")
+        left = list(series)
+        reasons: list[str] = []
+        while left:
+            best, _ = preferred([one.header for one in left])
+            said = self._assess_one(left.pop(best))
+            if isinstance(said, Assessment):
+                not_needed = tuple(one.header.series_instance_uid for one in left)
+                return replace(said, passed_over=not_needed)
+            reasons.append(said.reason)
+        return Unsuitable(reason=reasons[0])
+
+    def _assess_one(self, series: SeriesImages) -> Assessment | Unsuitable:
+        clock = _Clock()
+        found = self.find(series, clock)
+        if isinstance(found, Unsuitable):
+            return found
+        stack, places = found
+        regions, evidence = _told(stack, self._shown(places), self._score)
+        return Assessment(
+            probability=self.study_probability(places),
+            regions=regions,
+            evidence=evidence,
+            seconds=dict(clock.seconds),
+        )
+
+    def find(
+        self, series: SeriesImages, clock: "_Clock | None" = None
+    ) -> tuple[Stack, list[Found]] | Unsuitable:
+        """Every place looked at closely, most suspect first, and the stack they lie in."""
+        clock = clock or _Clock()
+        stack = clock.time("stack", lambda: stack_of(series))
+        if isinstance(stack, Unsuitable):
+            return stack
+        lungs = clock.time("lungs", lambda: find_lungs(stack))
+        if isinstance(lungs, Unsuitable):
+            return lungs
+        blobs = clock.time("candidates", lambda: find_candidates(stack, lungs))
+        if not len(blobs):
+            return stack, []
+        glance = clock.time("network", lambda: self._glance(stack, blobs))
+        chosen = np.argsort(-glance, kind="stable")[:_LOOKED_AT_TWICE]
+        logits = clock.time("network", lambda: self._look_closely(stack, blobs[chosen]))
+        return stack, clock.time(
+            "outlines", lambda: self._distinct(stack, lungs, blobs[chosen], logits)
+        )
+
+    def logits(self, cuts: Floats) -> Doubles:
+        """Uncalibrated log odds of a nodule in the middle of each cut, (n,).
+
+        All members see each cut in eight views, turned and mirrored.
+
+        Parameters
+        ----------
+        cuts
+            float32 (n, 48, 48), 0 (-1000 HU) to 1 (400 HU), pixels of 0.7 mm.
+        """
+        said = [_said(self._all, view) for view in _views(cuts, 8)]
+        return np.asarray(np.mean(said, axis=0))
+
+    def probabilities(self, logits: Doubles) -> Doubles:
+        """Calibrated at the share of nodules among the candidates of the training data."""
+        return self._calibrate(logits[:, None])
+
+    def study_probability(self, places: Sequence[Found]) -> float:
+        """Calibrated on the simulation: the most suspect place that is large enough decides."""
+        decisive = _decisive(places)
+        highest = NOTHING_FOUND if decisive is None else decisive.suspicion
+        return float(self._study(np.array([[max(highest, NOTHING_FOUND)]]))[0])
+
+    def _glance(self, stack: Stack, blobs: Candidates) -> Doubles:
+        return _said(self._one, cuts_of(stack, blobs.at))
+
+    def _look_closely(self, stack: Stack, blobs: Candidates) -> Doubles:
+        """Mean over the cut and, in thin slices, its neighbours above and below."""
+        if stack.gap_mm > _NEIGHBOURS_UP_TO_MM:
+            return self.logits(cuts_of(stack, blobs.at))
+        moved = np.zeros_like(blobs.at)
+        moved[:, 0] = max(_NEIGHBOUR_MM, stack.gap_mm) / stack.coarse_spacing_mm[0]
+        several = [blobs.at - moved, blobs.at, blobs.at + moved]
+        every = self.logits(np.concatenate([cuts_of(stack, at) for at in several]))
+        return np.asarray(every.reshape(3, -1).mean(axis=0))
+
+    def _distinct(
+        self, stack: Stack, lungs: Lungs, blobs: Candidates, logits: Doubles
+    ) -> list[Found]:
+        """Outline and weigh each place; of several on one nodule keep the most suspect."""
+        outlined = [_outlined(stack, lungs, blobs, number) for number in range(len(blobs))]
+        evidence = lesion_evidence(logits, blobs.roundness)
+        suspicions = evidence @ np.array(self._lesion.weights) + self._lesion.bias
+        found: list[Found] = []
+        for number in np.argsort(-suspicions, kind="stable"):
+            shape, centre = outlined[number]
+            if all(_apart(shape, other.outline) for other in found):
+                place = Found(
+                    suspicion=float(suspicions[number]),
+                    logit=float(logits[number]),
+                    roundness=float(blobs.roundness[number]),
+                    outline=shape,
+                    centre=centre,
+                )
+                found.append(place)
+        return found
+
+    def _score(self, place: Found) -> float:
+        return float(expit(place.suspicion))
+
+    def _shown(self, places: Sequence[Found]) -> list[Found]:
+        """The places worth showing; a flagged study always shows the one that flagged it."""
+        flagged = self.study_probability(places) >= self.card.operating_point
+        decisive = _decisive(places) if flagged else None
+        return [
+            place
+            for place in places
+            if self._score(place) >= self._least_score or place is decisive
+        ][:_SHOWN]
+
+
+def _decisive(places: Sequence[Found]) -> Found | None:
+    """The most suspect place of a size that calls for action."""
+    large = (place for place in places if place.outline.diameter_mm >= ACTIONABLE_MM)
+    return max(large, key=lambda place: place.suspicion, default=None)
+
+
+def _said(network: Network, cuts: Floats) -> Doubles:
+    """Log odds of each cut, (n,), from a network that takes sheets."""
+    said = np.empty(len(cuts))
+    for start in range(0, len(cuts), _BATCH):
+        part = np.ascontiguousarray(cuts[start : start + _BATCH])
+        said[start : start + len(part)] = network(part.reshape(1, 1, -1, SIDE))["logit"]
+    return said
+
+
+def _views(cuts: Floats, count: int) -> Iterator[Floats]:
+    """The cuts turned by quarters, then mirrored and turned; eight at most."""
+    for view in range(count):
+        turned = np.rot90(cuts, view % 4, (1, 2))
+        yield turned[:, :, ::-1] if view >= 4 else turned
+
+
+def lesion_evidence(logits: Doubles, roundness: Doubles) -> Doubles:
+    """What a place's suspicion rests on, (n, 2): log odds of the network, log of the roundness.
+
+    The network sees cuts alone, in which a vessel across looks like a nodule; the roundness of the
+    blob in space tells them apart.
+    """
+    return np.stack([logits, np.log(np.maximum(roundness, _LEAST_ROUNDNESS))], axis=1)
+
+
+def _outlined(stack: Stack, lungs: Lungs, blobs: Candidates, number: int) -> _Outlined:
+    """The outline of one blob and its centre in the stack."""
+    plane, row, column = blobs.at[number]
+    z_mm = float(stack.coarse_z_mm[0] + plane * stack.coarse_spacing_mm[0])
+    centre = (z_mm, (column + 0.5) * stack.factor, (row + 0.5) * stack.factor)
+    shape = outline(
+        stack,
+        z_mm=z_mm,
+        column=centre[1],
+        row=centre[2],
+        radius_mm=float(blobs.radius_mm[number]),
+        lung_hu=lungs.median_hu,
+    )
+    return shape, centre
+
+
+def _apart(one: Outline, other: Outline) -> bool:
+    distance = float(np.linalg.norm(np.subtract(one.centre_mm, other.centre_mm)))
+    together = _APART * (one.diameter_mm + other.diameter_mm) / 2
+    return distance > max(together, _LEAST_APART_MM)
+
+
+def _told(
+    stack: Stack, shown: Sequence[Found], score: Callable[[Found], float]
+) -> tuple[tuple[Region, ...], Evidence]:
+    """Regions and evidence of the nodules shown, most suspect first."""
+    regions: list[Region] = []
+    lesions: list[Lesion] = []
+    of_image: dict[int, float] = {}
+    for number, place in enumerate(shown, start=1):
+        cuts = place.outline.cuts
+        lesions.append(
+            Lesion(
+                number=number,
+                score=score(place),
+                centre_mm=place.outline.centre_mm,
+                diameter_mm=place.outline.diameter_mm,
+                first_image=stack.images[cuts[0][0]].sop_instance_uid,
+                last_image=stack.images[cuts[-1][0]].sop_instance_uid,
+            )
+        )
+        for slice_number, polygon in cuts:
+            of_image[slice_number] = max(of_image.get(slice_number, 0.0), score(place))
+            regions.append(_region(stack, slice_number, polygon, number, score(place)))
+    scores = tuple(
+        ImageScore(
+            sop_instance_uid=image.sop_instance_uid,
+            frame_number=image.frame_number,
+            score=of_image.get(number, 0.0),
+        )
+        for number, image in enumerate(stack.images)
+    )
+    evidence = Evidence(image_scores=scores, lesions=tuple(lesions))
+    return tuple(regions), evidence
+
+
+def _region(
+    stack: Stack,
+    number: int,
+    polygon: tuple[tuple[float, float], ...],
+    lesion: int,
+    score: float,
+) -> Region:
+    image = stack.images[number]
+    return Region(
+        sop_instance_uid=image.sop_instance_uid,
+        frame_number=image.frame_number,
+        polygon=polygon,
+        score=score,
+        polygon_mm=tuple(stack.to_patient(number, column, row) for column, row in polygon),
+        lesion=lesion,
+    )
+
+
+class _Clock:
+    """Adds up wall-clock seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, stage: str, work: Callable[[], Result]) -> Result:
+        started = time.perf_counter()
+        result = work()
+        spent = time.perf_counter() - started
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        return result
+
+
+def load(
+    *,
+    threads: int = 0,
+    cache: Path | None = None,
+    card_path: Path = CARD_PATH,
+    device: Device = "auto",
+) -> NoduleDetector:
+    """Load the detector that a card describes; the entry point of ``vigie.detectors``.
+
+    Parameters
+    ----------
+    threads
+        Processor threads; 0 takes all.
+    cache
+        Folder for compiled networks; None compiles anew.
+    card_path
+        The card, its weights beside it.
+    """
+    card = read_card(card_path)
+    weights = card_path.with_name(card.weights_file)
+    glance, network = load_networks(card, weights, threads=threads, cache=cache, device=device)
+    return NoduleDetector(card=card, glance=glance, network=network)
+
+
+def load_networks(
+    card: ModelCard,
+    weights: Path,
+    *,
+    threads: int = 0,
+    cache: Path | None = None,
+    device: Device = "auto",
+) -> tuple[Network, Network]:
+    """One member for the glance, and all of them; made ready to run."""
+    one, every = (
+        load_network(
+            blueprint(card, weights, glance=glance), device=device, threads=threads, cache=cache
+        )
+        for glance in (True, False)
+    )
+    return one, every

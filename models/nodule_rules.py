@@ -1,0 +1,211 @@
+"""Which CT series the nodule detector was made for, read from headers alone, and which is best."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+
+from models.detector import InstanceHeader, SeriesHeader
+from models.headers import position_along_normal_mm
+from models.nodule_volume import LARGEST_GAP_MM, LEAST_HEIGHT_MM, why_not_axial
+from worklist.uid import SOPInstanceUID
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame children, .7.1 to .7.4
+_CT_IMAGES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+    }
+)
+_LEAST_SLICES = 10
+_LEAST_SIDE = 128  # pixels
+# Image Type (PS3.3 C.8.2.1.1.1, C.8.15.3.4) of what no slices of the patient are
+_NO_SLICES = {
+    "LOCALIZER": "a localizer",
+    "SCOUT": "a localizer",
+    "TOPOGRAM": "a localizer",
+    "MIP": "a projection",
+    "MAX_IP": "a projection",
+    "MIN_IP": "a projection",
+    "MINIP": "a projection",
+    "PROJECTION IMAGE": "a projection",
+    "VOLUME_RENDERED": "a rendering",
+    "VRT": "a rendering",
+    "CURVED_MPR": "a curved reformat",
+    "DOSE_INFO": "a dose report",
+    "SCREEN SAVE": "a screen capture",
+    "SCREENSAVE": "a screen capture",
+    "PERFUSION": "a perfusion map",
+}
+_TITLES = re.compile(
+    r"\b(SCOUT|TOPOGRAM\w*|LOCALI[SZ]ER|SURVIEW|SCANOGRAM|MIP|MINIP|VRT?|DOSE|REPORT|SCREEN|SMART"
+    r" ?PREP|BOLUS|TRACKER|MONITORING|PREMONITORING)\b"
+)
+_REFORMATS = re.compile(r"\b(COR(ONAL)?\w*|SAG(ITTAL)?\w*|MPR)\b")
+# Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages
+_CHEST = re.compile(
+    r"CHEST\w*|THORA\w*|TORAX|LUNGS?|LUNGE\w*|POUMONS?|PULMON\w*|POLMON\w*|PNEUMO\w*|TORACE"
+    r"|TORACIC\w*|BRUSTKORB|BORST(?:KAS)?|BRONCH\w*|HRCT|TAP|CAP|TCAP|TRUNK"
+    r"|WHOLEBODY|RUMPF|TORSO|NCAP|HEART|CORONARY|CARDIAC|MEDIASTIN\w*|LCS"
+)
+_ELSEWHERE = {
+    "head": r"HEAD|BRAIN|SKULL|SCHADEL\w*|KOPF|CRANE|CEREBR\w*|CRANI\w*|ORBIT\w*|SINUS\w*"
+    r"|FACE|FACIAL|NNH|ROCHER\w*|TEMPORAL|IAC",
+    "neck": r"NECK|HALS|COU|CERVICAL|CSPINE|LARYNX",
+    "abdomen": r"ABDOM\w*|PELVI\w*|LIVER|LEBER|FOIE|KIDNEY\w*|KUB|BECKEN|BASSIN|COLON\w*|UROGRA\w*"
+    r"|PANCREA\w*|RENAL|HEPAT\w*",
+    "spine": r"\w*SPINE|RACHIS|LUMBAR|LWS|BWS|HWS|LOMBAIRE|SACRUM|WIRBEL\w*",
+    "limbs": r"EXTREMIT\w*|KNEE|FOOT|ANKLE|HAND|WRIST|ELBOW|SHOULDER|HIP|LEG|FEMUR|TIBIA|GENOU|PIED"
+    r"|EPAULE|HANCHE|KNIE|FUSS|SCHULTER",
+}
+_SHARP = re.compile(r"LUNG|SHARP|BONE|EDGE|[A-Z][5-8]\d|^L$|^Y[ABC]$")  # of most vendors
+
+
+def why_not_usable(series: SeriesHeader) -> str | None:
+    """Why the detector does not look at a series, a sentence; None if it does."""
+    if series.modality != "CT":
+        return f"The modality is {series.modality or 'not stated'}, not CT."
+    if not series.instances:
+        return "The series has no images."
+    part = _foreign_body_part(series)
+    if part is not None:
+        return f"It shows the {part}; the detector was made for the chest."
+    title = _words(f"{series.series_description} {series.protocol_name}")
+    named = _TITLES.search(_words(series.series_description))
+    if named is not None:
+        return f"The series is called {named.group(0)}: it holds no slices for reading."
+    reasons = [why_instance_not_usable(instance) for instance in series.instances]
+    usable = [
+        instance
+        for instance, reason in zip(series.instances, reasons, strict=True)
+        if reason is None
+    ]
+    if not usable:
+        if _REFORMATS.search(title) and "reformat" not in (reasons[0] or ""):
+            return "The series is a reformat, not axial slices."
+        return reasons[0]
+    return _why_not_enough(usable)
+
+
+def instances_left_out(series: SeriesHeader) -> tuple[tuple[SOPInstanceUID, str], ...]:
+    """The images of a usable series at which the detector does not look, and why."""
+    reasons = [(i.sop_instance_uid, why_instance_not_usable(i)) for i in series.instances]
+    return tuple((uid, reason) for uid, reason in reasons if reason is not None)
+
+
+def why_instance_not_usable(instance: InstanceHeader) -> str | None:
+    """Why the detector does not look at one image, a sentence; None if it does."""
+    if (instance.sop_class_uid + ".").startswith(_SECONDARY_CAPTURE + "."):
+        return "The image is a secondary capture, which may be a screenshot."
+    if instance.sop_class_uid not in _CT_IMAGES:
+        return "The object is not a CT image."
+    for value in instance.image_type:
+        if value in _NO_SLICES:
+            return f"The image is {_NO_SLICES[value]}."
+    if min(instance.rows, instance.columns) < _LEAST_SIDE:
+        return f"The image is smaller than {_LEAST_SIDE} pixels."
+    if instance.number_of_frames > 1:
+        return None  # its frames say where they are; they are judged when they are decoded
+    if instance.pixel_spacing_mm is None:
+        return "The image does not state its pixel spacing, so that no size can be told."
+    if instance.image_position_mm is None or instance.image_orientation is None:
+        return "The image does not state its position and orientation."
+    return why_not_axial(instance.image_orientation)
+
+
+def preferred(series: Sequence[SeriesHeader]) -> tuple[int, tuple[tuple[int, str], ...]]:
+    """Of several eligible reconstructions the one to look at, and why not the others.
+
+    The thinnest slices win, as long as they are not thinner than a millimetre needs; of those alike
+    the one with the sharper kernel, then the one that covers more.
+
+    Returns
+    -------
+    tuple
+        The place in ``series`` of the chosen one; for each other its place and a sentence.
+    """
+    order = sorted(range(len(series)), key=lambda place: _rank(series[place]))
+    best = order[0]
+    gap, _, _ = _measures(series[best])
+    why_not = []
+    for place in sorted(order[1:]):
+        other, _, _ = _measures(series[place])
+        if _rank(series[place])[0] > _rank(series[best])[0]:
+            reason = f"Another series has thinner slices ({gap:.1f} mm, not {other:.1f} mm)."
+        elif _rank(series[place])[1] > _rank(series[best])[1]:
+            reason = "Another series of the same slices has a sharper kernel."
+        else:
+            reason = "Another series shows as much and covers more, or came first."
+        why_not.append((place, reason))
+    return best, tuple(why_not)
+
+
+def _rank(series: SeriesHeader) -> tuple[float, int, float, str]:
+    gap, height, _ = _measures(series)
+    sharp = _SHARP.search(_words(series.convolution_kernel)) is not None
+    return max(1.0, round(gap * 2) / 2), 0 if sharp else 1, -height, series.series_instance_uid
+
+
+def _measures(series: SeriesHeader) -> tuple[float, float, int]:
+    """Distance of slices and height covered in mm, and how many there are; from headers."""
+    usable = [i for i in series.instances if why_instance_not_usable(i) is None]
+    heights = sorted(
+        position_along_normal_mm(i.image_position_mm, i.image_orientation)
+        for i in usable
+        if i.image_position_mm is not None and i.image_orientation is not None
+    )
+    count = sum(i.number_of_frames for i in usable)
+    gaps = sorted(b - a for a, b in pairwise(heights) if b - a > 0.05)
+    if not gaps:
+        return next((i.slice_thickness_mm for i in usable if i.slice_thickness_mm), 5.0), 0.0, count
+    return gaps[len(gaps) // 2], heights[-1] - heights[0], count
+
+
+def _why_not_enough(usable: Sequence[InstanceHeader]) -> str | None:
+    """Why these images are too few or too thick, a sentence; None if not."""
+    if any(instance.number_of_frames > 1 for instance in usable):
+        return None
+    heights = sorted(
+        {
+            round(position_along_normal_mm(i.image_position_mm, i.image_orientation), 1)
+            for i in usable
+            if i.image_position_mm is not None and i.image_orientation is not None
+        }
+    )
+    if len(heights) < _LEAST_SLICES:
+        return f"There are {len(heights)} axial slices; at least {_LEAST_SLICES} are needed."
+    gaps = sorted(b - a for a, b in pairwise(heights))
+    gap = gaps[len(gaps) // 2]
+    if gap > LARGEST_GAP_MM:
+        return f"The slices are {gap:.1f} mm apart; the detector was made for 5 mm at most."
+    if heights[-1] - heights[0] < LEAST_HEIGHT_MM:
+        return f"The slices cover less than {LEAST_HEIGHT_MM:.0f} mm."
+    return None
+
+
+def _foreign_body_part(series: SeriesHeader) -> str | None:
+    """The part a series shows if that does not include the chest; None where nothing says.
+
+    A text that names the chest settles it, wherever it stands: Body Part Examined is often wrong.
+    """
+    texts = [
+        _words(text)
+        for text in (
+            series.body_part_examined,
+            f"{series.series_description} {series.protocol_name}",
+            series.study_description,
+        )
+    ]
+    if any(_CHEST.fullmatch(word) for text in texts for word in text.split()):
+        return None
+    for text in texts:
+        for part, pattern in _ELSEWHERE.items():
+            if any(re.fullmatch(pattern, word) for word in text.split()):
+                return part
+    return None
+
+
+def _words(text: str) -> str:
+    """Capital words and numbers without accents, one space between them."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").upper()
+    return " ".join(re.findall(r"[A-Z]+[A-Z0-9]*|[0-9]+", plain))

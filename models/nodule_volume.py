@@ -1,0 +1,192 @@
+"""Slices of a CT series as a stack in space, with a coarse copy on which lungs are searched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.detector import Image, SeriesImages, Unsuitable
+
+Floats = npt.NDArray[np.float32]
+
+COARSE_MM = 1.5  # wanted between the voxels of the coarse copy
+LARGEST_GAP_MM = 5.5  # between slices, their median; the detector was made for 5 mm
+_LARGEST_PIXEL_MM = 2.0
+_SAME_PLACE_MM = 0.05  # slices closer than this are two versions of one
+_LEAST_SLICES, LEAST_HEIGHT_MM = 10, 50.0
+_STEEPEST = 0.5  # of the normal's component along the body's axis an axial stack may miss
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """Parallel slices in the order of their positions, and their coarse copy.
+
+    The coarse voxel (p, r, c) covers the pixels from (r, c) x ``factor`` on and lies at
+    ``coarse_z_mm[p]`` along the normal.
+    """
+
+    images: tuple[Image, ...]
+    positions_mm: npt.NDArray[np.float64]  # (slice, 3), LPS, centre of the first pixel
+    orientation: npt.NDArray[np.float64]  # (6,), direction cosines of rows and columns
+    z_mm: npt.NDArray[np.float64]  # (slice,), rising, along the normal
+    spacing_mm: tuple[float, float]  # between rows, between columns
+    coarse: Floats  # (plane, row, column), HU
+    coarse_z_mm: npt.NDArray[np.float64]  # (plane,)
+    factor: int  # pixels of a slice that one coarse voxel spans
+
+    @property
+    def gap_mm(self) -> float:
+        """Between slices, the median."""
+        return float(np.median(np.diff(self.z_mm)))
+
+    @property
+    def coarse_spacing_mm(self) -> tuple[float, float, float]:
+        """Between planes, rows, columns of the coarse copy."""
+        between = float(self.coarse_z_mm[1] - self.coarse_z_mm[0])
+        return between, self.spacing_mm[0] * self.factor, self.spacing_mm[1] * self.factor
+
+    def nearest(self, z_mm: float) -> int:
+        """The slice nearest to a height."""
+        return int(np.argmin(np.abs(self.z_mm - z_mm)))
+
+    def to_patient(self, number: int, column: float, row: float) -> tuple[float, float, float]:
+        """LPS mm of a place in slice ``number`` (PS3.3 C.7.6.2.1.1).
+
+        Parameters
+        ----------
+        column, row
+            Pixels, (0, 0) is the top-left corner of the top-left pixel.
+        """
+        across = (column - 0.5) * self.spacing_mm[1]
+        down = (row - 0.5) * self.spacing_mm[0]
+        along, below = self.orientation[:3], self.orientation[3:]
+        x, y, z = self.positions_mm[number] + across * along + down * below
+        return float(x), float(y), float(z)
+
+
+def stack_of(series: SeriesImages) -> Stack | Unsuitable:
+    """Order the slices in space and make the coarse copy, or say why they are no chest CT stack.
+
+    Of two slices at one place the first is taken. Gaps may be uneven: coarse planes without a
+    slice of their own are interpolated.
+    """
+    reason = _why_no_stack(series.images)
+    if reason is not None:
+        return Unsuitable(reason=reason)
+    first = series.images[0]
+    orientation = np.array(first.image_orientation, float)
+    positions = np.array([image.image_position_mm for image in series.images], float)
+    normal = np.cross(orientation[:3], orientation[3:])
+    heights = positions @ (normal / np.linalg.norm(normal))
+    order = np.argsort(heights, kind="stable")
+    kept = [order[0]]
+    for place in order[1:]:
+        if heights[place] - heights[kept[-1]] > _SAME_PLACE_MM:
+            kept.append(place)
+    images, z_mm = tuple(series.images[place] for place in kept), heights[kept]
+    reason = _why_not_dense(z_mm)
+    if reason is not None:
+        return Unsuitable(reason=reason)
+    spacing = first.pixel_spacing_mm or (1.0, 1.0)  # it states one, or was refused above
+    factor = max(1, round(COARSE_MM / min(spacing)))
+    coarse, coarse_z_mm = _coarse(images, z_mm, factor)
+    return Stack(
+        images=images,
+        positions_mm=positions[kept],
+        orientation=orientation,
+        z_mm=z_mm,
+        spacing_mm=spacing,
+        coarse=coarse,
+        coarse_z_mm=coarse_z_mm,
+        factor=factor,
+    )
+
+
+def _why_no_stack(images: Sequence[Image]) -> str | None:
+    """Why the images are no stack of axial slices of one grid, a sentence; None if they are."""
+    if len(images) < _LEAST_SLICES:
+        return f"There are {len(images)} slices; at least {_LEAST_SLICES} are needed."
+    first = images[0]
+    if first.pixel_spacing_mm is None or min(first.pixel_spacing_mm) <= 0:
+        return "The slices do not state their pixel spacing, so that no size can be told."
+    if max(first.pixel_spacing_mm) > _LARGEST_PIXEL_MM:
+        return f"The pixels are larger than {_LARGEST_PIXEL_MM} mm."
+    for image in images:
+        if image.image_position_mm is None or image.image_orientation is None:
+            return "Not every slice states its position and orientation."
+        if image.pixels.shape != first.pixels.shape or image.pixels.ndim != 2:
+            return "The slices differ in rows and columns."
+        if image.pixel_spacing_mm is None or not np.allclose(
+            image.pixel_spacing_mm, first.pixel_spacing_mm, rtol=0.01
+        ):
+            return "The slices differ in pixel spacing."
+        if not np.allclose(image.image_orientation, first.image_orientation or (), atol=0.02):
+            return "The slices differ in orientation."
+    return why_not_axial(first.image_orientation)
+
+
+def why_not_axial(orientation: Sequence[float] | None) -> str | None:
+    """Why slices are not axial, a sentence; None if they are, or do not say."""
+    if orientation is None:
+        return None
+    rx, ry, _, cx, cy, _ = orientation
+    if abs(rx * cy - ry * cx) < 1 - _STEEPEST:
+        return "The slices are not axial (a coronal, sagittal or oblique reformat)."
+    return None
+
+
+def _why_not_dense(z_mm: npt.NDArray[np.float64]) -> str | None:
+    """Why slices at these heights are too few or too far apart, a sentence; None if not."""
+    if len(z_mm) < _LEAST_SLICES:
+        return f"There are {len(z_mm)} places with a slice; at least {_LEAST_SLICES} are needed."
+    gap = float(np.median(np.diff(z_mm)))
+    if gap > LARGEST_GAP_MM:
+        return f"The slices are {gap:.1f} mm apart; the detector was made for 5 mm at most."
+    height = float(z_mm[-1] - z_mm[0])
+    if height < LEAST_HEIGHT_MM:
+        return f"The slices cover {height:.0f} mm; at least {LEAST_HEIGHT_MM:.0f} mm are needed."
+    return None
+
+
+def _coarse(
+    images: Sequence[Image], z_mm: npt.NDArray[np.float64], factor: int
+) -> tuple[Floats, npt.NDArray[np.float64]]:
+    """Planes about ``COARSE_MM`` apart, or as far as the slices are: means of what is there."""
+    gap = float(np.median(np.diff(z_mm)))
+    together = max(1, round(COARSE_MM / gap))
+    step = together * gap
+    first = z_mm[0] + (together - 1) / 2 * gap
+    planes_mm = first + step * np.arange(max(2, int((z_mm[-1] - first) / step + 0.5) + 1))
+    rows, columns = (side // factor for side in images[0].pixels.shape)
+    coarse = np.zeros((len(planes_mm), rows, columns), np.float32)
+    shares = _shares(z_mm, planes_mm, step)
+    for number, image in enumerate(images):
+        small: Floats | None = None
+        for plane in np.flatnonzero(shares[:, number]):
+            small = block_mean(image.pixels, factor) if small is None else small
+            coarse[plane] += shares[plane, number] * small
+    return coarse, planes_mm
+
+
+def _shares(
+    z_mm: npt.NDArray[np.float64], planes_mm: npt.NDArray[np.float64], step: float
+) -> Floats:
+    """How much of each slice goes into each plane, (plane, slice), each plane's sum 1."""
+    near = np.abs(planes_mm[:, None] - z_mm[None]) <= 0.501 * step
+    shares = near.astype(np.float64)
+    for plane in np.flatnonzero(~near.any(axis=1)):
+        after = int(np.clip(np.searchsorted(z_mm, planes_mm[plane]), 1, len(z_mm) - 1))
+        share = (planes_mm[plane] - z_mm[after - 1]) / (z_mm[after] - z_mm[after - 1])
+        shares[plane, after - 1 : after + 1] = 1 - np.clip(share, 0, 1), np.clip(share, 0, 1)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+
+def block_mean(plane: Floats, factor: int) -> Floats:
+    """The mean of blocks of ``factor`` x ``factor`` pixels; what is over at the end is left out."""
+    rows, columns = (side // factor * factor for side in plane.shape)
+    total = np.zeros((rows // factor, columns // factor), np.float32)
+    for row in range(factor):
+        for column in range(factor):
+            total += plane[row:rows:factor, column:columns:factor]
+    return np.asarray(total / np.float32(factor * factor), np.float32)

@@ -1,0 +1,288 @@
+"""Train the nodule network: ``train`` is what ``vigie train nodule`` calls."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+from models.calibration import auc
+from models.nodule_network import NoduleMember, start_from
+from models.training.nodule_augmentation import batches, mix, vary
+from models.training.nodule_data import LabelledCuts, central, read_cuts, split_cuts
+from models.training.nodule_evaluation import ranking_precision
+from models.training.nodule_export import WEIGHTS_NAME, export, save_members
+from models.training.report import write_report
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and how far it is, 0 to 1."""
+
+_MEASURED_AT_ONCE = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings:
+    """How to train; written into the run's report."""
+
+    epochs: int = 12  # of each member
+    members: int = 3
+    seed: int = 1
+    batch_size: int = 64
+    negatives_per_positive: float = 2.0  # cuts without a nodule drawn a pass
+    rate: float = 4e-4  # highest learning rate
+    warm_up_steps: int = 60
+    weight_decay: float = 0.02
+    smoothing: float = 0.02  # of the labels: some are wrong
+    average: float = 0.995  # decay a step of the averaged weights
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Epoch:
+    """What one pass of one member came to."""
+
+    number: int  # counts from 1 over all members
+    member: int  # counts from 1
+    loss: float  # mean over the pass, training cuts
+    auc: float  # valid cuts, averaged weights, one view
+    average_precision: float  # the same
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """One member under way, and those that are done: all that a checkpoint holds."""
+
+    settings: TrainingSettings
+    done: list[dict[str, torch.Tensor]] = field(default_factory=list)
+    network: NoduleMember
+    averaged: NoduleMember
+    optimizer: torch.optim.Optimizer
+    random: np.random.Generator
+    epochs: list[Epoch] = field(default_factory=list)
+    step: int = 0
+
+
+def train(
+    data: Path,
+    run_folder: Path,
+    *,
+    settings: TrainingSettings | None = None,
+    start: Path | None = None,
+    version: str = "0.0.0",
+    resume: bool = False,
+    progress: Progress = lambda _what, _share: None,
+) -> dict[str, Any]:
+    """Train, calibrate and export a detector into a run folder.
+
+    The folder then holds ``nodule.safetensors`` and ``nodule.toml`` (what
+    ``models.training.nodule_export.promote`` installs), ``report.json``, ``report.svg`` and the
+    checkpoint ``last.pt``.
+
+    Parameters
+    ----------
+    data
+        A folder with ``candidates.npz``; see ``split_cuts`` for what is learnt from.
+    settings
+        How to train; None takes the defaults.
+    start
+        ImageNet weights of the trunk to start from (safetensors); None starts from chance.
+    version
+        Of the model card.
+    resume
+        Go on from ``last.pt`` where there is one.
+
+    Returns
+    -------
+    dict
+        The report, ready for JSON.
+
+    Raises
+    ------
+    models.training.labels.LabelsError
+        If the folder cannot be trained on.
+    """
+    settings = settings or TrainingSettings()
+    learnt, valid = split_cuts(read_cuts(data))
+    run_folder.mkdir(parents=True, exist_ok=True)
+    run = train_members(
+        learnt, valid, run_folder, settings, start=start, resume=resume, progress=progress
+    )
+    save_members(run.done, run_folder / WEIGHTS_NAME)
+    card = export(run_folder, valid=valid, members=len(run.done), version=version)
+    report: dict[str, Any] = {
+        "data": str(data),
+        "learnt": len(learnt),
+        "valid": len(valid),
+        "start": None
+        if start is None
+        else {"file": start.name, "sha256": sha256(start.read_bytes()).hexdigest()},
+        "settings": asdict(settings),
+        "epochs": [asdict(epoch) for epoch in run.epochs if epoch.member <= len(run.done)],
+        "performance": card.performance,
+    }
+    write_report(run_folder, report)
+    return report
+
+
+def train_members(
+    learnt: LabelledCuts,
+    valid: LabelledCuts,
+    run_folder: Path,
+    settings: TrainingSettings,
+    *,
+    start: Path | None,
+    resume: bool = False,
+    progress: Progress = lambda _what, _share: None,
+) -> _Run:
+    """Train one member after the other, leaving ``last.pt`` in the run folder after each pass."""
+    torch.set_num_threads(settings.threads)
+    checkpoint = run_folder / "last.pt"
+    saved = torch.load(checkpoint, weights_only=True) if resume and checkpoint.is_file() else None
+    first = 1 if saved is None else len(saved["done"]) + 1
+    run = _member(settings, min(first, settings.members), start)
+    if saved is not None:
+        _restore(run, saved)
+    while len(run.done) < settings.members:
+        while _passes(run) < settings.epochs:
+            _one_epoch(run, learnt, valid, progress)
+            _save(run, checkpoint)
+        run.done.append({n: w.clone() for n, w in run.averaged.state_dict().items()})
+        if len(run.done) < settings.members:
+            after = _member(settings, len(run.done) + 1, start)
+            after.done, after.epochs = run.done, run.epochs
+            run = after
+        _save(run, checkpoint)
+    return run
+
+
+def _passes(run: _Run) -> int:
+    """How many passes the member under way has seen."""
+    return sum(epoch.member == len(run.done) + 1 for epoch in run.epochs)
+
+
+def _member(settings: TrainingSettings, number: int, start: Path | None) -> _Run:
+    """A new member; each has its own random numbers."""
+    torch.manual_seed(settings.seed * 1000 + number)
+    network, averaged = NoduleMember(), NoduleMember()
+    if start is not None:
+        start_from(network, load_file(start))
+    averaged.load_state_dict(network.state_dict())
+    averaged.eval().requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
+    )
+    return _Run(
+        settings=settings,
+        network=network,
+        averaged=averaged,
+        optimizer=optimizer,
+        random=np.random.default_rng((settings.seed, number)),
+    )
+
+
+def _one_epoch(run: _Run, learnt: LabelledCuts, valid: LabelledCuts, progress: Progress) -> None:
+    started = time.monotonic()
+    settings, member, before = run.settings, len(run.done) + 1, _passes(run)
+    drawn = list(
+        batches(
+            learnt.nodule,
+            size=settings.batch_size,
+            negatives_per_positive=settings.negatives_per_positive,
+            random=run.random,
+        )
+    )
+    losses = []
+    run.network.train()
+    for number, chosen in enumerate(drawn, start=1):
+        _set_rate(run, (before + number / len(drawn)) / settings.epochs)
+        losses.append(_one_step(run, learnt[chosen]))
+        what = f"network {member}, pass {before + 1}, loss {np.mean(losses[-20:]):.3f}"
+        progress(what, (len(run.epochs) + number / len(drawn)) / _total(settings))
+    logits = member_logits(run.averaged, valid)
+    run.epochs.append(
+        Epoch(
+            number=len(run.epochs) + 1,
+            member=member,
+            loss=float(np.mean(losses)),
+            auc=auc(logits, valid.nodule),
+            average_precision=ranking_precision(logits, valid.nodule),
+            seconds=time.monotonic() - started,
+        )
+    )
+
+
+def _total(settings: TrainingSettings) -> int:
+    return settings.members * settings.epochs
+
+
+def _set_rate(run: _Run, share: float) -> None:
+    """Warm up over the first steps, then a half cosine down to a hundredth."""
+    warm = min(1.0, (run.step + 1) / run.settings.warm_up_steps)
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.settings.rate * warm * fall
+
+
+def _one_step(run: _Run, drawn: LabelledCuts) -> float:
+    softness = run.settings.smoothing
+    targets = torch.from_numpy(drawn.nodule.astype(np.float32)) * (1 - 2 * softness) + softness
+    cuts, targets = mix(vary(drawn.cuts, run.random), targets, run.random)
+    logits = run.network(cuts.contiguous(memory_format=torch.channels_last))
+    loss = functional.binary_cross_entropy_with_logits(logits, targets)
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
+    run.optimizer.step()
+    run.step += 1
+    decay = min(run.settings.average, (1 + run.step) / (10 + run.step))
+    with torch.no_grad():
+        for mine, other in zip(run.averaged.parameters(), run.network.parameters(), strict=True):
+            mine.lerp_(other, 1 - decay)
+    return float(loss.detach())
+
+
+def member_logits(member: NoduleMember, cuts: LabelledCuts) -> npt.NDArray[np.float64]:
+    """What one member says of cuts, seen once."""
+    grey = torch.from_numpy(central(cuts.cuts))[:, None]
+    with torch.inference_mode():
+        said = [member(part) for part in torch.split(grey, _MEASURED_AT_ONCE)]
+    return torch.cat(said).double().numpy()
+
+
+def _save(run: _Run, path: Path) -> None:
+    state: dict[str, Any] = {
+        "done": run.done,
+        "network": run.network.state_dict(),
+        "averaged": run.averaged.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "random": run.random.bit_generator.state,
+        "torch_random": torch.get_rng_state(),
+        "epochs": [asdict(epoch) for epoch in run.epochs],
+        "step": run.step,
+    }
+    partial = path.with_name("last.pt.partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _restore(run: _Run, state: dict[str, Any]) -> None:
+    """Take up a run where its checkpoint left it; it was read without running pickled code."""
+    run.done = state["done"]
+    run.network.load_state_dict(state["network"])
+    run.averaged.load_state_dict(state["averaged"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.random.bit_generator.state = state["random"]
+    torch.set_rng_state(state["torch_random"])
+    run.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+    run.step = state["step"]

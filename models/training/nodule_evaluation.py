@@ -1,0 +1,153 @@
+"""How good the nodule detector's networks are on a folder of labelled candidates."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calibration import (
+    auc,
+    auc_interval,
+    brier_score,
+    expected_calibration_error,
+    wilson_interval,
+)
+from models.nodule import NoduleDetector, load
+from models.training.evaluation import identity, without_nan
+from models.training.labels import LabelsError
+from models.training.nodule_data import LabelledCuts, central, read_cuts
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and how far it is, 0 to 1."""
+
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_AT_ONCE = 128
+_RELIABILITY_BINS = 10
+
+
+def evaluate(
+    data: Path,
+    *,
+    split: str | None = None,
+    detector: NoduleDetector | None = None,
+    progress: Progress = lambda _what, _share: None,
+) -> dict[str, Any]:
+    """Measure the detector's networks on a folder with ``candidates.npz``.
+
+    Parameters
+    ----------
+    split
+        ``train``, ``valid`` or another value of the array ``split``, or ``all``. None takes all
+        cuts but those of split ``train``, or all where that leaves none.
+    detector
+        None loads the one that is installed.
+
+    Returns
+    -------
+    dict
+        Ready for JSON; a figure that cannot be computed (one class is missing) is None.
+
+    Raises
+    ------
+    models.training.labels.LabelsError
+        If the folder has no usable ``candidates.npz``, or no cut of the split.
+    """
+    started = time.perf_counter()
+    cuts, used = choose_cuts(read_cuts(data), split)
+    detector = detector or load()
+    logits = logits_of(detector, cuts, progress)
+    probabilities = detector.probabilities(logits)
+    threshold = float(detector.card.calibration["candidate_threshold"])
+    return {
+        "data": str(data),
+        "rows_used": used,
+        **measure(probabilities, cuts.nodule, threshold),
+        "model": identity(detector.card),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def choose_cuts(cuts: LabelledCuts, split: str | None) -> tuple[LabelledCuts, str]:
+    """The cuts to measure on, and a sentence that says which they are."""
+    if split == "all":
+        return cuts, f"all {len(cuts)} cuts, as asked"
+    chosen = cuts.split != "train" if split is None else cuts.split == split
+    count = int(chosen.sum())
+    if split is not None and not count:
+        raise LabelsError(f"no cut has the split {split!r}")
+    if split is not None:
+        return cuts[chosen], f"{count} of {len(cuts)} cuts: split {split}, as asked"
+    if 0 < count < len(cuts):
+        return cuts[chosen], f"{count} of {len(cuts)} cuts: all but those of split train"
+    return cuts, f"all {len(cuts)} cuts: the file does not set any apart from training"
+
+
+def logits_of(
+    detector: NoduleDetector,
+    cuts: LabelledCuts,
+    progress: Progress = lambda _what, _share: None,
+) -> Doubles:
+    """Uncalibrated log odds of every cut, (n,), eight views each."""
+    said = []
+    for start in range(0, len(cuts), _AT_ONCE):
+        part = cuts.cuts[start : start + _AT_ONCE]
+        said.append(detector.logits(central(part)))
+        progress("looking at candidates", min(1.0, (start + len(part)) / len(cuts)))
+    return np.concatenate(said)
+
+
+def measure(probabilities: Doubles, nodule: Bools, threshold: float) -> dict[str, Any]:
+    """Every figure of one set of candidates; None where it cannot be computed."""
+    flagged = probabilities >= threshold
+    hits, positives = int((flagged & nodule).sum()), int(nodule.sum())
+    clear, negatives = int((~flagged & ~nodule).sum()), int((~nodule).sum())
+    figures: dict[str, Any] = {
+        "n": len(nodule),
+        "positives": positives,
+        "candidate_auc": auc(probabilities, nodule),
+        "candidate_auc_ci95": list(auc_interval(probabilities, nodule)),
+        "candidate_ap": ranking_precision(probabilities, nodule),
+        "candidate_threshold": threshold,
+        "sensitivity": hits / positives if positives else math.nan,
+        "sensitivity_ci95": list(wilson_interval(hits, positives)),
+        "specificity": clear / negatives if negatives else math.nan,
+        "specificity_ci95": list(wilson_interval(clear, negatives)),
+        "brier": brier_score(probabilities, nodule),
+        "ece": expected_calibration_error(probabilities, nodule),
+        "reliability": reliability(probabilities, nodule),
+        "failures": 0,
+    }
+    plain: dict[str, Any] = without_nan(figures)
+    return plain
+
+
+def ranking_precision(scores: Doubles, nodule: Bools) -> float:
+    """Average precision of a ranking: the mean precision at each nodule; ties count together."""
+    total = int(nodule.sum())
+    if not total:
+        return math.nan
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(nodule[order])
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    precision = hits[last] / (last + 1)
+    gained = np.diff(hits[last], prepend=0) / total
+    return float(np.sum(precision * gained))
+
+
+def reliability(probabilities: Doubles, nodule: Bools) -> list[list[float]]:
+    """For each tenth of the scale that occurs: mean probability, share of nodules, count."""
+    place = np.minimum((probabilities * _RELIABILITY_BINS).astype(int), _RELIABILITY_BINS - 1)
+    return [
+        [
+            round(float(probabilities[place == bin_].mean()), 4),
+            round(float(nodule[place == bin_].mean()), 4),
+            int((place == bin_).sum()),
+        ]
+        for bin_ in np.unique(place)
+    ]

@@ -1,0 +1,212 @@
+"""The haemorrhage detector around a network that is made up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.detector import Assessment, Eligible, Image, NotEligible, Unsuitable
+from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
+from models.haemorrhage_network import KINDS, STRIDE
+from models.haemorrhage_volume import CANVAS
+from tests.haemorrhage_heads import (
+    PIXEL_MM,
+    SIDE,
+    card,
+    head,
+    header_of,
+    images_of,
+    instance,
+    mirrored_left_right,
+    series_of,
+    transposed,
+    upside_down,
+)
+
+BLEED = (30.0, 20.0, 10.0)  # mm to the left, the back, the top
+SUBDURAL = KINDS.index("subdural")
+
+
+class Dense:
+    """Says that there is subdural blood where the plane itself has much between 55 and 85 HU."""
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        assert batch.shape[1:] == (3, CANVAS, CANVAS)
+        self.seen.append(batch)
+        middle = batch[:, 1]
+        dense = (middle > 0.15) & (middle < 0.6)
+        cells = CANVAS // STRIDE
+        shares = dense.reshape(len(batch), cells, STRIDE, cells, STRIDE).mean(axis=(2, 4))
+        hot = shares > 0.8
+        found = hot.any(axis=(1, 2))
+        kinds = np.full((len(batch), len(KINDS)), -4.0, np.float32)
+        kinds[found, SUBDURAL] = 3.0
+        return {
+            "slice_logit": np.where(found, 8.0, -6.0).astype(np.float32),
+            "kind_logits": kinds,
+            "heat_logit": np.where(hot, 4.0, -8.0)[:, None].astype(np.float32),
+        }
+
+
+@pytest.fixture(scope="module")
+def bleeding() -> tuple[Image, ...]:
+    return images_of(head(bleed=BLEED))
+
+
+@pytest.fixture(scope="module")
+def assessment(bleeding: tuple[Image, ...]) -> Assessment:
+    return _assess(bleeding)
+
+
+def _assess(images: tuple[Image, ...]) -> Assessment:
+    answer = HaemorrhageDetector(card=card(), network=Dense()).assess([series_of(images)])
+    assert isinstance(answer, Assessment)
+    return answer
+
+
+def test_blood_is_flagged_and_a_clear_head_is_not(assessment: Assessment) -> None:
+    clear = _assess(images_of(head()))
+    assert assessment.probability > 0.9
+    assert clear.probability < 0.1
+    assert clear.regions == () and clear.evidence.kinds == () and clear.evidence.lesions == ()
+
+
+def test_regions_lie_on_the_blood_of_their_images(assessment: Assessment) -> None:
+    assert assessment.regions
+    for region in assessment.regions:
+        slice_mm = (int(region.sop_instance_uid.split(".")[-1]) - 1 - 12.5) * 5.0
+        assert abs(slice_mm - BLEED[2]) < 13
+        columns, rows = np.array(region.polygon).T
+        assert np.mean(columns) == pytest.approx(SIDE / 2 + BLEED[0] / PIXEL_MM, abs=3)
+        assert np.mean(rows) == pytest.approx(SIDE / 2 + BLEED[1] / PIXEL_MM, abs=3)
+        assert np.ptp(columns) < 40 / PIXEL_MM and np.ptp(rows) < 40 / PIXEL_MM
+        assert 0 < region.score <= 1
+        assert region.kind == "subdural haemorrhage"
+
+
+def test_regions_in_mm_agree_with_their_pixels(assessment: Assessment) -> None:
+    region = assessment.regions[0]
+    assert region.polygon_mm is not None
+    number = int(region.sop_instance_uid.split(".")[-1])
+    for (column, row), (x, y, z) in zip(region.polygon, region.polygon_mm, strict=True):
+        assert x == pytest.approx(-100 + (column - 0.5) * PIXEL_MM)
+        assert y == pytest.approx(-100 + (row - 0.5) * PIXEL_MM)
+        assert z == pytest.approx((number - 1) * 5)
+
+
+def test_what_hangs_together_is_one_lesion_of_about_its_size(assessment: Assessment) -> None:
+    (lesion,) = assessment.evidence.lesions
+    assert lesion.number == 1
+    assert {region.lesion for region in assessment.regions} == {1}
+    middle = (SIDE - 1) / 2 * PIXEL_MM - 100
+    assert lesion.centre_mm == pytest.approx(
+        (middle + BLEED[0], middle + BLEED[1], 62.5 + BLEED[2]), abs=5
+    )
+    assert lesion.diameter_mm == pytest.approx(24, abs=8)
+    shown = sorted(int(r.sop_instance_uid.split(".")[-1]) for r in assessment.regions)
+    assert (lesion.first_image, lesion.last_image) == (f"1.2.{shown[0]}", f"1.2.{shown[-1]}")
+
+
+def test_every_image_has_a_score_and_those_with_blood_the_highest(assessment: Assessment) -> None:
+    scores = {one.sop_instance_uid: one.score for one in assessment.evidence.image_scores}
+    assert list(scores) == [f"1.2.{n}" for n in range(1, 27)]
+    shown = {region.sop_instance_uid for region in assessment.regions}
+    assert min(scores[uid] for uid in shown) > max(
+        score for uid, score in scores.items() if uid not in shown
+    )
+    assert [kind.name for kind in assessment.evidence.kinds] == ["subdural"]
+
+
+@pytest.mark.parametrize("other_way", [mirrored_left_right, upside_down, transposed])
+def test_the_way_a_head_is_stored_does_not_change_the_answer(
+    bleeding: tuple[Image, ...], assessment: Assessment, other_way
+) -> None:
+    turned = _assess(other_way(bleeding))
+    assert turned.probability == pytest.approx(assessment.probability, abs=1e-9)
+    assert [r.sop_instance_uid for r in turned.regions] == [
+        r.sop_instance_uid for r in assessment.regions
+    ]
+    for mine, other in zip(turned.regions, assessment.regions, strict=True):
+        assert mine.polygon_mm is not None and other.polygon_mm is not None
+        np.testing.assert_allclose(
+            np.mean(mine.polygon_mm, axis=0)[2:], np.mean(other.polygon_mm, axis=0)[2:], atol=1e-6
+        )
+
+
+def test_the_order_of_the_images_does_not_change_the_answer(
+    bleeding: tuple[Image, ...], assessment: Assessment
+) -> None:
+    turned = _assess(bleeding[::-1])
+    assert turned.probability == pytest.approx(assessment.probability, abs=1e-9)
+    assert turned.regions == assessment.regions
+
+
+def test_thin_slices_share_the_score_and_the_region_of_their_slab() -> None:
+    images = images_of(head(slices=104, gap_mm=1.25, bleed=BLEED), gap_mm=1.25)
+    answer = _assess(images)
+    assert answer.probability > 0.9
+    assert len(answer.evidence.image_scores) == 104
+    first = min(answer.regions, key=lambda r: int(r.sop_instance_uid.split(".")[-1]))
+    same = [region for region in answer.regions if region.polygon == first.polygon]
+    assert len(same) == 4
+
+
+def test_without_geometry_there_are_regions_in_pixels_alone() -> None:
+    images = images_of(head(bleed=BLEED), gap_mm=None, pixel_mm=None, orientation=None)
+    answer = _assess(images)
+    assert answer.regions and all(region.polygon_mm is None for region in answer.regions)
+    (lesion,) = answer.evidence.lesions
+    assert lesion.centre_mm is None and lesion.diameter_mm is None
+
+
+def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> None:
+    clear = images_of(head())
+    bone = series_of(bleeding, 1, convolution_kernel="H70h")
+    soft = series_of(clear, 2)
+    answer = HaemorrhageDetector(card=card(), network=Dense()).assess([bone, soft])
+    assert isinstance(answer, Assessment)
+    assert answer.probability < 0.1
+    assert answer.regions == ()
+    assert len(answer.evidence.image_scores) == 52
+
+
+def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) -> None:
+    empty = [replace(i, pixels=np.zeros_like(i.pixels)) for i in bleeding]
+    detector = HaemorrhageDetector(card=card(), network=Dense())
+    answer = detector.assess(
+        [series_of(empty, 1), series_of(bleeding, 2, convolution_kernel="H70h")]
+    )
+    assert isinstance(answer, Assessment) and answer.probability > 0.9
+    alone = detector.assess([series_of(empty, 1)])
+    assert isinstance(alone, Unsuitable) and "empty" in alone.reason
+
+
+def test_only_planes_with_brain_go_through_the_network() -> None:
+    network = Dense()
+    air = np.full((10, SIDE, SIDE), -1000.0, np.float32)
+    images = images_of(np.concatenate([air, head()]))
+    HaemorrhageDetector(card=card(), network=network).assess([series_of(images)])
+    assert sum(len(batch) for batch in network.seen) <= 26
+
+
+def test_eligibility_comes_with_the_images_left_out() -> None:
+    detector = HaemorrhageDetector(card=card(), network=Dense())
+    assert detector.eligibility(header_of()) == Eligible()
+    scout = instance(99, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))
+    answer = detector.eligibility(header_of(instances=(scout, *header_of().instances)))
+    assert isinstance(answer, Eligible) and [uid for uid, _ in answer.left_out] == ["1.2.99"]
+    assert isinstance(detector.eligibility(header_of(modality="MR")), NotEligible)
+
+
+def test_one_plane_alone_counts_less_than_three() -> None:
+    alone, three = np.full(9, -4.0, np.float32), np.full(9, -4.0, np.float32)
+    alone[4], three[3:6] = 6, 6
+    assert study_evidence(smoothed(alone))[1] < study_evidence(smoothed(three))[1]
+    assert smoothed(three)[4] == 6 and smoothed(alone)[4] == 1
+
+
+def test_fewer_planes_than_usual_still_make_a_study() -> None:
+    assert study_evidence(np.array([1.0, 3.0])) == (3.0, 2.0)

@@ -1,0 +1,118 @@
+"""A CT series as a stack in space, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.detector import Unsuitable
+from models.nodule_volume import Stack, block_mean, stack_of
+from tests.nodule_scans import AXIAL, series
+
+
+def flat(heights: np.ndarray, value: float = 0.0):  # type: ignore[no-untyped-def]
+    """A series whose slices hold their own height, so that means show what went where."""
+    return series(heights, slices=[np.full((192, 192), z + value, np.float32) for z in heights])
+
+
+def stacked(made) -> Stack:  # type: ignore[no-untyped-def]
+    stack = stack_of(made)
+    assert isinstance(stack, Stack), stack
+    return stack
+
+
+def refused(made) -> str:  # type: ignore[no-untyped-def]
+    said = stack_of(made)
+    assert isinstance(said, Unsuitable), said
+    return said.reason
+
+
+def test_slices_are_put_in_order_whatever_order_they_come_in() -> None:
+    made = flat(np.arange(0.0, 100.0, 2.5))
+    turned = replace(made, images=tuple(reversed(made.images)))
+    one, other = stacked(made), stacked(turned)
+    np.testing.assert_array_equal(one.z_mm, other.z_mm)
+    np.testing.assert_array_equal(one.coarse, other.coarse)
+
+
+@pytest.mark.parametrize("gap", [0.5, 1.0, 1.25, 2.0, 3.0, 5.0])
+def test_a_coarse_plane_lies_where_its_slices_do(gap: float) -> None:
+    stack = stacked(flat(np.arange(0.0, 100.0, gap)))
+    inner = slice(1, -1)
+    np.testing.assert_allclose(
+        stack.coarse[inner, 5, 5], stack.coarse_z_mm[inner], atol=gap / 2 + 0.01
+    )
+    assert max(1.2, gap) - 0.01 <= stack.coarse_spacing_mm[0] <= max(2.0, gap) + 0.01
+
+
+def test_uneven_gaps_are_filled_between_their_neighbours() -> None:
+    heights = np.concatenate([np.arange(0.0, 60.0, 5.0), np.arange(75.0, 130.0, 5.0)])
+    stack = stacked(flat(heights))
+    np.testing.assert_allclose(stack.coarse[:, 0, 0], stack.coarse_z_mm, atol=0.01)
+
+
+def test_of_two_slices_at_one_place_the_first_counts() -> None:
+    made = flat(np.arange(0.0, 100.0, 2.5))
+    double = replace(made.images[3], pixels=made.images[3].pixels + 500)
+    stack = stacked(replace(made, images=(*made.images, double)))
+    assert len(stack.images) == len(made.images)
+    assert stack.coarse.max() < 400
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"pixel_spacing_mm": None}, "pixel spacing"),
+        ({"pixel_spacing_mm": (3.0, 3.0)}, "larger than"),
+        ({"orientation": None}, "position and orientation"),
+        ({"orientation": (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)}, "not axial"),
+    ],
+)
+def test_slices_without_usable_geometry_are_refused(changed: dict, words: str) -> None:  # type: ignore[type-arg]
+    heights = np.arange(0.0, 100.0, 2.5)
+    made = series(heights, slices=[np.zeros((192, 192), np.float32)] * len(heights), **changed)
+    assert words in refused(made)
+
+
+def test_slices_that_differ_are_refused() -> None:
+    made = flat(np.arange(0.0, 100.0, 2.5))
+    for changed, words in (
+        ({"pixels": np.zeros((100, 100), np.float32)}, "rows and columns"),
+        ({"pixel_spacing_mm": (0.5, 0.5)}, "pixel spacing"),
+        ({"image_orientation": (0.0, 1.0, 0.0, -1.0, 0.0, 0.0)}, "orientation"),
+    ):
+        odd = replace(made.images[4], **changed)  # type: ignore[arg-type]
+        assert words in refused(replace(made, images=(*made.images[:4], odd, *made.images[5:])))
+
+
+@pytest.mark.parametrize(("gap", "fine"), [(5.0, True), (5.5, True), (5.6, False), (10.0, False)])
+def test_slices_further_apart_than_the_limit_are_refused(gap: float, fine: bool) -> None:
+    said = stack_of(flat(gap * np.arange(30)))
+    assert isinstance(said, Stack) == fine
+
+
+@pytest.mark.parametrize(
+    ("count", "gap", "fine"), [(9, 5.5, False), (11, 5.0, True), (11, 4.9, False)]
+)
+def test_too_few_slices_are_refused(count: int, gap: float, fine: bool) -> None:
+    assert isinstance(stack_of(flat(gap * np.arange(count))), Stack) == fine
+
+
+def test_places_in_the_patient_follow_the_image_plane() -> None:
+    stack = stacked(flat(np.arange(0.0, 100.0, 2.5)))
+    assert stack.to_patient(4, 0.5, 0.5) == pytest.approx((0.0, 0.0, 10.0))
+    assert stack.to_patient(0, 10.5, 20.5) == pytest.approx((18.0, 36.0, 0.0))
+
+
+def test_a_patient_lying_on_the_belly_keeps_sides_and_height() -> None:
+    made = flat(np.arange(0.0, 100.0, 2.5))
+    prone = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+    turned = tuple(replace(image, image_orientation=prone) for image in made.images)
+    stack = stacked(replace(made, images=turned))
+    assert stack.to_patient(2, 10.5, 0.5) == pytest.approx((-18.0, 0.0, 5.0))
+    assert prone != AXIAL
+
+
+def test_block_means_leave_out_what_is_over() -> None:
+    plane = np.arange(35, dtype=np.float32).reshape(5, 7)
+    np.testing.assert_allclose(block_mean(plane, 2), [[4, 6, 8], [18, 20, 22]])
