@@ -19,7 +19,7 @@ import struct
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -90,11 +90,21 @@ class Inbox:
         for folder in (self.temporary, self.associations, self.listeners):
             folder.mkdir(parents=True, exist_ok=True)
         self._folder_sync = FolderSync(root)
+        self._tried: tuple[tuple[int, int], bool] | None = None  # folder, and its answer
 
-    @cached_property
+    @property
     def unnamed_files(self) -> bool:
-        """Whether objects are received into files without a name; tried once."""
-        return can_be_unnamed(self.temporary)
+        """Whether objects are received into files without a name.
+
+        Tried once for each folder that stands at the path: one that took its place (restored,
+        mounted over) may lie on another file system.
+        """
+        state = self.temporary.stat()
+        folder = (state.st_dev, state.st_ino)
+        tried = self._tried
+        if tried is None or tried[0] != folder:
+            tried = self._tried = (folder, can_be_unnamed(self.temporary))
+        return tried[1]
 
     def create(self, header: bytes, temporary_name: str) -> "IncomingObject":
         """Start to receive an object.
@@ -174,10 +184,7 @@ class FolderSync:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._changed = threading.Condition()
-        self._asked = 0  # syncs asked for, so far
-        self._tried = 0  # of those, answered by a sync that is over
-        self._failed = 0  # the highest answered by a sync that failed
-        self._error: OSError | None = None  # why
+        self._next = _Sync()  # covers whoever asks now
         self._running = False
 
     def sync(self) -> None:
@@ -189,19 +196,18 @@ class FolderSync:
             If the sync that covered this call failed.
         """
         with self._changed:
-            self._asked += 1
-            mine = self._asked
-            while self._running and self._tried < mine:
+            mine = self._next
+            while self._running and not mine.over:
                 self._changed.wait()
-            if self._tried >= mine:
-                if mine <= self._failed and self._error is not None:
-                    raise OSError(self._error.errno, "the folder could not be synced")
+            if mine.over:
+                if mine.error is not None:
+                    raise OSError(mine.error.errno, "the folder could not be synced")
                 return
             self._running = True
-            covered = self._asked
-        self._run(covered)
+            self._next = _Sync()
+        self._run(mine)
 
-    def _run(self, covered: int) -> None:
+    def _run(self, mine: "_Sync") -> None:
         error: OSError | None = OSError("the sync was cut short")
         try:
             sync_folder(self._folder)
@@ -212,10 +218,16 @@ class FolderSync:
         finally:
             with self._changed:
                 self._running = False
-                self._tried = covered
-                if error is not None:
-                    self._failed, self._error = covered, error
+                mine.over, mine.error = True, error
                 self._changed.notify_all()
+
+
+@dataclass(slots=True)
+class _Sync:
+    """One sync of the folder, shared by all who asked for it before it began."""
+
+    over: bool = False
+    error: OSError | None = None  # why it failed
 
 
 def file_header(

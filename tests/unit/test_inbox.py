@@ -2,11 +2,10 @@
 
 import errno
 import os
-import stat
 import threading
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pydicom
 import pytest
@@ -19,6 +18,7 @@ from dicom_listener.association_evidence import (
 )
 from dicom_listener.inbox import FolderSync, Inbox, Origin, ReceivedName, file_header
 from dicom_listener.incoming_file import can_be_unnamed
+from tests.disk_trace import DiskTrace
 
 ORIGIN = Origin(
     association_id="0123456789abcdef-000001",
@@ -37,31 +37,6 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     else:  # whatever the tests' own file system is called
         monkeypatch.setattr("dicom_listener.incoming_file._file_system", lambda _: "ext4")
     return Inbox(tmp_path / "inbox")
-
-
-class DiskTrace:
-    """Records the order of the calls that make a file durable."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.calls: list[str] = []
-        self._fsync, self._rename, self._link = os.fsync, os.rename, os.link
-        monkeypatch.setattr(os, "fsync", self.fsync)
-        monkeypatch.setattr(os, "rename", self.rename)
-        monkeypatch.setattr(os, "link", self.link)
-
-    def link(self, source: str, target: str, **how: Any) -> None:
-        if not target.endswith(".try"):
-            self.calls.append("name")
-        self._link(source, target, **how)
-
-    def rename(self, source: str, target: str) -> None:
-        self.calls.append("name")
-        self._rename(source, target)
-
-    def fsync(self, descriptor: int) -> None:
-        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        self.calls.append("sync folder" if is_folder else "sync file")
-        self._fsync(descriptor)
 
 
 def test_p1_an_object_is_written_synced_named_and_its_folder_synced(
@@ -162,6 +137,38 @@ def test_p1_only_file_systems_that_sync_unnamed_files_get_them(
     assert not can_be_unnamed(tmp_path), "where nothing tells the type, files are renamed"
 
 
+@pytest.mark.parametrize("at_first", [True, False])
+def test_p1_a_folder_that_took_the_inboxs_place_is_tried_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_first: bool
+) -> None:
+    tried: list[Path] = []
+
+    def answer(folder: Path) -> bool:
+        tried.append(folder)
+        return at_first is (len(tried) == 1)
+
+    monkeypatch.setattr("dicom_listener.inbox.can_be_unnamed", answer)
+    root = tmp_path / "inbox"
+    inbox = Inbox(root)
+    for _ in range(3):
+        receive(inbox, named_meanwhile=not at_first)
+    root.rename(tmp_path / "taken away")
+    (root / "tmp").mkdir(parents=True)
+    for _ in range(3):
+        receive(inbox, named_meanwhile=at_first)
+    assert tried == [inbox.temporary] * 2, "once each folder"
+
+
+def receive(inbox: Inbox, *, named_meanwhile: bool) -> None:
+    """Receive an object, and see whether it has a temporary name until it is whole."""
+    incoming = inbox.create(b"header", "one")
+    incoming.write(memoryview(b"data"))
+    assert len(list(inbox.temporary.iterdir())) == named_meanwhile
+    incoming.finish(NAME)
+    assert (inbox.root / NAME).read_bytes() == b"headerdata"
+    (inbox.root / NAME).unlink()
+
+
 def test_p1_the_folder_that_stands_at_the_path_now_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,31 +225,109 @@ def test_the_file_header_says_where_the_object_came_from(tmp_path: Path) -> None
     assert meta.FileMetaInformationGroupLength == len(header) - 144
 
 
+class WatchedCondition(threading.Condition):
+    """Tells when threads wait, and lets one of them notice late that it was woken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = threading.Semaphore(0)  # one count for each wait begun
+        self.late: threading.Thread | None = None
+        self.late_may_go_on = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.release()
+        woken = super().wait(timeout)
+        if threading.current_thread() is self.late:
+            self.release()
+            self.late_may_go_on.wait(10)
+            self.acquire()
+        return woken
+
+
+class FakeDisk:
+    """Stands for `sync_folder`: the first sync lasts until it is let go, and chosen ones fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failing: frozenset[int]) -> None:
+        self._failing = failing
+        self._numbers = count(1)
+        self.syncs = 0
+        self.first_began, self.first_may_end = threading.Event(), threading.Event()
+        monkeypatch.setattr("dicom_listener.inbox.sync_folder", self.sync)
+
+    def sync(self, _: Path) -> None:
+        number = self.syncs = next(self._numbers)
+        if number == 1:
+            self.first_began.set()
+            self.first_may_end.wait(10)
+        if number in self._failing:
+            raise OSError(errno.EIO, f"sync {number} failed")
+
+
+class Asker(threading.Thread):
+    """Asks for a sync, and keeps how it ended."""
+
+    def __init__(self, sync: FolderSync) -> None:
+        super().__init__()
+        self._sync = sync
+        self.outcome = "none"
+
+    def run(self) -> None:
+        try:
+            self._sync.sync()
+        except OSError:
+            self.outcome = "failed"
+        else:
+            self.outcome = "durable"
+
+
+def watched_sync(folder: Path) -> tuple[FolderSync, WatchedCondition]:
+    sync, condition = FolderSync(folder), WatchedCondition()
+    sync._changed = condition
+    return sync, condition
+
+
 def test_threads_that_wait_for_a_sync_share_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync = FolderSync(tmp_path)
-    started, go_on = threading.Event(), threading.Event()
-    calls: list[int] = []
+    disk = FakeDisk(monkeypatch, failing=frozenset())
+    sync, condition = watched_sync(tmp_path)
+    askers = [Asker(sync) for _ in range(6)]
+    askers[0].start()
+    assert disk.first_began.wait(10)
+    for asker in askers[1:]:
+        asker.start()
+        assert condition.waits.acquire(timeout=10)
+    disk.first_may_end.set()
+    for asker in askers:
+        asker.join(10)
+    assert [asker.outcome for asker in askers] == ["durable"] * 6
+    assert disk.syncs == 2
 
-    def slow(descriptor: int) -> None:
-        calls.append(descriptor)
-        started.set()
-        go_on.wait(10)
 
-    monkeypatch.setattr(os, "fsync", slow)
-    first = threading.Thread(target=sync.sync)
+@pytest.mark.parametrize("failing", [set(), {2}, {3}, {2, 3}])
+def test_p1_who_waits_gets_the_outcome_of_the_sync_that_covered_him_however_late_he_wakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: set[int]
+) -> None:
+    disk = FakeDisk(monkeypatch, frozenset(failing))
+    sync, condition = watched_sync(tmp_path)
+    first, second, late, last = (Asker(sync) for _ in range(4))
+    condition.late = late
     first.start()
-    started.wait(10)
-    others = [threading.Thread(target=sync.sync) for _ in range(5)]
-    for thread in others:
-        thread.start()
-    while sync._asked < 6:
-        threading.Event().wait(0.01)
-    go_on.set()
-    for thread in [first, *others]:
+    assert disk.first_began.wait(10)
+    for waiting in (second, late):  # the second sync covers both
+        waiting.start()
+        assert condition.waits.acquire(timeout=10)
+    disk.first_may_end.set()
+    for thread in (first, second):
         thread.join(10)
-    assert len(calls) == 2
+    last.start()
+    last.join(10)
+    condition.late_may_go_on.set()
+    late.join(10)
+    of_sync = {number: "failed" if number in failing else "durable" for number in (1, 2, 3)}
+    assert (first.outcome, second.outcome, last.outcome) == (of_sync[1], of_sync[2], of_sync[3])
+    assert late.outcome == of_sync[2]
+    assert disk.syncs == 3
 
 
 def test_a_failed_sync_fails_everybody_it_covered_and_nobody_later(
