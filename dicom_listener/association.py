@@ -8,9 +8,9 @@ PDU through three queues; here each data PDU goes from the socket to the file.
 
 import contextlib
 import socket
+import ssl
 import struct
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -269,29 +269,38 @@ class AssociationAcceptor:
 
 
 def serve_connection(
-    accepted: socket.socket,
-    address: str,
-    association_id: str,
-    node: Node,
-    wrap: Callable[[socket.socket], socket.socket],
+    connection: socket.socket, address: str, association_id: str, node: Node
 ) -> None:
     """Serve an accepted connection in the calling thread, and close it.
 
     Parameters
     ----------
-    wrap : callable
-        Puts TLS around the socket, or returns it as it is; may raise `OSError`.
+    connection : socket.socket
+        Just accepted; under TLS an `ssl.SSLSocket`, before its handshake.
     """
-    with accepted:
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    with connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         send_timeout = struct.pack("@ll", int(node.settings.dimse_timeout_s) + 1, 0)
-        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, send_timeout)
-        accepted.settimeout(node.settings.acse_timeout_s)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, send_timeout)
+        if isinstance(connection, ssl.SSLSocket):
+            try:
+                _shake_hands(connection, node)
+            except OSError as error:  # ssl.SSLError is one
+                log.warning("no TLS with the peer", address=address, reason=str(error))
+                return
+        AssociationAcceptor(connection, address, association_id, node).run()
+
+
+def _shake_hands(connection: ssl.SSLSocket, node: Node) -> None:
+    """Do the TLS handshake, for as long as the peer may take and the listener goes on."""
+    deadline = time.monotonic() + node.settings.acse_timeout_s
+    connection.settimeout(pdu.POLL_S)
+    while True:
         try:
-            connection = wrap(accepted)
-        except OSError as error:  # ssl.SSLError is one
-            log.warning("no TLS with the peer", address=address, reason=str(error))
+            connection.do_handshake()
+        except TimeoutError:  # of one try; the next goes on where it ended
+            if node.is_stopping() or time.monotonic() >= deadline:
+                raise
+        else:
             return
-        with connection:
-            AssociationAcceptor(connection, address, association_id, node).run()

@@ -22,11 +22,11 @@ A_RELEASE_RP = 0x06
 A_ABORT = 0x07
 
 MAX_ASSOCIATE_BYTES = 1024 * 1024  # 128 contexts with every transfer syntax stay under 200 kB
+POLL_S = 0.25  # how soon an idle connection sees that the listener is stopping
 _LENGTH_SLACK_BYTES = 1024  # some senders do not count the headers into the maximum length
 _HEADER = struct.Struct(">BxL")
 _PDV_HEADER = struct.Struct(">LBB")
 _WORTH_WAITING_BYTES = 4096
-_POLL_S = 0.25  # how soon an idle association sees that the listener is stopping
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class PDUReader:
         self._is_plain = not isinstance(connection, ssl.SSLSocket)
         if self._is_plain:
             connection.setblocking(True)
-            timeval = struct.pack("@ll", 0, int(_POLL_S * 1e6))
+            timeval = struct.pack("@ll", 0, int(POLL_S * 1e6))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         self._max_data_bytes = max_pdu_bytes + _LENGTH_SLACK_BYTES
         self._memory = memoryview(bytearray(2 * (self._max_data_bytes + _HEADER.size)))
@@ -142,7 +142,7 @@ class PDUReader:
         self._memory, self._start, self._end = memory, 0, have
 
     def _receive(self, missing: int) -> int:
-        """Receive once, and return how many bytes came: 0 after `_POLL_S` without any.
+        """Receive once, and return how many bytes came: 0 after `POLL_S` without any.
 
         `missing` bytes are known to come: a large rest of a PDU is left to the kernel to
         collect, which saves a wake-up for every piece of it.
@@ -150,7 +150,7 @@ class PDUReader:
         end = self._end
         try:
             if not self._is_plain:
-                self._connection.settimeout(_POLL_S)
+                self._connection.settimeout(POLL_S)
                 received = self._connection.recv_into(self._memory[end:])
             elif missing > _WORTH_WAITING_BYTES:
                 received = self._connection.recv_into(

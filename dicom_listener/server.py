@@ -98,7 +98,9 @@ class Listener:
             left = list(self._connections.items())
         for connection, _ in left:
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                # Not SSLSocket's own: it lets go of TLS, and the thread that still reads would
+                # take what is left for plain bytes.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         for _, thread in left:
             thread.join(timeout=5.0)
         self._lock.release()
@@ -127,7 +129,13 @@ class Listener:
             return
         self._start(connection, address)
 
-    def _start(self, connection: socket.socket, address: str) -> None:
+    def _start(self, accepted: socket.socket, address: str) -> None:
+        try:
+            connection = self._wrap(accepted)
+        except OSError as error:  # the peer is gone already
+            log.warning("no TLS with the peer", address=address, reason=str(error))
+            accepted.close()
+            return
         self._accepted += 1
         association_id = f"{self._lock.listener_id}-{self._accepted:06d}"
         thread = threading.Thread(
@@ -142,17 +150,18 @@ class Listener:
 
     def _run(self, connection: socket.socket, address: str, association_id: str) -> None:
         try:
-            serve_connection(connection, address, association_id, self, self._wrap)
+            serve_connection(connection, address, association_id, self)
         except Exception:  # the boundary of the thread: recorded, and the others go on
             log.exception("association failed", association=association_id, address=address)
         finally:
             with self._connections_lock:
                 self._connections.pop(connection, None)
 
-    def _wrap(self, connection: socket.socket) -> socket.socket:
+    def _wrap(self, accepted: socket.socket) -> socket.socket:
+        """Put TLS around a socket, which is of no use any more; its thread shakes hands."""
         if self._tls is None:
-            return connection
-        return self._tls.wrap_socket(connection, server_side=True)
+            return accepted
+        return self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
 
     def _finish(self) -> None:
         """Let messages in hand end; idle associations are aborted at once."""

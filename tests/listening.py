@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,15 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
             return True
         time.sleep(0.02)
     return condition()
+
+
+def half_received(inbox: Inbox) -> bool:
+    """Whether this process has a file open, with or without a name, in the inbox's tmp."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own, or closed meanwhile
+            if str(descriptor.readlink()).startswith(f"{inbox.temporary}/"):
+                return True
+    return False
 
 
 LISTENER = """

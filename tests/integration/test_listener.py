@@ -1,9 +1,7 @@
 """A listener on a real socket: what it serves, to whom, and how much at once."""
 
 import socket
-import ssl
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,27 +149,6 @@ def test_accepted_connections_send_small_answers_at_once(
     with association(listener.port):
         pass
     assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in options
-
-
-def test_over_tls_objects_arrive_and_plain_peers_do_not(
-    start: Callable[..., RunningListener], program: Callable[[str], str], tmp_path: Path
-) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    listener = start(tls_certificate=certificate, tls_key=key, acse_timeout_s=2.0)
-    context = ssl.create_default_context(cafile=str(certificate))
-    context.check_hostname = False
-    with association(listener.port, tls=context) as peer:
-        assert peer.send_c_store(ct(size=1_000_000)).Status == 0x0000
-        time.sleep(1.0)
-        assert peer.send_c_store(ct("1.2.3.5")).Status == 0x0000
-    assert len(listener.received()) == 2
-    with association(listener.port, timeout_s=5.0) as plain:
-        assert not plain.is_established
 
 
 def test_several_listener_processes_share_a_port(tmp_path: Path) -> None:

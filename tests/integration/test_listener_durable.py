@@ -1,10 +1,11 @@
 """What was answered Success is on disk, and nothing else, however the listener ends (P1)."""
 
-import contextlib
+import errno
 import os
 import random
 import signal
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -15,17 +16,54 @@ from pydicom import dcmread
 
 from dicom_listener.association_evidence import open_associations
 from dicom_listener.inbox import Inbox
-from tests.listening import RunningListener, association, ct, eventually, listener_process
+from tests.disk_trace import DiskTrace
+from tests.listening import (
+    RunningListener,
+    association,
+    ct,
+    eventually,
+    half_received,
+    listener_process,
+)
 
 
-def test_p1_a_disk_that_fails_to_sync_never_gives_success(
-    start: Callable[..., RunningListener], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("unnamed", [True, False])
+def test_p1_success_is_sent_when_bytes_and_name_are_synced_in_this_order(
+    start: Callable[..., RunningListener], monkeypatch: pytest.MonkeyPatch, unnamed: bool
 ) -> None:
+    monkeypatch.setattr("dicom_listener.inbox.can_be_unnamed", lambda _: unnamed)
     listener = start()
     with association(listener.port) as peer:
+        trace = DiskTrace(monkeypatch)
+        send = socket.socket.sendall
+
+        def note_the_answer(self: socket.socket, encoded: bytes) -> None:
+            trace.calls.append("answer")
+            send(self, encoded)
+
+        monkeypatch.setattr(socket.socket, "sendall", note_the_answer)  # the peer uses send
+        assert peer.send_c_store(ct("1.2.3.1")).Status == 0x0000
+        assert peer.send_c_store(ct("1.2.3.2", 500_000)).Status == 0x0000
+        assert trace.calls == ["sync file", "name", "sync folder", "answer"] * 2
+
+
+@pytest.mark.parametrize("failing", ["sync of the file", "sync of the folder"])
+def test_p1_a_disk_that_fails_to_sync_never_gives_success(
+    start: Callable[..., RunningListener], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    listener = start()
+    sync = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) is (failing == "sync of the folder"):
+            raise OSError(errno.ENOSPC, "full")
+        sync(descriptor)
+
+    with association(listener.port) as peer:
         with monkeypatch.context() as broken:
-            broken.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+            broken.setattr(os, "fsync", fail)
             assert peer.send_c_store(ct()).Status == 0xA700
+            assert listener.received() == []
         assert peer.send_c_store(ct()).Status == 0x0000
     assert len(listener.received()) == 1
     assert list(listener.inbox.temporary.iterdir()) == []
@@ -46,15 +84,6 @@ def test_a_connection_lost_in_mid_object_leaves_nothing_behind(
     assert eventually(lambda: not half_received(listener.inbox))
     assert list(listener.inbox.temporary.iterdir()) == []
     assert listener.received() == []
-
-
-def half_received(inbox: Inbox) -> bool:
-    """Whether this process has a file open, with or without a name, in the inbox's tmp."""
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the listing's own, or closed meanwhile
-            if str(descriptor.readlink()).startswith(f"{inbox.temporary}/"):
-                return True
-    return False
 
 
 def test_stopping_finishes_the_association_in_hand_and_takes_no_new_one(

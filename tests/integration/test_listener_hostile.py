@@ -1,6 +1,5 @@
 """Peers that are none, or turn strange: they are cut, and nobody else notices (P9)."""
 
-import io
 import random
 import socket
 import struct
@@ -13,6 +12,7 @@ from pynetdicom.pdu import A_ASSOCIATE_RQ
 
 from dicom_listener.association_evidence import open_associations
 from tests.listening import RunningListener, association, ct, eventually
+from tests.raw_peer import assert_closed, associate_pdu, data_pdu
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # by the sender
@@ -29,24 +29,6 @@ def test_p9_a_hostile_instance_uid_is_stored_and_never_a_path(
     assert dcmread(path).file_meta.MediaStorageSOPInstanceUID == "../../../etc/passwd"
 
 
-def associate_pdu() -> bytes:
-    """What pynetdicom sends to open an association for CT images."""
-    sent = io.BytesIO()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def catch() -> None:
-            connection, _ = server.accept()
-            with connection:
-                sent.write(connection.recv(65536))
-
-        thread = threading.Thread(target=catch)
-        thread.start()
-        with association(server.getsockname()[1]):
-            pass
-        thread.join(10)
-    return sent.getvalue()
-
-
 HOSTILE = {
     "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "noise": random.Random(1).randbytes(5000),
@@ -57,12 +39,6 @@ HOSTILE = {
     "a request of noise": b"\x01\x00\x00\x00\x10\x00" + random.Random(2).randbytes(4096),
     "an empty request": b"\x01\x00\x00\x00\x00\x00",
 }
-
-
-def data_pdu(context_id: int, control: int, data: bytes, length: int | None = None) -> bytes:
-    """A P-DATA-TF of one fragment; `length` is what the fragment says it has."""
-    item = struct.pack(">LBB", len(data) + 2 if length is None else length, context_id, control)
-    return struct.pack(">BxL", 4, len(item) + len(data)) + item + data
 
 
 AFTER_ASSOCIATION = {
@@ -109,15 +85,6 @@ def test_p9_a_peer_that_turns_strange_is_aborted(
     assert eventually(lambda: not open_associations(listener.inbox))
     assert list(listener.inbox.temporary.iterdir()) == []
     assert listener.received() == []
-
-
-def assert_closed(peer: socket.socket) -> None:
-    """The other side ends the connection by itself, within the socket's timeout."""
-    try:
-        while peer.recv(65536):
-            pass
-    except ConnectionResetError:
-        return
 
 
 def test_p9_damaged_requests_never_end_the_listener(
