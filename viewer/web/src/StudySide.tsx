@@ -6,7 +6,7 @@ import { useState } from "react";
 import type { Detector, Evidence, Provenance, Study } from "./api";
 import { useNow } from "./clock";
 import { byUrgency, DetectorChip } from "./DetectorChip";
-import { extentOf, sliceWords, suspicion } from "./evidence";
+import { extentOf, seriesName, sliceWords, suspicion } from "./evidence";
 import { framesOf, markedFrames } from "./frames";
 import { ModelCardDrawer } from "./ModelCardDrawer";
 import classes from "./StudySide.module.css";
@@ -127,7 +127,7 @@ function Result({ detector, study, onShow, onCard }: ResultProps) {
       {evidence !== undefined && <Kinds evidence={evidence} />}
       {evidence !== undefined && <Lesions evidence={evidence} study={study} onShow={onShow} />}
       <Places detector={detector} study={study} onShow={onShow} />
-      {provenance !== undefined && <Basis provenance={provenance} />}
+      {provenance !== undefined && <Basis provenance={provenance} study={study} />}
     </div>
   );
 }
@@ -235,15 +235,17 @@ function Places({ detector, study, onShow }: { detector: Detector } & Props) {
   );
 }
 
-function Basis({ provenance }: { provenance: Provenance }) {
+function Basis({ provenance, study }: { provenance: Provenance; study: Study }) {
   const [open, { toggle }] = useDisclosure(false);
   const now = useNow();
   const seconds = (Date.parse(provenance.finished_at) - Date.parse(provenance.started_at)) / 1000;
   const Chevron = open ? IconChevronDown : IconChevronRight;
+  const notUsed = provenance.not_eligible;
   return (
     <>
       <UnstyledButton className={classes.more} onClick={toggle} aria-expanded={open}>
         <Chevron size={13} aria-hidden /> What this rests on
+        {notUsed.length > 0 && `; ${plural(notUsed.length, "series", "series")} not fully used`}
       </UnstyledButton>
       <Collapse in={open}>
         <dl className={classes.facts}>
@@ -259,10 +261,12 @@ function Basis({ provenance }: { provenance: Provenance }) {
           <dd>
             {timeToTheSecond(provenance.finished_at, now)}, {seconds.toFixed(1)} s
           </dd>
-          {provenance.not_eligible.map(([uid, why]) => (
+          {notUsed.map(([uid, why]) => (
             <div key={uid} className={classes.notUsed} title={uid}>
               <dt>Not used</dt>
-              <dd>{why}</dd>
+              <dd>
+                <b>{seriesName(uid, study.series)}</b>: {why}
+              </dd>
             </div>
           ))}
         </dl>

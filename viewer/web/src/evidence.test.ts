@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 
 import type { Evidence, Lesion, Region, Series } from "./api";
-import { extentOf, frameScores, regionLabel, scoreWords, sliceWords, suspicion } from "./evidence";
+import {
+  extentOf,
+  frameScores,
+  regionLabel,
+  scoreWords,
+  seriesName,
+  sliceWords,
+  suspicion,
+} from "./evidence";
 import { framesOf } from "./frames";
 
 const series = (uid: string, frames: number[]): Series => ({
@@ -111,5 +119,17 @@ describe("a region", () => {
     expect(regionLabel(region("1.1", 1, null))).toBe("nodule");
     expect(regionLabel(region("1.1", 1, 3))).toBe("nodule 3");
     expect(regionLabel({ ...region("1.1", 1, null), kind: "subdural" })).toBe("subdural");
+  });
+});
+
+describe("a series that was not used", () => {
+  it("is named by its description, or else by its place in the study", () => {
+    const bone = { ...series("1.7", [1]), description: "AXIAL BONE" };
+    const study = [series("1.2", [1]), bone];
+    expect(["1.7", "1.2", "1.9"].map((uid) => seriesName(uid, study))).toEqual([
+      "AXIAL BONE",
+      "series 1",
+      "a series that is no longer here",
+    ]);
   });
 });

@@ -79,3 +79,11 @@ export function regionLabel({ kind, detector, lesion }: Region): string {
   const name = kind === "" ? detector : kind;
   return lesion === null ? name : `${name} ${lesion}`;
 }
+
+/** What people call a series of the study: its description, or its place among the series. */
+export function seriesName(uid: string, series: readonly Series[]): string {
+  const at = series.findIndex((one) => one.series_instance_uid === uid);
+  const description = series[at]?.description ?? "";
+  if (description !== "") return description;
+  return at < 0 ? "a series that is no longer here" : `series ${at + 1}`;
+}
