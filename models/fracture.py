@@ -1,11 +1,10 @@
 """The fracture detector: radiographs of limbs, hip and shoulder; a probability and boxes."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from scipy.special import expit
 
 from models.boxes import Boxes, decode
 from models.calibration import LogisticCalibration
-from models.card import ModelCard, read_card
+from models.card import ModelCard
 from models.detector import (
     Assessment,
     Eligibility,
@@ -27,14 +26,14 @@ from models.detector import (
 from models.fracture_rules import instances_left_out, why_not_usable
 from models.guard import plain_fault
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
+from models.loading import Machine, loading
 from models.radiograph_guard import ImageGuard, load_radiograph_guard
-from models.runtime import Blueprint, Device, Floats, Network, load_network
+from models.runtime import Blueprint, Floats, Network
+from models.stopwatch import Stopwatch
 from worklist.finding import Region
 
 if TYPE_CHECKING:
     from torch import nn
-
-Result = TypeVar("Result")
 
 CARD_PATH = Path(__file__).with_name("weights") / "fracture.toml"
 _CANDIDATES = 20  # boxes read out of one image at most, shown or not
@@ -101,7 +100,7 @@ class FractureDetector:
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
         """Look at every frame of every image that looks like a radiograph of a limb."""
-        clock = _Clock()
+        clock = Stopwatch()
         images = [image for one in series for image in one.images]
         if not images:
             raise ValueError("there are no images to look at")
@@ -125,7 +124,7 @@ class FractureDetector:
             probability=probability, regions=tuple(regions), seconds=dict(clock.seconds)
         )
 
-    def look(self, pixels: npt.NDArray[np.float32], clock: "_Clock | None" = None) -> Sight:
+    def look(self, pixels: npt.NDArray[np.float32], clock: Stopwatch | None = None) -> Sight:
         """Look at one image: closely for places, and at other sizes too for the verdict.
 
         Parameters
@@ -133,7 +132,7 @@ class FractureDetector:
         pixels
             (row, column), any range, bone bright.
         """
-        clock = clock or _Clock()
+        clock = clock or Stopwatch()
         canvas, letterbox = clock.time(
             "prepare", lambda: to_canvas(pixels, self._image_size, CANVAS_MULTIPLE)
         )
@@ -152,7 +151,7 @@ class FractureDetector:
             scores=np.asarray(scores, np.float32),
         )
 
-    def _verdicts(self, pixels: npt.NDArray[np.float32], clock: "_Clock") -> list[float]:
+    def _verdicts(self, pixels: npt.NDArray[np.float32], clock: Stopwatch) -> list[float]:
         """Log odds of the whole image, looked at in the card's other sizes."""
         logits = []
         for size in self._verdict_sizes:
@@ -193,40 +192,14 @@ def _region(image: Image, box: npt.NDArray[np.float32], score: float) -> Region:
     )
 
 
-class _Clock:
-    """Adds up wall-clock seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def time(self, stage: str, work: Callable[[], Result]) -> Result:
-        started = time.perf_counter()
-        result = work()
-        spent = time.perf_counter() - started
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        return result
+def assemble(card: ModelCard, weights: Path, machine: Machine) -> FractureDetector:
+    """The detector that a card describes, with its networks made ready."""
+    guard = load_radiograph_guard(
+        device=machine.device, threads=machine.threads, cache=machine.cache
+    )
+    return FractureDetector(
+        card=card, network=machine.network(blueprint(card, weights)), guard=guard
+    )
 
 
-def load(
-    *,
-    threads: int = 0,
-    cache: Path | None = None,
-    card_path: Path = CARD_PATH,
-    device: Device = "auto",
-) -> FractureDetector:
-    """Load the detector that a card describes; the entry point of ``vigie.detectors``.
-
-    Parameters
-    ----------
-    threads
-        Processor threads; 0 takes all.
-    cache
-        Folder for compiled networks; None compiles anew.
-    card_path
-        The card, its weights beside it.
-    """
-    card = read_card(card_path)
-    weights = card_path.with_name(card.weights_file)
-    network = load_network(blueprint(card, weights), device=device, threads=threads, cache=cache)
-    guard = load_radiograph_guard(device=device, threads=threads, cache=cache)
-    return FractureDetector(card=card, network=network, guard=guard)
+load = loading(CARD_PATH, assemble)

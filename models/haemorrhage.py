@@ -1,18 +1,17 @@
 """The haemorrhage detector: head CT without contrast; a probability, scores, places and kinds."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
 from models.calibration import LogisticCalibration
-from models.card import ModelCard, read_card
+from models.card import ModelCard
 from models.detector import (
     Assessment,
     Eligibility,
@@ -39,12 +38,12 @@ from models.haemorrhage_volume import (
     to_network,
     with_neighbours,
 )
-from models.runtime import Blueprint, Device, Floats, Network, load_network
+from models.loading import Machine, loading
+from models.runtime import Blueprint, Floats, Network
+from models.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from torch import nn
-
-Result = TypeVar("Result")
 
 CARD_PATH = Path(__file__).with_name("weights") / "haemorrhage.toml"
 _BATCH = 8  # planes a call of the network
@@ -115,7 +114,7 @@ class HaemorrhageDetector:
         Series that show no head without contrast are passed over; if all are, the first's
         reason is the answer.
         """
-        clock = _Clock()
+        clock = Stopwatch()
         seen: list[tuple[SeriesImages, Sight]] = []
         unsuitable: list[Unsuitable] = []
         for one in sorted(series, key=lambda one: aptness(one.header)):
@@ -143,7 +142,7 @@ class HaemorrhageDetector:
         self,
         images: Sequence[Image],
         thickness_mm: float | None = None,
-        clock: "_Clock | None" = None,
+        clock: Stopwatch | None = None,
     ) -> Sight | Unsuitable:
         """Look at one series.
 
@@ -154,7 +153,7 @@ class HaemorrhageDetector:
         thickness_mm
             Of the slices; stands in for their distance where they have no position.
         """
-        clock = clock or _Clock()
+        clock = clock or Stopwatch()
         if not images:
             return Unsuitable(reason="There are no images.")
         try:
@@ -249,43 +248,9 @@ def _thickness_mm(header: SeriesHeader) -> float | None:
     return float(np.median(stated)) if stated else None
 
 
-class _Clock:
-    """Adds up wall-clock seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def time(self, stage: str, work: Callable[[], Result]) -> Result:
-        started = time.perf_counter()
-        result = work()
-        spent = time.perf_counter() - started
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        return result
+def assemble(card: ModelCard, weights: Path, machine: Machine) -> HaemorrhageDetector:
+    """The detector that a card describes, with its networks made ready."""
+    return HaemorrhageDetector(card=card, network=machine.network(blueprint(card, weights)))
 
 
-def load(
-    *,
-    threads: int = 0,
-    cache: Path | None = None,
-    card_path: Path = CARD_PATH,
-    device: Device = "auto",
-) -> HaemorrhageDetector:
-    """Load the detector that a card describes; the entry point of ``vigie.detectors``.
-
-    Parameters
-    ----------
-    threads
-        Processor threads; 0 takes all.
-    cache
-        Folder for compiled networks; None compiles anew.
-    card_path
-        The card, its weights beside it.
-    """
-    card = read_card(card_path)
-    network = load_network(
-        blueprint(card, card_path.with_name(card.weights_file)),
-        device=device,
-        threads=threads,
-        cache=cache,
-    )
-    return HaemorrhageDetector(card=card, network=network)
+load = loading(CARD_PATH, assemble)

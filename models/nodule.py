@@ -1,17 +1,16 @@
 """The nodule detector: chest CT; a probability, and nodules with place, size and outlines."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
 from models.calibration import LogisticCalibration
-from models.card import ModelCard, read_card
+from models.card import ModelCard
 from models.detector import (
     Assessment,
     Eligibility,
@@ -21,19 +20,20 @@ from models.detector import (
     SeriesImages,
     Unsuitable,
 )
+from models.loading import Machine, loading
 from models.nodule_candidates import Candidates, find_candidates
 from models.nodule_cuts import SIDE, cuts_of
 from models.nodule_lungs import Lungs, find_lungs
 from models.nodule_outline import Outline, outline
 from models.nodule_rules import instances_left_out, preferred, why_not_usable
 from models.nodule_volume import Stack, stack_of
-from models.runtime import Blueprint, Device, Floats, Network, load_network
+from models.runtime import Blueprint, Floats, Network
+from models.stopwatch import Stopwatch
 from worklist.finding import Evidence, ImageScore, Lesion, Region
 
 if TYPE_CHECKING:
     from torch import nn
 
-Result = TypeVar("Result")
 Doubles = npt.NDArray[np.float64]
 
 NOTHING_FOUND = -12.0  # suspicion of a scan without a single blob, and the least of any
@@ -126,7 +126,7 @@ class NoduleDetector:
         return Unsuitable(reason=reasons[0])
 
     def _assess_one(self, series: SeriesImages) -> Assessment | Unsuitable:
-        clock = _Clock()
+        clock = Stopwatch()
         found = self.find(series, clock)
         if isinstance(found, Unsuitable):
             return found
@@ -140,10 +140,10 @@ class NoduleDetector:
         )
 
     def find(
-        self, series: SeriesImages, clock: "_Clock | None" = None
+        self, series: SeriesImages, clock: Stopwatch | None = None
     ) -> tuple[Stack, list[Found]] | Unsuitable:
         """Every place looked at closely, most suspect first, and the stack they lie in."""
-        clock = clock or _Clock()
+        clock = clock or Stopwatch()
         stack = clock.time("stack", lambda: stack_of(series))
         if isinstance(stack, Unsuitable):
             return stack
@@ -336,57 +336,13 @@ def _region(
     )
 
 
-class _Clock:
-    """Adds up wall-clock seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def time(self, stage: str, work: Callable[[], Result]) -> Result:
-        started = time.perf_counter()
-        result = work()
-        spent = time.perf_counter() - started
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        return result
-
-
-def load(
-    *,
-    threads: int = 0,
-    cache: Path | None = None,
-    card_path: Path = CARD_PATH,
-    device: Device = "auto",
-) -> NoduleDetector:
-    """Load the detector that a card describes; the entry point of ``vigie.detectors``.
-
-    Parameters
-    ----------
-    threads
-        Processor threads; 0 takes all.
-    cache
-        Folder for compiled networks; None compiles anew.
-    card_path
-        The card, its weights beside it.
-    """
-    card = read_card(card_path)
-    weights = card_path.with_name(card.weights_file)
-    glance, network = load_networks(card, weights, threads=threads, cache=cache, device=device)
-    return NoduleDetector(card=card, glance=glance, network=network)
-
-
-def load_networks(
-    card: ModelCard,
-    weights: Path,
-    *,
-    threads: int = 0,
-    cache: Path | None = None,
-    device: Device = "auto",
-) -> tuple[Network, Network]:
-    """One member for the glance, and all of them; made ready to run."""
-    one, every = (
-        load_network(
-            blueprint(card, weights, glance=glance), device=device, threads=threads, cache=cache
-        )
-        for glance in (True, False)
+def assemble(card: ModelCard, weights: Path, machine: Machine) -> NoduleDetector:
+    """The detector that a card describes: one member for the glance, and all of them."""
+    return NoduleDetector(
+        card=card,
+        glance=machine.network(blueprint(card, weights, glance=True)),
+        network=machine.network(blueprint(card, weights)),
     )
-    return one, every
+
+
+load = loading(CARD_PATH, assemble)

@@ -17,13 +17,8 @@ from models.calibration import (
     match_boxes,
 )
 from models.card import ModelCard
-from models.fracture import (
-    CARD_PATH,
-    FractureDetector,
-    blueprint,
-)
-from models.radiograph_guard import load_radiograph_guard
-from models.runtime import load_network
+from models.fracture import CARD_PATH, assemble
+from models.loading import Machine
 from models.training.evaluation import Judged, Progress, corners, look_at_all, measure
 from models.training.labels import LabelledRadiograph
 from models.training.robustness import robustness
@@ -81,7 +76,7 @@ def export(
     if weights != target:
         shutil.copyfile(weights, target)
     card = _neutral_card(target, image_size, version)
-    judged = look_at_all(detector_of(card, target), valid, progress)
+    judged = look_at_all(assemble(card, target, Machine()), valid, progress)
     seen = [one for one in judged if one.sight is not None]
     evidence = np.array([one.sight.evidence for one in seen if one.sight is not None])
     labels = np.array([one.row.fractured for one in seen], bool)
@@ -106,18 +101,11 @@ def export(
             "measured_on": f"{len(valid)} images of split valid, which also chose the best pass",
             **measure(judged, point),
             **cross_fitted(evidence, labels),
-            "robustness": robustness(detector_of(card, target), judged[::2], progress),
+            "robustness": robustness(assemble(card, target, Machine()), judged[::2], progress),
         },
     )
     write_card(card, folder / CARD_NAME)
     return card
-
-
-def detector_of(card: ModelCard, weights: Path) -> FractureDetector:
-    """The detector that a card in the making describes."""
-    return FractureDetector(
-        card=card, network=load_network(blueprint(card, weights)), guard=load_radiograph_guard()
-    )
 
 
 def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:

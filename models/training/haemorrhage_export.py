@@ -20,9 +20,9 @@ from models.calibration import (
     expected_calibration_error,
 )
 from models.card import ModelCard
-from models.haemorrhage import CARD_PATH, HaemorrhageDetector, blueprint
+from models.haemorrhage import CARD_PATH, assemble
 from models.haemorrhage_network import KINDS, HaemorrhageNetwork
-from models.runtime import load_network
+from models.loading import Machine
 from models.training.evaluation import Progress
 from models.training.export import operating_point, write_card
 from models.training.haemorrhage_data import LabelledPatient
@@ -92,13 +92,12 @@ def export(
         weights = folder / f"fold_{fold}" / WEIGHTS_NAME
         save_ensemble([network], weights)
         card = _card(weights, calibration, version)
-        runtime = load_network(blueprint(card, weights))
-        detector = HaemorrhageDetector(card=card, network=runtime)
+        detector = assemble(card, weights, Machine())
         for patient in (p for p in patients if folds[p.patient] == fold):
             judged.append(judge(detector, patient))
             progress("judging patients not learnt from", len(judged) / len(patients))
     calibration = calibrated(calibration, judged)
-    detector = HaemorrhageDetector(card=_card(weights, calibration, version), network=runtime)
+    detector = assemble(_card(weights, calibration, version), weights, Machine())
     judged = [judge_again(detector, one) for one in judged]
     return _write(networks, judged, folds, calibration, folder, version)
 

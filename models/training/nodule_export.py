@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from models.calibration import LogisticCalibration
 from models.card import ModelCard
-from models.nodule import CARD_PATH, NoduleDetector, load_networks
+from models.loading import Machine
+from models.nodule import CARD_PATH, assemble
 from models.training.export import cross_fitted, write_card
 from models.training.nodule_data import LabelledCuts
 from models.training.nodule_evaluation import Progress, logits_of, measure
@@ -79,9 +80,7 @@ def export(
     """Calibrate a folder's weights on cuts not learnt from, and write the card beside them."""
     weights = folder / WEIGHTS_NAME
     neutral = _neutral_card(weights, members, version)
-    glance, network = load_networks(neutral, weights)
-    detector = NoduleDetector(card=neutral, glance=glance, network=network)
-    logits = logits_of(detector, valid, progress)
+    logits = logits_of(assemble(neutral, weights, Machine()), valid, progress)
     calibrate = LogisticCalibration.fit(logits[:, None], valid.nodule)
     probabilities = calibrate(logits[:, None])
     threshold = sensitive_threshold(probabilities, valid.nodule)
