@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import norm, rankdata
 
@@ -81,7 +81,10 @@ def auc(probabilities: Floats, labels: npt.NDArray[np.bool_]) -> float:
 def auc_interval(
     probabilities: Floats, labels: npt.NDArray[np.bool_], level: float = 0.95
 ) -> tuple[float, float]:
-    """DeLong's interval of the AUC (1988), on the logit scale so that it stays within 0 and 1."""
+    """DeLong's interval of the AUC (1988), on the logit scale so that it stays within 0 and 1.
+
+    Where the classes are wholly apart, DeLong's variance is none: there, Newcombe's interval.
+    """
     area = auc(probabilities, labels)
     positive, negative = probabilities[labels], probabilities[~labels]
     if np.isnan(area) or len(positive) < 2 or len(negative) < 2:
@@ -92,11 +95,32 @@ def auc_interval(
     placement_negative = 1 - (combined[m:] - rankdata(negative)) / m
     variance = placement_positive.var(ddof=1) / m + placement_negative.var(ddof=1) / n
     if area in (0.0, 1.0) or variance == 0:
-        return area, area
+        return newcombe_interval(area, m, n, level)
     z = norm.ppf(0.5 + level / 2)
     half = z * np.sqrt(variance) / (area * (1 - area))
     logit = np.log(area / (1 - area))
     return float(expit(logit - half)), float(expit(logit + half))
+
+
+def newcombe_interval(
+    area: float, positives: int, negatives: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Newcombe's interval of an AUC (2006, Statistics in Medicine 25:559, method 5).
+
+    As Wilson's of a proportion: the areas from which this one lies no further than chance takes
+    it, with Hanley and McNeil's variance (1982) at each of them. Also an area of 1 has a width.
+    """
+    z = float(norm.ppf(0.5 + level / 2))
+    others = (positives + negatives) / 2 - 1
+
+    def excess(at: float) -> float:
+        pairs = 1 + others * (1 - at) / (2 - at) + others * at / (1 + at)
+        return (at - area) ** 2 - z * z * at * (1 - at) * pairs / (positives * negatives)
+
+    inside = min(max(area, 1e-9), 1 - 1e-9)  # at 0 and 1 themselves there is no excess
+    low = 0.0 if area == 0 else float(brentq(excess, 0.0, inside))
+    high = 1.0 if area == 1 else float(brentq(excess, inside, 1.0))
+    return low, high
 
 
 def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:

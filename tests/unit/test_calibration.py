@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from models.calibration import (
     LogisticCalibration,
@@ -15,6 +16,7 @@ from models.calibration import (
     average_precision,
     brier_score,
     expected_calibration_error,
+    newcombe_interval,
     wilson_interval,
 )
 
@@ -53,6 +55,36 @@ def test_the_auc_interval_agrees_with_a_bootstrap() -> None:
     low, high = auc_interval(scores, labels)
     assert (low, high) == pytest.approx(tuple(np.percentile(areas, [2.5, 97.5])), abs=0.015)
     assert low < auc(scores, labels) < high
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(8, 5), (63, 189), (2, 2)])
+def test_classes_wholly_apart_still_leave_doubt_about_the_auc(
+    positives: int, negatives: int
+) -> None:
+    labels = np.arange(positives + negatives) < positives
+    low, high = auc_interval(labels.astype(float), labels)
+    assert high == 1.0
+    assert 0.2 < low < 1 - 1 / (positives + negatives)
+    assert auc_interval(1.0 - labels, labels) == pytest.approx((0.0, 1 - low))
+    # were the area as low as that, chance would keep the classes apart seldom
+    random, apart = np.random.default_rng(0), math.sqrt(2) * norm.ppf(low)
+    drawn = random.standard_normal((20_000, positives)) + apart
+    others = random.standard_normal((20_000, negatives))
+    assert (drawn.min(axis=1) > others.max(axis=1)).mean() < 0.1
+
+
+def test_scores_that_are_all_alike_say_little_about_the_auc() -> None:
+    low, high = auc_interval(np.zeros(13), np.arange(13) < 8)
+    assert low < 0.3 and high > 0.7
+
+
+def test_where_both_can_be_computed_newcombes_interval_is_near_delongs() -> None:
+    random = np.random.default_rng(3)
+    labels = np.arange(300) < 80
+    scores = random.standard_normal(300) + 1.2 * labels
+    assert newcombe_interval(auc(scores, labels), 80, 220) == pytest.approx(
+        auc_interval(scores, labels), abs=0.02
+    )
 
 
 def test_wilson_interval_of_textbook_values() -> None:
