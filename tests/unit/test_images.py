@@ -1,19 +1,16 @@
-"""Headers and pixels of archived files: right where they are sound, refused where they lie."""
+"""Pixels of archived files: right where they are sound, refused where they lie."""
 
-import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.filewriter import dcmwrite
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -23,171 +20,20 @@ from pydicom.uid import (
 )
 
 from models import data_set as data_set_module
-from models.headers import SeriesHeaders
 from models.images import UndecodableImage, decode_frame, load_series, read_series_headers
+from tests.archived import RAMP, Write, axial, image, writer
 from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
-
-Write = Callable[..., ArchivedInstance]
-CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-RAMP = np.arange(12, dtype=np.int16).reshape(3, 4)
-
-
-def image(pixels: Any = RAMP, **attributes: Any) -> Dataset:
-    """A CT image of 16 bits with the attributes changed; None removes one."""
-    data_set = Dataset()
-    data_set.file_meta = FileMetaDataset()
-    data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    values: dict[str, Any] = {
-        "SOPClassUID": CT_IMAGE_STORAGE,
-        "StudyInstanceUID": "1.2.3",
-        "Modality": "CT",
-        "Rows": np.shape(pixels)[-2],
-        "Columns": np.shape(pixels)[-1],
-        "BitsAllocated": 16,
-        "BitsStored": 16,
-        "HighBit": 15,
-        "PixelRepresentation": 1,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "PixelData": np.asarray(pixels, np.int16).tobytes(),
-        **attributes,
-    }
-    for keyword, value in values.items():
-        if value is not None:
-            setattr(data_set, keyword, value)
-    return data_set
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Put a data set into the archive."""
-    numbers = count(1)
-
-    def put(data_set: Dataset, series: str = "1.2.3.1") -> ArchivedInstance:
-        uid = f"1.2.3.1.{next(numbers)}"
-        data_set.SOPInstanceUID = uid
-        data_set.file_meta.MediaStorageSOPInstanceUID = uid
-        data_set.file_meta.MediaStorageSOPClassUID = data_set.SOPClassUID
-        dcmwrite(tmp_path / f"{uid}.dcm", data_set, enforce_file_format=True)
-        return ArchivedInstance(
-            sop_instance_uid=SOPInstanceUID(uid),
-            series_instance_uid=SeriesInstanceUID(series),
-            sha256="",
-            archive_path=f"{uid}.dcm",
-        )
-
-    return put
+    return writer(tmp_path)
 
 
 def pixels_of(archive: Path, *instances: ArchivedInstance) -> list[np.ndarray[Any, Any]]:
     (series,) = read_series_headers(instances, archive).series
     return [each.pixels for each in load_series(series).images]
-
-
-def axial(z_mm: float, number: int) -> Dataset:
-    return image(
-        InstanceNumber=number,
-        ImagePositionPatient=[0, 0, z_mm],
-        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-    )
-
-
-def numbers(headers: SeriesHeaders) -> list[int | None]:
-    return [each.instance_number for each in headers.series[0].instances]
-
-
-# Headers ----------------------------------------------------------------------------------
-
-
-def test_a_ct_series_is_in_the_order_of_its_positions_not_of_its_numbers(
-    write: Write, tmp_path: Path
-) -> None:
-    written = [write(axial(z, n)) for n, z in ((1, 10.0), (2, -10.0), (3, 0.0))]
-    assert numbers(read_series_headers(written, tmp_path)) == [2, 3, 1]
-
-
-def test_a_ct_series_with_a_plane_across_falls_back_to_instance_numbers(
-    write: Write, tmp_path: Path
-) -> None:
-    scout = image(
-        InstanceNumber=2,
-        ImagePositionPatient=[0, 0, 5],
-        ImageOrientationPatient=[1, 0, 0, 0, 0, -1],
-    )
-    written = [write(axial(0, 3)), write(scout), write(axial(10, 1))]
-    assert numbers(read_series_headers(written, tmp_path)) == [1, 2, 3]
-
-
-def test_a_series_of_reports_or_segmentations_holds_no_images(write: Write, tmp_path: Path) -> None:
-    report = image(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.34", Rows=None, Columns=None)
-    segmentation = image(SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4")
-    headers = read_series_headers([write(report), write(segmentation)], tmp_path)
-    assert headers.series[0].instances == ()
-    assert headers.unreadable == ()
-
-
-def test_what_cannot_be_read_is_named_with_the_reason_and_the_rest_is_read(
-    write: Write, tmp_path: Path
-) -> None:
-    good, garbage, missing = write(image()), write(image()), write(image())
-    (tmp_path / garbage.archive_path).write_bytes(b"<script>" * 100)
-    (tmp_path / missing.archive_path).unlink()
-    headers = read_series_headers([good, garbage, missing], tmp_path)
-    assert [i.sop_instance_uid for i in headers.series[0].instances] == [good.sop_instance_uid]
-    reasons = {u.instance: u.reason for u in headers.unreadable}
-    assert reasons[garbage] == "the file has no DICOM preamble"
-    assert reasons[missing] == "the file is not in the archive"
-
-
-def test_values_that_break_the_standard_are_absent_not_fatal(write: Write, tmp_path: Path) -> None:
-    instance = write(axial(0, 1))
-    path = tmp_path / instance.archive_path
-    content = path.read_bytes()
-    start = content.index(bytes.fromhex("20003700") + b"DS")  # Image Orientation (Patient)
-    (length,) = struct.unpack_from("<H", content, start + 6)
-    nonsense = b"1\\x\\nan".ljust(length)
-    path.write_bytes(content[: start + 8] + nonsense + content[start + 8 + length :])
-    (header,) = read_series_headers([instance], tmp_path).series[0].instances
-    assert header.image_orientation is None
-    assert header.image_position_mm == (0.0, 0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("attributes", "years"),
-    [
-        ({"PatientAge": "058Y"}, 58.0),
-        ({"PatientAge": "006M"}, 0.5),
-        ({"PatientBirthDate": "20000101", "StudyDate": "20100101"}, 10.0),
-        ({"PatientBirthDate": "20200101", "StudyDate": "20100101"}, None),
-        ({}, None),
-    ],
-)
-def test_the_age_comes_from_the_age_or_the_dates(
-    write: Write, tmp_path: Path, attributes: dict[str, str], years: float | None
-) -> None:
-    (series,) = read_series_headers([write(image(**attributes))], tmp_path).series
-    assert series.patient_age_years == pytest.approx(years, abs=0.01)
-
-
-def test_a_sequence_a_hundred_thousand_deep_is_unreadable_not_an_accident(
-    write: Write, tmp_path: Path
-) -> None:
-    instance = write(image())
-    path = tmp_path / instance.archive_path
-    tag_and_item = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
-        "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
-    )
-    content = path.read_bytes()
-    offset = 144 + struct.unpack("<L", content[140:144])[0]
-    path.write_bytes(content[:offset] + tag_and_item * 100_000)
-    (unreadable,) = read_series_headers([instance], tmp_path).unreadable
-    assert "cannot be read" in unreadable.reason
-    with pytest.raises(UndecodableImage):
-        decode_frame(path, 1)
-
-
-# Pixels -----------------------------------------------------------------------------------
 
 
 def test_ct_is_in_hounsfield_units_even_if_its_photometric_interpretation_is_inverted(

@@ -1,262 +1,26 @@
 """The HTTP edge over a fake store: answers, problems, headers, pictures."""
 
-import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
 
-import httpx
-import numpy as np
 import pytest
-from fastapi import FastAPI
 
+from tests.viewer_parts import (
+    FRAME_URL,
+    INSTANCE,
+    MODEL,
+    NOW,
+    STUDY,
+    FakeReader,
+    Get,
+    decode,
+    getter,
+    silence,
+)
 from viewer.app import create_app
-from viewer.ports import CannotDecode, Check, Frame, NodeInfo
-from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
-from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
-from worklist.reading import ReadingState
-from worklist.study import Completeness, RequestedPriority
-from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
-from worklist.views import (
-    DetectorView,
-    EventView,
-    EvidenceView,
-    InstanceView,
-    InvalidCursor,
-    ModelState,
-    ModelView,
-    NodeCounts,
-    ProvenanceView,
-    RegionView,
-    SeriesView,
-    StudyView,
-    UnknownInstance,
-    WorklistChange,
-    WorklistPage,
-    WorklistRow,
-)
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-STUDY = StudyInstanceUID("1.2.3")
-SERIES = SeriesInstanceUID("1.2.3.1")
-INSTANCE = SOPInstanceUID("1.2.3.1.1")
-FRAME_URL = f"/api/studies/{STUDY}/series/{SERIES}/instances/{INSTANCE}/frames/1/rendered"
-
-ROW = WorklistRow(
-    place=1,
-    reading_state=ReadingState.UNREAD,
-    study_instance_uid=STUDY,
-    patient_id="P1",
-    patient_name="<script>alert(1)</script>^Ann",
-    patient_birth_date=None,
-    patient_sex="F",
-    accession_number="A1",
-    study_description="Wrist",
-    modalities=("DX",),
-    body_part="WRIST",
-    requested_priority=RequestedPriority.ROUTINE,
-    priority_in_force=RequestedPriority.ROUTINE,
-    pinned=False,
-    received_at=NOW,
-    due_at=NOW + timedelta(hours=2),
-    due_without_ai_at=NOW + timedelta(hours=24),
-    reason="routine 24 h; fracture 0.91 → 2 h 12 min",
-    completeness=Completeness.COMPLETE,
-    arriving=False,
-    instance_count=1,
-    conflicts=0,
-    detectors=tuple(
-        DetectorView(name=state.value, target=TargetFinding.FRACTURE, state=state)
-        for state in OutcomeState
-    ),
-    cursor="c1",
-)
-
-
-MODEL = ModelView(
-    name="fracture",
-    target=TargetFinding.FRACTURE,
-    title="Fractures on radiographs",
-    version="1",
-    weights_sha256="ab" * 32,
-    operating_point=0.4,
-    state=ModelState.STOPPED,
-    broken=None,
-    stopped_by="anna",
-    stopped_at=NOW,
-    stopped_because="odd results",
-    registered_at=NOW,
-    card={
-        "intended_use": "Orders the list.",
-        "limits": ["<b>Metal</b> raises the probability."],
-        "training_data": ["FracAtlas, CC BY 4.0"],
-        "licence": "",
-        "calibration": {"weights": [1.0], "bias": -0.5},
-        "performance": {"auc": 0.9, "subgroups": {"hand": {"n": 12, "auc": None}}},
-    },
-)
-
-
-@dataclass
-class FakeReader:
-    """A list of one study, an archive of one file; the store may be away."""
-
-    archive: Path
-    away: bool = False
-    asked: list[tuple[str | None, int]] = field(default_factory=list)
-
-    def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
-        if self.away:
-            raise StoreUnavailable("the database does not answer")
-        if after == "forged":
-            raise InvalidCursor("this cursor is none of ours")
-        self.asked.append((after, limit))
-        return WorklistPage(
-            rows=(ROW,),
-            total=1,
-            next_cursor=None,
-            ai_stopped=False,
-            stopped_detectors=(),
-            generated_at=now,
-        )
-
-    def study(self, study_instance_uid: StudyInstanceUID, now: datetime) -> StudyView:
-        if study_instance_uid != STUDY:
-            raise UnknownStudy(f"no study {study_instance_uid} has been filed")
-        return StudyView(
-            row=ROW,
-            series=(
-                SeriesView(
-                    series_instance_uid=SERIES,
-                    modality="DX",
-                    description="PA",
-                    body_part="WRIST",
-                    instances=(
-                        InstanceView(
-                            sop_instance_uid=INSTANCE,
-                            instance_number=1,
-                            number_of_frames=1,
-                            rows=4,
-                            columns=6,
-                        ),
-                    ),
-                ),
-            ),
-            regions=(
-                RegionView(
-                    detector="fracture",
-                    sop_instance_uid=INSTANCE,
-                    frame_number=1,
-                    polygon=((0.0, 0.0), (2.5, 0.0), (2.5, 3.0)),
-                    score=0.9,
-                    kind="displaced",
-                    lesion=1,
-                ),
-            ),
-            evidence=(
-                EvidenceView(
-                    detector="fracture",
-                    image_scores=(
-                        ImageScore(sop_instance_uid=INSTANCE, frame_number=1, score=0.75),
-                    ),
-                    kinds=(SuspectedKind(name="displaced", score=0.5),),
-                    lesions=(
-                        Lesion(
-                            number=1,
-                            score=0.9,
-                            centre_mm=None,
-                            diameter_mm=6.5,
-                            first_image=INSTANCE,
-                            last_image=INSTANCE,
-                        ),
-                    ),
-                ),
-            ),
-            provenance=(
-                ProvenanceView(
-                    detector="fracture",
-                    version="1",
-                    weights_sha256="ab" * 32,
-                    operating_point=0.4,
-                    software_version="1.0",
-                    instances=((INSTANCE, "cd" * 32),),
-                    not_eligible=(("1.9", "a report"),),
-                    started_at=NOW,
-                    finished_at=NOW,
-                ),
-            ),
-            events=(
-                EventView(event_id=1, at=NOW, kind="filed", actor="vigie file", words="Filed."),
-            ),
-        )
-
-    def archived_path(
-        self,
-        study_instance_uid: StudyInstanceUID,
-        series_instance_uid: SeriesInstanceUID,
-        sop_instance_uid: SOPInstanceUID,
-    ) -> Path:
-        if (study_instance_uid, series_instance_uid, sop_instance_uid) != (STUDY, SERIES, INSTANCE):
-            raise UnknownInstance("no such object has been filed")
-        return self.archive
-
-    def models(self) -> list[ModelView]:
-        return [MODEL, replace(MODEL, name="fracture.old", state=ModelState.BROKEN, card=None)]
-
-    def model(self, name: str) -> ModelView:
-        for one in self.models():
-            if one.name == name:
-                return one
-        raise UnknownDetector(f"no detector named {name} is installed")
-
-    def counts(self) -> NodeCounts:
-        if self.away:
-            raise StoreUnavailable("the database does not answer")
-        return NodeCounts(
-            studies={"waiting": 3},
-            outcomes={("fracture", "flagged"): 2},
-            inbox_objects=5,
-            quarantined_objects=1,
-            conflicts=2,
-            jobs_waiting=4,
-            jobs_failed=0,
-        )
-
-
-@contextlib.asynccontextmanager
-async def _silence() -> AsyncIterator[AsyncIterator[WorklistChange]]:
-    async def nothing() -> AsyncIterator[WorklistChange]:
-        await asyncio.Event().wait()
-        yield WorklistChange(event_id=0, study_instance_uid=None, kind="", at=NOW)
-
-    yield nothing()
-
-
-def _decode(path: Path, frame_number: int) -> Frame:
-    if frame_number > 1:
-        raise CannotDecode("the object has one frame")
-    if path.read_bytes() == b"bomb":
-        raise ZeroDivisionError("Doe^John")
-    return Frame(pixels=np.arange(24, dtype=np.float32).reshape(4, 6))
-
-
-Get = Callable[..., httpx.Response]
-
-
-def _getter(app: FastAPI) -> Get:
-    def get(url: str, method: str = "GET", **headers: str) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as c:
-                named = {name.replace("_", "-"): value for name, value in headers.items()}
-                return await c.request(method, url, headers=named)
-
-        return asyncio.run(ask())
-
-    return get
+from viewer.ports import Check, NodeInfo
+from worklist.finding import OutcomeState
 
 
 @pytest.fixture
@@ -279,15 +43,15 @@ def get(reader: FakeReader, checks: list[Check], tmp_path: Path) -> Get:
     (static / "assets" / "a-123.js").write_text("1")
     app = create_app(
         reader=reader,
-        listen=_silence,
-        decode_frame=_decode,
+        listen=silence,
+        decode_frame=decode,
         readiness=lambda: checks,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         allowed_hosts=["reading.hospital"],
         now=lambda: NOW,
         static_folder=static,
     )
-    return _getter(app)
+    return getter(app)
 
 
 def test_the_worklist_says_place_due_time_reason_and_each_detectors_state(get: Get) -> None:
@@ -493,17 +257,17 @@ def test_assets_are_kept_by_browsers_and_nothing_outside_them_is_served(get: Get
 def test_without_a_build_the_page_says_how_to_build_it(reader: FakeReader, tmp_path: Path) -> None:
     app = create_app(
         reader=reader,
-        listen=_silence,
-        decode_frame=_decode,
+        listen=silence,
+        decode_frame=decode,
         readiness=list,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         static_folder=tmp_path / "missing",
     )
-    answer = _getter(app)("/")
+    answer = getter(app)("/")
     assert answer.status_code == 404
     assert "pip install" in answer.text
-    assert _getter(app)("/assets/a.js").status_code == 404
-    assert _getter(app)("/api/worklist").status_code == 200
+    assert getter(app)("/assets/a.js").status_code == 404
+    assert getter(app)("/api/worklist").status_code == 200
 
 
 def test_readiness_names_what_fails(get: Get, checks: list[Check]) -> None:
