@@ -2,14 +2,16 @@
 
 import logging
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import fracture, haemorrhage, nodule
 from models.assessment import judge
-from models.card import ModelCard
+from models.card import ModelCard, read_card
 from models.detector import Assessment, Eligible, Unsuitable
 from models.prevalence import adjusted, at_prevalence
 from worklist.finding import Failed, TargetFinding
@@ -89,6 +91,17 @@ def test_a_card_without_a_prevalence_is_left_as_it_is_and_that_is_logged(
     with caplog.at_level(logging.WARNING):
         assert adjusted(detector, 0.1) is detector
     assert "does not say the prevalence" in caplog.text
+
+
+@pytest.mark.parametrize("installed", [fracture, haemorrhage, nodule], ids=lambda m: m.__name__)
+def test_a_sites_prevalence_moves_the_probabilities_of_every_installed_detector(
+    installed: ModuleType,
+) -> None:
+    card = read_card(installed.CARD_PATH)
+    detector = adjusted(Says(Assessment(probability=0.5), card), 0.05)
+    said = detector.assess(())
+    assert isinstance(said, Assessment) and said.probability < 0.2
+    assert detector.card.operating_point < card.operating_point
 
 
 def test_what_is_unsuitable_or_no_probability_passes_through() -> None:
