@@ -12,6 +12,7 @@ from models.detector import (
     Eligibility,
     InstanceHeader,
     NotEligible,
+    PassedOver,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -53,10 +54,11 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What came of it, and which images the detector really saw."""
+    """What came of it, which images the detector really saw, and what it rests not on."""
 
     outcome: Outcome
     instances: tuple[tuple[SOPInstanceUID, str], ...]  # UID and SHA-256, sorted
+    not_used: tuple[tuple[str, str], ...] = ()  # Series Instance UID and why, wholly or in part
 
 
 def instances_of(series: Iterable[SeriesHeader]) -> tuple[tuple[SOPInstanceUID, str], ...]:
@@ -114,7 +116,9 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
         If an object is not, bit for bit, what was received (P6).
     """
     if not selection.eligible and not selection.unread:
-        return Look(outcome=_not_applicable(selection), instances=())
+        return Look(
+            outcome=_not_applicable(selection), instances=(), not_used=selection.not_eligible
+        )
     seen: list[SeriesImages] = []
     problems = list(selection.unread)
     for header in selection.eligible:
@@ -125,7 +129,11 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
         except UndecodableImage as error:
             problems.append(f"series {header.series_instance_uid}: {error}")
     if not seen:
-        return Look(outcome=Failed(reason=join_reasons(problems)), instances=())
+        return Look(
+            outcome=Failed(reason=join_reasons(problems)),
+            instances=(),
+            not_used=selection.not_eligible,
+        )
     assessment = detector.assess(seen)
     outcome = judge(assessment, detector.card.operating_point)
     if problems and not isinstance(outcome, Flagged):
@@ -134,8 +142,25 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
             + join_reasons(problems)
         )
     passed_over = () if isinstance(assessment, Unsuitable) else assessment.passed_over
-    looked_at = (i.header for i in seen if i.header.series_instance_uid not in passed_over)
-    return Look(outcome=outcome, instances=instances_of(looked_at))
+    unseen = {one.series_instance_uid for one in passed_over if not one.seen}
+    looked_at = (i.header for i in seen if i.header.series_instance_uid not in unseen)
+    return Look(
+        outcome=outcome,
+        instances=instances_of(looked_at),
+        not_used=_not_used(selection, passed_over),
+    )
+
+
+def _not_used(
+    selection: Selection, passed_over: Sequence[PassedOver]
+) -> tuple[tuple[str, str], ...]:
+    """Each series that the answer does not, or not wholly, rest on, with every reason."""
+    reasons: dict[str, list[str]] = {}
+    for uid, reason in selection.not_eligible:
+        reasons.setdefault(uid, []).append(reason)
+    for one in passed_over:
+        reasons.setdefault(one.series_instance_uid, []).append(one.reason)
+    return tuple((uid, join_reasons(several)) for uid, several in reasons.items())
 
 
 def judge(assessment: Assessment | Unsuitable, operating_point: float) -> Outcome:

@@ -89,10 +89,11 @@ class Selected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What one detector came to, and what it saw."""
+    """What one detector came to, what it saw, and which series that does not rest on."""
 
     outcome: Outcome
     instances: tuple[tuple[SOPInstanceUID, str], ...]
+    not_used: tuple[tuple[str, str], ...]
 
 
 Message = Loading | Loaded | Ready | Selected | Answer
@@ -164,7 +165,9 @@ def _answer(
     for name in request.detectors:
         started = perf_counter()
         answer = _assess(pipe, detectors[name], headers, settings.limit_bytes)
-        pipe.send(Answer(outcome=answer.outcome, instances=answer.instances))
+        pipe.send(
+            Answer(outcome=answer.outcome, instances=answer.instances, not_used=answer.not_used)
+        )
         log.info(
             "detector %s on study %s: %s in %.2f s",
             name,
@@ -177,14 +180,15 @@ def _answer(
 def _assess(pipe: Connection, detector: Detector, headers: SeriesHeaders, limit_bytes: int) -> Look:
     """Whatever a detector raises ends here, as a reason."""
     instances: tuple[tuple[SOPInstanceUID, str], ...] = ()
+    not_used: tuple[tuple[str, str], ...] = ()
     try:
         selection = select(detector, headers)
-        instances = selection.instances
+        instances, not_used = selection.instances, selection.not_eligible
         pipe.send(Selected(instances=instances, not_eligible=selection.not_eligible))
         return look(detector, selection, limit_bytes=limit_bytes)
     except AlteredInstance as error:
-        return Look(outcome=Failed(reason=str(error)), instances=instances)
+        return Look(outcome=Failed(reason=str(error)), instances=instances, not_used=not_used)
     except Exception as error:
         log.exception("detector %s failed", detector.card.name)
         reason = f"the detector failed: {type(error).__name__}: {error}"
-        return Look(outcome=Failed(reason=reason[:500]), instances=instances)
+        return Look(outcome=Failed(reason=reason[:500]), instances=instances, not_used=not_used)

@@ -104,13 +104,22 @@ Eligibility = Eligible | NotEligible
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PassedOver:
+    """An eligible series that the probability does not rest on."""
+
+    series_instance_uid: SeriesInstanceUID
+    reason: str  # a sentence for people
+    seen: bool = False  # its images were looked at nevertheless
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Assessment:
     """What a detector thinks of the eligible series of one study."""
 
     probability: float  # calibrated, 0 to 1, that the finding is present in the study
     regions: tuple[Region, ...] = ()  # highest score first
     evidence: Evidence = NO_EVIDENCE
-    passed_over: tuple[SeriesInstanceUID, ...] = ()  # eligible series that it did not look at
+    passed_over: tuple[PassedOver, ...] = ()  # where there are several eligible series
     seconds: dict[str, float] = field(default_factory=dict)  # stage to wall-clock seconds
 
 

@@ -18,6 +18,7 @@ from models.detector import (
     Eligible,
     Image,
     NotEligible,
+    PassedOver,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -26,7 +27,12 @@ from models.haemorrhage_findings import findings_of
 from models.haemorrhage_guard import content_of, why_no_head, why_no_values
 from models.haemorrhage_network import KINDS
 from models.haemorrhage_places import Place, find_places
-from models.haemorrhage_rules import aptness, instances_left_out, why_not_usable
+from models.haemorrhage_rules import (
+    aptness,
+    instances_left_out,
+    why_less_apt,
+    why_not_usable,
+)
 from models.haemorrhage_volume import (
     NoSkull,
     NotAxial,
@@ -116,16 +122,21 @@ class HaemorrhageDetector:
         """
         clock = Stopwatch()
         seen: list[tuple[SeriesImages, Sight]] = []
-        unsuitable: list[Unsuitable] = []
+        passed_over: list[PassedOver] = []
         for one in sorted(series, key=lambda one: aptness(one.header)):
             sight = self.look(one.images, _thickness_mm(one.header), clock)
             if isinstance(sight, Unsuitable):
-                unsuitable.append(sight)
+                passed_over.append(_passed_over(one, sight.reason))
             else:
                 seen.append((one, sight))
         if not seen:
-            return unsuitable[0] if unsuitable else Unsuitable(reason="There are no images.")
-        probability = seen[0][1].probability
+            reasons = [one.reason for one in passed_over]
+            return Unsuitable(reason=reasons[0] if reasons else "There are no images.")
+        judging, sight = seen[0]
+        passed_over += [
+            _passed_over(one, why_less_apt(judging.header, one.header)) for one, _ in seen[1:]
+        ]
+        probability = sight.probability
         flagged = probability >= self.card.operating_point
         best, *others = (
             findings_of(one.images, sight, flagged=flagged, plane_point=self._plane_point)
@@ -135,6 +146,7 @@ class HaemorrhageDetector:
             probability=probability,
             regions=best.regions,
             evidence=best.with_scores_of(others),
+            passed_over=tuple(passed_over),
             seconds=dict(clock.seconds),
         )
 
@@ -215,6 +227,12 @@ class HaemorrhageDetector:
         planes[looked_at] = self._calibrate_plane(sight.logits[looked_at][:, None])
         probability = float(self._calibrate(np.array([sight.evidence]))[0])
         return replace(sight, probability=probability, planes=planes)
+
+
+def _passed_over(series: SeriesImages, reason: str) -> PassedOver:
+    """Every series is looked at; not all count for the study's probability."""
+    uid = series.header.series_instance_uid
+    return PassedOver(series_instance_uid=uid, reason=reason, seen=True)
 
 
 def smoothed(logits: Floats) -> npt.NDArray[np.float64]:

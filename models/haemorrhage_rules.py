@@ -97,15 +97,35 @@ def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:
     Soft kernels come before bone kernels, then slices near 5 mm, then many images.
     """
     named = _plain(f"{series.convolution_kernel} {series.series_description}")
-    thickness = next((i.slice_thickness_mm for i in series.instances if i.slice_thickness_mm), 5.0)
     count = sum(instance.number_of_frames for instance in series.instances)
-    away = abs(min(thickness, 10.0) - 5.0)
+    away = abs(min(_thickness_mm(series), 10.0) - 5.0)
     return (
         1 if _BONE_KERNEL.search(named) else 0,
         away,
         -count,
         str(series.series_instance_uid),
     )
+
+
+def why_less_apt(best: SeriesHeader, other: SeriesHeader) -> str:
+    """Why a study is judged by one series and not by the other, a sentence."""
+    (bone, away, less, _), (other_bone, other_away, other_less, _) = aptness(best), aptness(other)
+    if other_bone > bone:
+        why = "this one has a bone kernel"
+    elif other_away > away:
+        why = (
+            f"its slices of {_thickness_mm(best):g} mm are nearer to 5 mm than these of "
+            f"{_thickness_mm(other):g} mm"
+        )
+    elif other_less > less:
+        why = "it has more images"
+    else:
+        why = "both are alike"
+    return f"Its slices were scored, but another series judges the study: {why}."
+
+
+def _thickness_mm(series: SeriesHeader) -> float:
+    return next((i.slice_thickness_mm for i in series.instances if i.slice_thickness_mm), 5.0)
 
 
 def _why_another_part(series: SeriesHeader) -> str | None:

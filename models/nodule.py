@@ -16,6 +16,7 @@ from models.detector import (
     Eligibility,
     Eligible,
     NotEligible,
+    PassedOver,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -115,15 +116,15 @@ class NoduleDetector:
         if not series:
             raise ValueError("there are no images to look at")
         left = list(series)
-        reasons: list[str] = []
+        refused: list[PassedOver] = []
         while left:
-            best, _ = preferred([one.header for one in left])
-            said = self._assess_one(left.pop(best))
+            best, why_not = preferred([one.header for one in left])
+            said = self._assess_one(left[best])
             if isinstance(said, Assessment):
-                not_needed = tuple(one.header.series_instance_uid for one in left)
-                return replace(said, passed_over=not_needed)
-            reasons.append(said.reason)
-        return Unsuitable(reason=reasons[0])
+                others = tuple(_passed_over(left[n], reason, seen=False) for n, reason in why_not)
+                return replace(said, passed_over=(*refused, *others))
+            refused.append(_passed_over(left.pop(best), said.reason, seen=True))
+        return Unsuitable(reason=refused[0].reason)
 
     def _assess_one(self, series: SeriesImages) -> Assessment | Unsuitable:
         clock = Stopwatch()
@@ -260,6 +261,11 @@ def lesion_evidence(logits: Doubles, roundness: Doubles) -> Doubles:
     blob in space tells them apart.
     """
     return np.stack([logits, np.log(np.maximum(roundness, _LEAST_ROUNDNESS))], axis=1)
+
+
+def _passed_over(series: SeriesImages, reason: str, *, seen: bool) -> PassedOver:
+    uid = series.header.series_instance_uid
+    return PassedOver(series_instance_uid=uid, reason=reason, seen=seen)
 
 
 def _outlined(stack: Stack, lungs: Lungs, blobs: Candidates, number: int) -> _Outlined:

@@ -261,11 +261,11 @@ class AssessmentRunner:
             with suppress(ChildGone):  # the first answer will say so
                 child.send(request)
             while unanswered:
-                answer, selected = _answer_of(child, deadline, time_limit_s)
+                answer = _answer_of(child, deadline, time_limit_s)
                 name = unanswered.pop(0)
                 if isinstance(answer.outcome, Failed):
                     log.warning("detector %s failed: %s", name, answer.outcome.reason)
-                result = self._result(name, answer, selected, started_at)
+                result = self._result(name, answer, started_at)
                 # the child is at the next one by now, however long this result is looked at
                 started_at, deadline = self._clock(), monotonic() + time_limit_s
                 yield result
@@ -275,9 +275,7 @@ class AssessmentRunner:
             if unanswered:  # an answer nobody waits for must not meet the next question
                 child.kill()
 
-    def _result(
-        self, name: str, answer: Answer, selected: Selected, started_at: datetime
-    ) -> Result:
+    def _result(self, name: str, answer: Answer, started_at: datetime) -> Result:
         known = self._detectors.get(name)
         identity = known.identity if isinstance(known, BrokenDetector) else known
         provenance = None
@@ -285,7 +283,7 @@ class AssessmentRunner:
             provenance = Provenance(
                 detector=identity,
                 instances=answer.instances,
-                not_eligible=selected.not_eligible,
+                not_eligible=answer.not_used,
                 software_version=self._software_version,
                 started_at=started_at,
                 finished_at=self._clock(),
@@ -302,9 +300,8 @@ class AssessmentRunner:
         return self._not_run(name, f"no detector named {name} is installed")
 
     def _not_run(self, name: str, reason: str) -> Result:
-        nothing = Selected(instances=(), not_eligible=())
-        answer = Answer(outcome=Failed(reason=reason), instances=())
-        return self._result(name, answer, nothing, self._clock())
+        answer = Answer(outcome=Failed(reason=reason), instances=(), not_used=())
+        return self._result(name, answer, self._clock())
 
     def _warm_child(self) -> Child:
         """The child with its detectors loaded; started anew where there is none.
@@ -380,7 +377,7 @@ class AssessmentRunner:
                 return True
 
 
-def _answer_of(child: Child, deadline: float, time_limit_s: float) -> tuple[Answer, Selected]:
+def _answer_of(child: Child, deadline: float, time_limit_s: float) -> Answer:
     """What one detector came to, and what it was about to see; a failure if it ends the child."""
     selected = Selected(instances=(), not_eligible=())
     try:
@@ -388,9 +385,13 @@ def _answer_of(child: Child, deadline: float, time_limit_s: float) -> tuple[Answ
         if isinstance(message, Selected):
             selected = message
             message = child.receive(deadline)
-        return expected(message, Answer), selected
+        return expected(message, Answer)
     except TimeoutError:
         reason = f"took longer than {time_limit_s:g} s"
     except ChildGone as gone:
         reason = str(gone)
-    return Answer(outcome=Failed(reason=reason), instances=selected.instances), selected
+    return Answer(
+        outcome=Failed(reason=reason),
+        instances=selected.instances,
+        not_used=selected.not_eligible,
+    )

@@ -145,7 +145,10 @@ class EvidenceAnswer(_Answer):
 
 
 class ProvenanceAnswer(_Answer):
-    """What the result of one detector rests on."""
+    """What the result of one detector rests on.
+
+    ``not_eligible`` names each series that it did not, or not wholly, use, and says why.
+    """
 
     detector: str
     version: str

@@ -174,7 +174,7 @@ class Provenance:
 
     detector: DetectorIdentity
     instances: Sequence[tuple[SOPInstanceUID, str]]  # what it saw: UID and SHA-256, sorted
-    not_eligible: Sequence[tuple[str, str]]  # series it did not use: UID and why
+    not_eligible: Sequence[tuple[str, str]]  # series it did not, or not wholly, use: UID, why
     software_version: str
     started_at: datetime
     finished_at: datetime

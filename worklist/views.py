@@ -136,7 +136,7 @@ class ProvenanceView:
     operating_point: float
     software_version: str
     instances: tuple[tuple[SOPInstanceUID, str], ...]  # what it saw: UID and SHA-256
-    not_eligible: tuple[tuple[str, str], ...]  # series it did not use: UID and why
+    not_eligible: tuple[tuple[str, str], ...]  # series not, or not wholly, used: UID and why
     started_at: datetime
     finished_at: datetime
 

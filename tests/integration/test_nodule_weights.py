@@ -147,8 +147,20 @@ def test_one_and_two_threads_agree(detector: NoduleDetector, cache: Path) -> Non
 def test_of_two_reconstructions_the_one_with_lungs_is_told_of(detector: NoduleDetector) -> None:
     heights = tuple(np.arange(0.0, 120.0, 1.25))
     empty = series(heights, slices=[np.zeros((SIDE, SIDE), np.float32)] * len(heights))
-    said = assessed(detector, empty, series(balls=[BALL]))
+    thick = series(tuple(np.arange(0.0, 120.0, 5.0)))
+    told = series(balls=[BALL])
+    said = assessed(detector, *(_numbered(n, one) for n, one in enumerate((empty, told, thick))))
     assert said.evidence.lesions
+    refused, thicker = said.passed_over
+    assert (refused.series_instance_uid, refused.seen) == ("1.2.3.0", True)
+    assert "empty" in refused.reason
+    assert (thicker.series_instance_uid, thicker.seen) == ("1.2.3.2", False)
+    assert "thinner slices (2.5 mm, not 5.0 mm)" in thicker.reason
+
+
+def _numbered(number: int, made: SeriesImages) -> SeriesImages:
+    uid = SeriesInstanceUID(f"1.2.3.{number}")
+    return replace(made, header=replace(made.header, series_instance_uid=uid))
 
 
 def test_images_without_lungs_are_unsuitable(detector: NoduleDetector) -> None:

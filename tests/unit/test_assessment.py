@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
@@ -9,16 +10,21 @@ from typing import cast
 import numpy as np
 import pytest
 
-from models.assessment import join_reasons, judge, select
+from models.assessment import Look, join_reasons, judge, look, select
 from models.detector import (
     Assessment,
     Detector,
     Eligible,
     InstanceHeader,
+    NotEligible,
+    PassedOver,
     SeriesHeader,
+    SeriesImages,
     Unsuitable,
 )
-from models.headers import SeriesHeaders
+from models.headers import SeriesHeaders, read_series_headers
+from tests.dicom_series import archived, write_series
+from tests.haemorrhage_heads import card as plain_card
 from worklist.finding import (
     Evidence,
     Failed,
@@ -199,3 +205,58 @@ def test_p6_an_image_that_a_detector_leaves_out_is_not_named_as_seen(
     selection = select(cast(Detector, LeavesOut(*left_out)), headers)
     assert selection.instances == tuple((uid, uid) for uid in seen)
     assert selection.not_eligible == not_eligible
+
+
+class RestsOnTheFirst:
+    """Its answer rests on the first series; it looked at the second, and not at the third."""
+
+    card = plain_card(operating_point=0.5)
+
+    def eligibility(self, series: SeriesHeader) -> Eligible | NotEligible:
+        if series.series_instance_uid == "1.2.3.104":
+            return NotEligible(reason="It is a report.")
+        uids = [i.sop_instance_uid for i in series.instances]
+        return Eligible(left_out=() if len(uids) == 1 else ((uids[0], "It is a localizer."),))
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        _, second, third = (one.header.series_instance_uid for one in series)
+        return Assessment(
+            probability=0.1,
+            passed_over=(
+                PassedOver(series_instance_uid=second, reason="It has a bone kernel.", seen=True),
+                PassedOver(series_instance_uid=third, reason="Its slices are thicker."),
+            ),
+        )
+
+
+def _looked_at_by(detector: object, archive: Path) -> Look:
+    """Four series of one image; the third of two."""
+    filed = []
+    for place, values in enumerate(([1], [2], [3, 4], [5])):
+        folder = archive / str(place)
+        for path in write_series(folder, values):
+            named = path.rename(folder / f"{place + 1}{path.name}")
+            (one,) = archived([named], archive)
+            uid = SeriesInstanceUID(f"1.2.3.{101 + place}")
+            filed.append(replace(one, series_instance_uid=uid))
+    detector = cast(Detector, detector)
+    selection = select(detector, read_series_headers(filed, archive))
+    return look(detector, selection, limit_bytes=10**9)
+
+
+def test_p6_each_series_that_an_answer_does_not_rest_on_is_named_with_every_reason(
+    tmp_path: Path,
+) -> None:
+    assert _looked_at_by(RestsOnTheFirst(), tmp_path).not_used == (
+        (
+            "1.2.3.103",
+            "Without 1 of 2 images: It is a localizer.; Its slices are thicker.",
+        ),
+        ("1.2.3.104", "It is a report."),
+        ("1.2.3.102", "It has a bone kernel."),
+    )
+
+
+def test_p6_a_series_passed_over_counts_as_seen_only_if_it_was_looked_at(tmp_path: Path) -> None:
+    seen = [uid for uid, _ in _looked_at_by(RestsOnTheFirst(), tmp_path).instances]
+    assert seen == ["1.2.3.11", "1.2.3.21"]

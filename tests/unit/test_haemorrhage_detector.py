@@ -171,6 +171,9 @@ def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> N
     assert answer.probability < 0.1
     assert answer.regions == ()
     assert len(answer.evidence.image_scores) == 52
+    (other,) = answer.passed_over
+    assert (other.series_instance_uid, other.seen) == ("1.2.3.1", True)
+    assert "bone kernel" in other.reason
 
 
 def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) -> None:
@@ -180,6 +183,9 @@ def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) ->
         [series_of(empty, 1), series_of(bleeding, 2, convolution_kernel="H70h")]
     )
     assert isinstance(answer, Assessment) and answer.probability > 0.9
+    (other,) = answer.passed_over
+    assert (other.series_instance_uid, other.seen) == ("1.2.3.1", True)
+    assert "empty" in other.reason
     alone = detector.assess([series_of(empty, 1)])
     assert isinstance(alone, Unsuitable) and "empty" in alone.reason
 

@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from models.haemorrhage_rules import aptness, instances_left_out, why_not_usable
+from models.detector import SeriesHeader
+from models.haemorrhage_rules import (
+    aptness,
+    instances_left_out,
+    why_less_apt,
+    why_not_usable,
+)
 from tests.haemorrhage_heads import header_of, instance
 
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -115,3 +121,21 @@ def test_soft_kernels_come_before_bone_kernels_and_five_mm_before_thin() -> None
 def test_the_order_of_like_series_is_always_the_same() -> None:
     first, second = header_of(number=1), header_of(number=2)
     assert aptness(first) < aptness(replace(second, instances=first.instances))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (header_of(number=2, convolution_kernel="H70h"), "bone kernel"),
+        (
+            header_of(instances=tuple(instance(n, slice_thickness_mm=0.6) for n in range(200))),
+            "5 mm are nearer to 5 mm than these of 0.6 mm",
+        ),
+        (header_of(20, number=2), "more images"),
+        (header_of(number=2), "alike"),
+    ],
+    ids=["kernel", "thickness", "images", "alike"],
+)
+def test_a_series_that_does_not_judge_the_study_hears_why(other: SeriesHeader, words: str) -> None:
+    assert aptness(header_of()) < aptness(other)
+    assert words in why_less_apt(header_of(), other)
