@@ -7,13 +7,14 @@ import typer
 from vigie import __version__
 from vigie.commands import (
     auditing,
-    haemorrhage,  # noqa: F401  # importing it adds its commands to train and evaluate
-    model_commands,
+    fracture,
+    haemorrhage,
     models,
     node,
-    nodule,  # noqa: F401  # likewise
+    nodule,
     people,
     sending,
+    training,
 )
 from vigie.commands import demo as demonstration
 from vigie.roles import ROLES
@@ -54,14 +55,34 @@ def make_app() -> typer.Typer:
     app.command()(people.priority)
     app.command("mark-read")(people.mark_read)
     app.add_typer(people.ai, name="ai")
-    app.add_typer(model_commands.models, name="models")
+    app.add_typer(models.models, name="models")
     app.add_typer(auditing.audit, name="audit")
     app.command()(node.settings)
     app.command()(node.doctor)
     app.command()(demonstration.demo)
-    app.add_typer(models.train, name="train")
-    app.add_typer(models.evaluate, name="evaluate")
+    app.add_typer(_train(), name="train")
+    app.add_typer(_evaluate(), name="evaluate")
     return app
+
+
+def _train() -> typer.Typer:
+    commands = typer.Typer(
+        help="Train a detector.", callback=training.prepare, no_args_is_help=True
+    )
+    commands.command("fracture")(fracture.train)
+    commands.command("hemorrhage")(haemorrhage.train)
+    commands.command("haemorrhage", hidden=True)(haemorrhage.train)
+    commands.command("nodule")(nodule.train)
+    return commands
+
+
+def _evaluate() -> typer.Typer:
+    commands = typer.Typer(help="Measure a detector on labelled images.", no_args_is_help=True)
+    commands.command("fracture")(fracture.evaluate)
+    commands.command("hemorrhage")(haemorrhage.evaluate)
+    commands.command("haemorrhage", hidden=True)(haemorrhage.evaluate)
+    commands.command("nodule")(nodule.evaluate)
+    return commands
 
 
 def main() -> None:

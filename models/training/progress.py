@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from models.training.evaluation import Progress
+Progress = Callable[[str, float], None]
+"""Called with what is being done and how far it is, 0 to 1."""
 
 _LINE_EVERY_S = 30.0  # between two lines where no terminal shows a bar
 

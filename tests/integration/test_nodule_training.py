@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import vigie.commands.nodule  # noqa: F401  # registers the commands
 from models.card import read_card
 from models.nodule import NoduleDetector, load
 from models.training.labels import LabelsError
@@ -17,8 +16,7 @@ from models.training.nodule import TrainingSettings, train
 from models.training.nodule_data import FILE_NAME
 from models.training.nodule_evaluation import evaluate
 from models.training.nodule_export import CARD_NAME, WEIGHTS_NAME, promote
-from vigie.commands.models import evaluate as evaluate_command
-from vigie.commands.models import train as train_command
+from vigie.__main__ import make_app
 
 TINY = TrainingSettings(epochs=2, members=2, batch_size=8, warm_up_steps=2, threads=2)
 
@@ -123,7 +121,7 @@ def test_training_on_a_folder_without_cuts_says_so(tmp_path: Path) -> None:
 def test_the_command_measures_the_installed_detector(data: Path, tmp_path: Path) -> None:
     written = tmp_path / "figures.json"
     done = CliRunner().invoke(
-        evaluate_command, ["nodule", "--data", str(data), "--json", str(written)]
+        make_app(), ["evaluate", "nodule", "--data", str(data), "--json", str(written)]
     )
     assert done.exit_code == 0, done.output
     assert json.loads(written.read_text(encoding="utf-8"))["n"] == 10
@@ -132,7 +130,7 @@ def test_the_command_measures_the_installed_detector(data: Path, tmp_path: Path)
 
 def test_the_commands_fail_with_a_reason_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"not an archive")
-    for command in (evaluate_command, train_command):
-        done = CliRunner().invoke(command, ["nodule", "--data", str(tmp_path)])
+    for command in ("evaluate", "train"):
+        done = CliRunner().invoke(make_app(), [command, "nodule", "--data", str(tmp_path)])
         assert done.exit_code == 1
         assert "Traceback" not in done.output

@@ -9,9 +9,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from models.training.progress import ProgressLines, progress_bar
+from vigie.__main__ import make_app
 from vigie.allocator import keep_freed_memory
-from vigie.commands import models
-from vigie.commands.models import counted
+from vigie.commands import training
+from vigie.commands.fracture import counted
 
 
 class Clock:
@@ -50,11 +51,14 @@ def test_one_pass_is_not_several(count: int, text: str) -> None:
     assert counted(count, "pass", "passes") == text
 
 
-def test_every_training_command_keeps_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("detector", ["fracture", "hemorrhage", "nodule"])
+def test_every_training_command_keeps_freed_memory(
+    detector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr(models, "keep_freed_memory", lambda: asked.append(True))
+    monkeypatch.setattr(training, "keep_freed_memory", lambda: asked.append(True))
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    CliRunner().invoke(models.train, ["fracture", "--data", "/nowhere"])
+    CliRunner().invoke(make_app(), ["train", detector, "--data", "/nowhere"])
     assert asked == [True]
 
 

@@ -1,141 +1,235 @@
-"""`vigie train` and `vigie evaluate`: anyone can retrain and measure (DESIGN.md section 6)."""
+"""`vigie models`: which detectors are installed, what their cards say, and switching them."""
 
+import getpass
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from vigie.allocator import keep_freed_memory
-from vigie.commands.common import EXIT_FAILED, err, out
+from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
+from vigie.commands.people import Why, start_detectors, stop_detectors
+from vigie.wiring import make_reader, make_worklist, migrated_engine, model_folder, utc_now
+from worklist.due_time import probability_in_words
+from worklist.finding import DetectorIdentity
+from worklist.views import ModelState, ModelView
 
-train = typer.Typer(help="Train a detector.", no_args_is_help=True)
-evaluate = typer.Typer(help="Measure a detector on labelled images.", no_args_is_help=True)
+models = typer.Typer(help="The installed detectors: their state, their cards, on and off.")
 
-Labelled = Annotated[
-    Path,
-    typer.Option("--data", help="Folder with labels.csv and images.", exists=True, file_okay=False),
-]
+Name = Annotated[str, typer.Argument(help="Name of the detector, as `vigie models` prints it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-
-@train.callback()
-def prepare_training() -> None:
-    """Train a detector."""
-    # Threads that wait by spinning take the time of those that work, where cores are shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    keep_freed_memory()
+_DIGEST_SHOWN = 12  # characters of a SHA-256, enough to tell versions apart
 
 
-@train.command("fracture")
-def train_fracture(
-    data: Labelled,
-    run: Annotated[
-        Path, typer.Option(help="Folder for checkpoints, weights, card and report.")
-    ] = Path("runs/fracture"),
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            help="Weights to start from (safetensors): a fracture network or the ImageNet "
-            "MobileNetV2; left out: the latter if it is in weights/ beside the data's folder, "
-            "else the installed detector's.",
-            exists=True,
-            dir_okay=False,
-            show_default=False,
-        ),
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 24,
-    size: Annotated[int, typer.Option(min=64, help="Longest side of an image, pixels.")] = 448,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 1,
-    resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
-    version: Annotated[str, typer.Option(help="Version the model card states.")] = "0.0.0",
-    install: Annotated[bool, typer.Option(help="Make it the installed detector.")] = False,
-) -> None:
-    """Train the fracture detector; uses a GPU where there is one.
+@models.callback(invoke_without_command=True)
+def list_models(context: typer.Context, as_json: Json = False, data: Data = None) -> None:
+    """List the installed detectors, each with its state, version, digest and operating point.
 
-    Example: vigie train fracture --data ../shared/data/fracture --run runs/a --resume
+    Example: vigie models --json
 
-    Exit codes: 0 trained, 1 the data cannot be trained on, 2 misused.
+    Exit codes: 0 printed, 1 the database does not answer, 2 a setting cannot be meant.
     """
-    from models.training import export  # torch: only where it is needed
-    from models.training import fracture as training
-    from models.training.progress import progress_bar
-
-    settings = training.TrainingSettings(epochs=epochs, image_size=size, seed=seed)
-    start = start or imagenet_beside(data)
-    out.print(f"starting from {start or 'the installed detector'}", markup=False, soft_wrap=True)
-    with failures(), progress_bar(err) as progress:
-        report = training.train(
-            data,
-            run,
-            settings=settings,
-            start=start,
-            version=version,
-            resume=resume,
-            progress=progress,
-        )
-        if install:
-            export.promote(run)
-    last = report["epochs"][-1]
-    passes = counted(len(report["epochs"]), "pass", "passes")
-    out.print(f"{passes}, valid AUC {last['auc']:.3f}; see {run}/report.svg")
-
-
-@evaluate.command("fracture")
-def evaluate_fracture(
-    data: Labelled,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File to write the figures to.")
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="train, valid or all; left out: every row that is not of split train.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Measure the installed fracture detector on a folder of labelled radiographs.
-
-    Example: vigie evaluate fracture --data ../shared/data/fracture --json fracture.json
-
-    Exit codes: 0 measured, 1 the data cannot be measured on, 2 misused.
-    """
-    from models.training.evaluation import evaluate as measure
-    from models.training.progress import progress_bar
-
-    with failures(), progress_bar(err) as progress:
-        figures = measure(data, split=split, progress=progress)
-    if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in figures.items():
-        if not isinstance(value, dict | list) or name.endswith("ci95"):
-            table.add_row(name, str(value))
+    if context.invoked_subcommand is not None:
+        return
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        installed = make_reader(settings, engine).models()
+    if as_json:
+        without_cards = [_content(replace(one, card=None)) for one in installed]
+        typer.echo(json.dumps(without_cards, indent=1))
+        return
+    if not installed:
+        out.print("no worker has registered a detector yet: start the node", style="yellow")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("name", "state", "version", "weights", "flags from", "what it is"):
+        table.add_column(heading, overflow="fold")
+    for one in installed:
+        table.add_row(*map(Text, _cells(one)))
     out.print(table)
 
 
-def counted(count: int, one: str, several: str) -> str:
-    """A count with its noun."""
-    return f"{count} {one if count == 1 else several}"
+def _cells(one: ModelView) -> Iterator[str]:
+    yield one.name
+    yield state_in_words(one)
+    yield one.version
+    yield one.weights_sha256[:_DIGEST_SHOWN]
+    yield probability_in_words(one.operating_point) if one.broken is None else ""
+    yield one.title
 
 
-def imagenet_beside(data: Path) -> Path | None:
-    """The ImageNet weights where they lie with labelled images in ``data/NAME``."""
-    weights = data.resolve().parent.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
-    return weights if weights.is_file() else None
+def state_in_words(one: ModelView) -> str:
+    """On, or why not."""
+    words = "on" if one.state is ModelState.ON else ""
+    if one.state is ModelState.STOPPED:
+        words = "stopped"
+        if one.stopped_by is not None and one.stopped_at is not None:
+            words += f" by {one.stopped_by}, {one.stopped_at:%Y-%m-%d %H:%M} UTC"
+            words += f": {one.stopped_because}"
+    if one.broken is not None:
+        words += f"{'; ' if words else ''}BROKEN: {one.broken}"
+    return words
 
 
-@contextmanager
-def failures() -> Iterator[None]:
-    """Say what is wrong with data or files, and leave with the exit code of a failure."""
-    from models.training.labels import LabelsError
+@models.command("show")
+def show(name: Name, as_json: Json = False, data: Data = None) -> None:
+    """Print a detector's whole card: intended use, limits, training data, figures.
 
-    try:
-        yield
-    except (LabelsError, OSError, ValueError) as error:
-        err.print(str(error), style="red", markup=False)
-        raise typer.Exit(EXIT_FAILED) from None
+    Example: vigie models show fracture
+
+    Exit codes: 0 printed, 1 there is no such detector, 2 a setting cannot be meant.
+    """
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        one = make_reader(settings, engine).model(name)
+    if as_json:
+        typer.echo(json.dumps(_content(one), indent=1))
+        return
+    out.print(Text(f"{one.title}\n", style="bold"))
+    facts = {
+        "name": one.name,
+        "version": one.version,
+        "state": state_in_words(one),
+        "weights SHA-256": one.weights_sha256,
+        "operating point": one.operating_point,
+    }
+    hidden = {"name", "version", "title", "target", "weights_sha256", "operating_point"}
+    card = one.card or {}
+    for line in _lines({**facts, **{k: v for k, v in card.items() if k not in hidden}}):
+        out.print(Text(line))
+
+
+def _lines(content: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    indent = "  " * depth
+    for name, value in content.items():
+        words = name.replace("_", " ")
+        if value is None or value in ("", [], {}):
+            continue
+        match value:
+            case dict():
+                yield f"{indent}{words}:"
+                yield from _lines(value, depth + 1)
+            case [str(), *_]:
+                yield f"{indent}{words}:"
+                yield from (f"{indent}  - {one}" for one in value)
+            case _:
+                yield f"{indent}{words}: {value}"
+
+
+def _content(one: ModelView) -> dict[str, Any]:
+    """As JSON has it, times and states as text."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(one).items()
+    }
+
+
+@models.command("stop")
+def stop(name: Name, reason: Why, data: Data = None) -> None:
+    """Stop a detector: it neither runs nor counts, and the list falls back at once.
+
+    Example: vigie models stop fracture --reason "odd results since the update"
+
+    Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
+    """
+    stop_detectors([name], reason, data)
+
+
+@models.command("start")
+def start(name: Name, reason: Why, data: Data = None) -> None:
+    """Start a detector again; unread studies that it missed are assessed now.
+
+    Example: vigie models start fracture --reason "the vendor has mended it"
+
+    Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
+    """
+    start_detectors([name], reason, data)
+
+
+@models.command("add")
+def add(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A Python package (wheel or source folder), an ONNX file, or a MONAI bundle "
+            "(folder or zip)."
+        ),
+    ],
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            help="The model card; left out: NAME.toml beside NAME.onnx or the bundle, or "
+            "configs/vigie.toml in the bundle.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Add a third-party model: it is copied, checked and tried; workers notice by themselves.
+
+    Example: vigie models add fracture.acme.onnx
+
+    Exit codes: 0 added, 1 it cannot be added and why, 2 a setting cannot be meant.
+    """
+    from models.third_party_adding import add_model  # the detectors' libraries: only here
+
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        added = add_model(path, model_folder(settings), card=card).identity
+        service = make_worklist(settings, engine)
+        service.note_model("model_added", added, actor=getpass.getuser(), now=utc_now())
+        stopped = service.ai_switch().is_stopped(added.name)
+    out.print(
+        f"added {added.name} {added.version}, SHA-256 {added.weights_sha256}",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print("running workers load it within seconds, others when they start")
+    if stopped:
+        out.print(f"it is stopped: `vigie models start {added.name}`", style="yellow", markup=False)
+
+
+@models.command("remove")
+def remove(name: Name, reason: Why, data: Data = None) -> None:
+    """Take an added model away; it is stopped first, so that its results no longer count.
+
+    Example: vigie models remove fracture.acme --reason "the trial is over"
+
+    Exit codes: 0 removed, 1 it could not be done, 2 a setting cannot be meant.
+    """
+    from models.third_party_adding import find_added, remove_model
+
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        find_added(name, model_folder(settings))
+        service, reader = make_worklist(settings, engine), make_reader(settings, engine)
+        known = {one.name: one for one in reader.models()}
+        if name in known:
+            service.stop_ai(
+                [name],
+                installed=list(known),
+                actor=getpass.getuser(),
+                reason=reason,
+                now=utc_now(),
+            )
+        remove_model(name, model_folder(settings))
+        if name in known:
+            identity = _identity(known[name])
+            service.note_model("model_removed", identity, actor=getpass.getuser(), now=utc_now())
+    out.print(f"removed {name}; running workers drop it within seconds", markup=False)
+
+
+def _identity(one: ModelView) -> DetectorIdentity:
+    return DetectorIdentity(
+        name=one.name,
+        version=one.version,
+        target=one.target,
+        weights_sha256=one.weights_sha256,
+        operating_point=one.operating_point,
+    )

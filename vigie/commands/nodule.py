@@ -1,17 +1,24 @@
-"""`vigie train nodule` and `vigie evaluate nodule`; importing registers both."""
+"""`vigie train nodule` and `vigie evaluate nodule`."""
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from vigie.commands.common import EXIT_FAILED, err, out
-from vigie.commands.models import evaluate, train
+from vigie.commands.common import out
+from vigie.commands.training import (
+    Install,
+    JsonFile,
+    RunFolder,
+    Seed,
+    Threads,
+    Version,
+    split_option,
+    start_option,
+    tell_figures,
+    under_way,
+    weights_to_start,
+)
 
 Candidates = Annotated[
     Path,
@@ -19,29 +26,23 @@ Candidates = Annotated[
 ]
 
 
-@train.command("nodule")
-def train_nodule(
+def train(
     data: Candidates,
-    run: Annotated[
-        Path, typer.Option(help="Folder for checkpoints, weights, card and report.")
-    ] = Path("runs/nodule"),
+    run: RunFolder = Path("runs/nodule"),
     start: Annotated[
         Path | None,
-        typer.Option(
-            help="ImageNet weights of the trunk (safetensors); left out: those in weights/ beside "
-            "the data's folder, else the networks start from chance.",
-            exists=True,
-            dir_okay=False,
-            show_default=False,
+        start_option(
+            "ImageNet weights of the trunk (safetensors); left out: those in weights/ beside "
+            "the data's folder, else the networks start from chance."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of each network.")] = 12,
     members: Annotated[int, typer.Option(min=1, max=8, help="Networks that are averaged.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
+    seed: Seed = 1,
+    threads: Threads = 2,
     resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
-    version: Annotated[str, typer.Option(help="Version the model card states.")] = "0.0.0",
-    install: Annotated[bool, typer.Option(help="Make it the installed detector.")] = False,
+    version: Version = "0.0.0",
+    install: Install = False,
 ) -> None:
     """Train the nodule detector's networks on labelled candidates.
 
@@ -49,16 +50,12 @@ def train_nodule(
 
     Exit codes: 0 trained, 1 the data cannot be trained on, 2 misused.
     """
-    # Threads that wait by spinning take the time of those that work, where cores are shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from models.training import nodule as training  # torch: only where it is needed
-    from models.training import nodule_export
-    from models.training.progress import progress_bar
+    from models.training import nodule_export as export
 
     settings = training.TrainingSettings(epochs=epochs, members=members, seed=seed, threads=threads)
-    start = start or _imagenet_beside(data)
-    out.print(f"starting from {start or 'chance'}", markup=False, soft_wrap=True)
-    with _failures(), progress_bar(err) as progress:
+    start = weights_to_start(start, data, otherwise="chance")
+    with under_way() as progress:
         report = training.train(
             data,
             run,
@@ -69,23 +66,17 @@ def train_nodule(
             progress=progress,
         )
         if install:
-            nodule_export.promote(run)
+            export.promote(run)
     figures = report["performance"]
     out.print(f"valid AUC {figures['candidate_auc']:.4f}; see {run}/report.svg")
 
 
-@evaluate.command("nodule")
-def evaluate_nodule(
+def evaluate(
     data: Candidates,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File to write the figures to.")
-    ] = None,
+    json_file: JsonFile = None,
     split: Annotated[
         str | None,
-        typer.Option(
-            help="train, valid or all; left out: every cut that is not of split train.",
-            show_default=False,
-        ),
+        split_option("train, valid or all; left out: every cut that is not of split train."),
     ] = None,
 ) -> None:
     """Measure the installed nodule detector's networks on a folder of labelled candidates.
@@ -95,31 +86,5 @@ def evaluate_nodule(
     Exit codes: 0 measured, 1 the data cannot be measured on, 2 misused.
     """
     from models.training.nodule_evaluation import evaluate as measure
-    from models.training.progress import progress_bar
 
-    with _failures(), progress_bar(err) as progress:
-        figures = measure(data, split=split, progress=progress)
-    if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in figures.items():
-        if not isinstance(value, dict | list) or name.endswith("ci95"):
-            table.add_row(name, str(value))
-    out.print(table)
-
-
-def _imagenet_beside(data: Path) -> Path | None:
-    """The ImageNet weights where they lie with labelled images in ``data/NAME``."""
-    weights = data.resolve().parent.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
-    return weights if weights.is_file() else None
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    from models.training.labels import LabelsError
-
-    try:
-        yield
-    except (LabelsError, OSError, ValueError) as error:
-        err.print(str(error), style="red", markup=False)
-        raise typer.Exit(EXIT_FAILED) from None
+    tell_figures(measure, data, split=split, json_file=json_file)
