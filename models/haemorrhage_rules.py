@@ -1,9 +1,10 @@
 """Which CT series the haemorrhage detector was made for, read from headers alone."""
 
 import re
-import unicodedata
 
+from models.contrast_words import described_contrast, names_an_agent
 from models.detector import InstanceHeader, SeriesHeader
+from models.header_words import plain, words
 from worklist.uid import SOPInstanceUID
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"  # and enhanced, legacy converted: .2.1, .2.2
@@ -15,7 +16,7 @@ _MOST_TILT = 0.7  # least z component of a plane's normal: 45 degrees
 # may go on (CRANIENNE, SCHADELS).
 _HEAD = re.compile(
     r"(?:HEAD|BRAIN|SKULL|CRAN|CEREBR|ENCEPHAL|SCHADEL|KOPF|HIRN|NEURO|TETE|CABEZA|TESTA|CEREBEL"
-    r"|KRANI|CEREBRAL|HUVUD|HJARN|HOOFD|HERSEN|GLOWA|GLOWY|MOZG|POSTERIOR FOSSA)"
+    r"|KRANI|CEREBRAL|HUVUD|HJARN|HOOFD|HERSEN|GLOWA|GLOWY|MOZG)"
 )
 _ELSEWHERE = {
     "chest": r"CHEST|THORAX|THORAC|LUNG|POUMON|TORAX|TORACE|HEART|CARDIAC|CORONAR",
@@ -27,14 +28,6 @@ _ELSEWHERE = {
     "teeth": r"DENTA|TEETH|TOOTH|CBCT|DVT$",
     "a limb": r"SHOULDER|KNEE|ANKLE|WRIST|ELBOW|HIP$|FEMUR|TIBIA|FOOT|HAND$|LEG$|EXTREMIT",
 }
-_CONTRAST = re.compile(
-    r"\b(?:CTA|ANGIO\w*|CTP|PERFUSION\w*|VENOGRA\w*|CTV|ARTERI\w*|VENOUS|WITH CONTRAST|W CONTRAST"
-    r"|POST CONTRAST|POSTCONTRAST|C\+|AVEC INJECTION|AVEC CONTRASTE|MIT KM|NACH KM|KM ART\w*"
-    r"|CON CONTRASTE|CON MDC|CON CIV|ENHANCED|BOLUS|TRACKER|CONTRAST ENHANCED)(?!\w)"
-)
-_WITHOUT = re.compile(
-    r"\b(?:W/?O|WITHOUT|NON|NO|SANS|OHNE|SIN|SENZA|UNENHANCED|NATIV\w*|NCCT|PLAIN|PRE)\b"
-)
 _DERIVED_WORDS = re.compile(
     r"\b(?:MIP|MINIP|VRT?|3D|VOLUME RENDER\w*|SCOUT|TOPO\w*|LOCALI[SZ]ER|SURVIEW|DOSE|REPORT"
     r"|SCREEN ?SA\w+|SUMMARY|PATIENT PROTOCOL|COLOU?R)\b"
@@ -44,7 +37,8 @@ _DERIVED_TYPES = frozenset(
     | {"PERFUSION", "CBF", "CBV", "MTT", "TTP", "TMAX", "DOSE_INFO"}
 )
 _BONE_KERNEL = re.compile(
-    r"BONE|SHARP|EDGE|LUNG|OS\b|KNOCHEN|U[789]\d|HR[4-9]\d|[HB][67]\d[A-Z]?|YC|FC[3-9]\d"
+    r"BONE|SHARP|EDGE|LUNG|KNOCHEN|\b(?:OS|OSSEU\w*|OSSEO|OSSO|OSEO|HUESO)\b"
+    r"|\b(?:U[789]|[HB]R[5-9]|[HB][67]|FC[358])\d|\bYC\b"
 )
 
 
@@ -54,11 +48,10 @@ def why_not_usable(series: SeriesHeader) -> str | None:
         return f"The modality is {series.modality or 'not stated'}, not CT."
     if not series.instances:
         return "The series has no images."
-    described = _plain(f"{series.series_description} {series.protocol_name}")
-    for reason in (_why_another_part(series), _why_contrast(series, described)):
+    for reason in (_why_another_part(series), _why_contrast(series)):
         if reason is not None:
             return reason
-    if _DERIVED_WORDS.search(_plain(series.series_description)):
+    if _DERIVED_WORDS.search(plain(series.series_description).replace("-", " ")):
         return "By its description the series is a localizer, a rendering or a report."
     reasons = [why_instance_not_usable(instance) for instance in series.instances]
     usable = [
@@ -96,7 +89,7 @@ def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:
 
     Soft kernels come before bone kernels, then slices near 5 mm, then many images.
     """
-    named = _plain(f"{series.convolution_kernel} {series.series_description}")
+    named = plain(f"{series.convolution_kernel} {series.series_description}")
     count = sum(instance.number_of_frames for instance in series.instances)
     away = abs(min(_thickness_mm(series), 10.0) - 5.0)
     return (
@@ -135,28 +128,34 @@ def _why_another_part(series: SeriesHeader) -> str | None:
         f"{series.series_description} {series.protocol_name}",
         series.study_description,
     ):
-        words = re.findall(r"[A-Z]+", _plain(text))
-        if any(_HEAD.match(word) for word in words):
+        named = words(text)
+        if any(_HEAD.match(word) for word in named):
             if text is not series.body_part_examined:
                 return None
             continue  # HEAD is also what sinuses, orbits and ears are filed under
         for part, pattern in _ELSEWHERE.items():
-            if any(re.match(rf"(?:{pattern})", word) for word in words):
+            if any(re.match(rf"(?:{pattern})", word) for word in named):
                 return f"It shows the {part}; the detector was made for the brain."
-        if text is not series.body_part_examined and words and _is_head(series):
+        if text is not series.body_part_examined and named and _is_head(series):
             return None
     return None
 
 
 def _is_head(series: SeriesHeader) -> bool:
-    return any(_HEAD.match(w) for w in re.findall(r"[A-Z]+", _plain(series.body_part_examined)))
+    return any(_HEAD.match(word) for word in words(series.body_part_examined))
 
 
-def _why_contrast(series: SeriesHeader, described: str) -> str | None:
-    agent = _plain(series.contrast_bolus_agent)
-    if agent and agent not in ("NONE", "NO", "N", "0") and not _WITHOUT.search(agent):
+def _why_contrast(series: SeriesHeader) -> str | None:
+    """The agent counts first, then the series' description, then the protocol.
+
+    The series without contrast of a study with it often keeps the name of the whole protocol.
+    """
+    if names_an_agent(series.contrast_bolus_agent):
         return "Contrast agent was given; the detector was made for CT without it."
-    if _CONTRAST.search(described) and not _WITHOUT.search(described):
+    said = described_contrast(series.series_description)
+    if said is None:
+        said = described_contrast(series.protocol_name)
+    if said:
         return "By its description the series is with contrast agent (angiography, perfusion)."
     return None
 
@@ -167,9 +166,3 @@ def _is_axial(orientation: tuple[float, ...] | None) -> bool:
         return True
     (a, b, _), (d, e, _) = orientation[:3], orientation[3:]
     return abs(a * e - b * d) >= _MOST_TILT
-
-
-def _plain(text: str) -> str:
-    """Capital letters without accents, single spaces."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").upper()
-    return " ".join(plain.replace("_", " ").replace("-", " ").split())

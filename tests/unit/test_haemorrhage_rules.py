@@ -46,6 +46,11 @@ def test_a_series_that_says_nothing_is_left_to_its_images() -> None:
         ({"series_description": "ANGIO POLYGONE"}, "with contrast"),
         ({"series_description": "Perfusion 5.0"}, "with contrast"),
         ({"protocol_name": "HEAD WITH CONTRAST"}, "with contrast"),
+        ({"series_description": "HEAD WITH IV CONTRAST"}, "with contrast"),
+        ({"series_description": "CRANE INJECTE"}, "with contrast"),
+        ({"series_description": "CTA HEAD W WO CONTRAST"}, "with contrast"),
+        ({"series_description": "AXIAL 5MM", "protocol_name": "HEAD W WO"}, "with contrast"),
+        ({"series_description": "CTA HEAD", "protocol_name": "HEAD W/O"}, "with contrast"),
         ({"series_description": "Topogram 0.6"}, "localizer"),
         ({"series_description": "SCOUT"}, "localizer"),
         ({"series_description": "HEAD MIP"}, "rendering"),
@@ -73,6 +78,17 @@ def test_other_series_are_not_and_the_reason_says_why(
 @pytest.mark.parametrize("agent", ["NONE", "No contrast", "without"])
 def test_an_agent_that_says_none_is_none(agent: str) -> None:
     assert why_not_usable(header_of(contrast_bolus_agent=agent)) is None
+
+
+@pytest.mark.parametrize("agent", ["NON-IONIC", "OMNIPAQUE 350 IV NO ORAL", "ISOVUE 370 W/O ORAL"])
+def test_an_agent_whose_name_holds_a_no_is_one(agent: str) -> None:
+    assert "Contrast agent" in str(why_not_usable(header_of(contrast_bolus_agent=agent)))
+
+
+@pytest.mark.parametrize("protocol", ["CTA HEAD", "HEAD W WO", "CRANE AVEC INJECTION"])
+def test_the_series_without_contrast_of_a_study_with_it_is_looked_at(protocol: str) -> None:
+    native = header_of(series_description="HEAD W/O 5MM", protocol_name=protocol)
+    assert why_not_usable(native) is None
 
 
 @pytest.mark.parametrize("words", ["HEAD W/O CONTRAST", "TETE SANS INJECTION", "NON CONTRAST HEAD"])
@@ -116,6 +132,53 @@ def test_soft_kernels_come_before_bone_kernels_and_five_mm_before_thin() -> None
     )
     bone = header_of(number=3, convolution_kernel="H70h", series_description="BONE 5MM")
     assert sorted([bone, thin, thick], key=aptness) == [thick, thin, bone]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "description"),
+    [
+        ("Hr40f", ""),
+        ("Hr44", ""),
+        ("H31s", ""),
+        ("J40s", ""),
+        ("FC26", ""),
+        ("FC64", ""),
+        ("FC68", ""),
+        ("STANDARD", ""),
+        ("", "CORTES FINOS"),
+        ("", "CORTES GRUESOS"),
+        ("", "DOS CORTES"),
+    ],
+)
+def test_soft_kernels_are_none_for_bone(kernel: str, description: str) -> None:
+    soft = header_of(number=2, convolution_kernel=kernel, series_description=description)
+    bone = header_of(number=1, convolution_kernel="BONEPLUS")
+    assert aptness(soft) < aptness(bone)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "description"),
+    [
+        ("H70h", ""),
+        ("Hr59", ""),
+        ("Hr68h", ""),
+        ("B60s", ""),
+        ("U90u", ""),
+        ("FC30", ""),
+        ("FC51", ""),
+        ("FC81", ""),
+        ("YC", ""),
+        ("BONEPLUS", ""),
+        ("", "CRANE OS"),
+        ("", "Fenêtre osseuse"),
+        ("", "Schädel Knochen"),
+        ("", "CRANEO HUESO"),
+        ("", "cranio osso"),
+    ],
+)
+def test_kernels_for_bone_come_last(kernel: str, description: str) -> None:
+    bone = header_of(number=1, convolution_kernel=kernel, series_description=description)
+    assert aptness(header_of(number=2)) < aptness(bone)
 
 
 def test_the_order_of_like_series_is_always_the_same() -> None:
