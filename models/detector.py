@@ -113,6 +113,15 @@ class PassedOver:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """An image of an eligible series that was not looked at, for what its pixels show."""
+
+    sop_instance_uid: SOPInstanceUID
+    frame_number: int  # counts from 1
+    reason: str  # a sentence for people
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Assessment:
     """What a detector thinks of the eligible series of one study."""
 
@@ -120,6 +129,7 @@ class Assessment:
     regions: tuple[Region, ...] = ()  # highest score first
     evidence: Evidence = NO_EVIDENCE
     passed_over: tuple[PassedOver, ...] = ()  # where there are several eligible series
+    refused: tuple[Refused, ...] = ()  # unless flagged, such a study counts as failed (P4)
     seconds: dict[str, float] = field(default_factory=dict)  # stage to wall-clock seconds
 
 

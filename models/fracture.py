@@ -19,6 +19,7 @@ from models.detector import (
     Eligible,
     Image,
     NotEligible,
+    Refused,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -99,30 +100,39 @@ class FractureDetector:
         return Eligible(left_out=instances_left_out(series))
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
-        """Look at every frame of every image that looks like a radiograph of a limb."""
+        """Look at every frame of every image that looks like a radiograph of a limb.
+
+        The others are refused: what they show is not known.
+        """
         clock = Stopwatch()
         images = [image for one in series for image in one.images]
         if not images:
             raise ValueError("there are no images to look at")
         probability: float | None = None
         regions: list[Region] = []
-        faults: list[str] = []
+        refused: list[Refused] = []
         for image in images:
-            fault = plain_fault(image.pixels) or clock.time(
-                "guard", partial(self._guard, image.pixels)
-            )
+            fault = self.fault(image.pixels, clock)
             if fault is not None:
-                faults.append(fault)
+                refused.append(_refused(image, fault))
                 continue
             sight = self.look(image.pixels, clock)
             probability = max(probability or 0.0, sight.probability)
             regions.extend(self._regions(image, sight))
         if probability is None:
-            return Unsuitable(reason=" ".join(dict.fromkeys(faults)))
+            return Unsuitable(reason=" ".join(dict.fromkeys(one.reason for one in refused)))
         regions.sort(key=lambda region: -region.score)
         return Assessment(
-            probability=probability, regions=tuple(regions), seconds=dict(clock.seconds)
+            probability=probability,
+            regions=tuple(regions),
+            refused=tuple(refused),
+            seconds=dict(clock.seconds),
         )
+
+    def fault(self, pixels: npt.NDArray[np.float32], clock: Stopwatch | None = None) -> str | None:
+        """Why an image is not to be looked at, a sentence for people; None: it may be."""
+        clock = clock or Stopwatch()
+        return plain_fault(pixels) or clock.time("guard", partial(self._guard, pixels))
 
     def look(self, pixels: npt.NDArray[np.float32], clock: Stopwatch | None = None) -> Sight:
         """Look at one image: closely for places, and at other sizes too for the verdict.
@@ -180,6 +190,12 @@ class FractureDetector:
             if sight.scores[place] >= self._least_score or (flagged and place == 0)
         ]
         return [_region(image, sight.boxes[place], float(sight.scores[place])) for place in shown]
+
+
+def _refused(image: Image, reason: str) -> Refused:
+    return Refused(
+        sop_instance_uid=image.sop_instance_uid, frame_number=image.frame_number, reason=reason
+    )
 
 
 def _region(image: Image, box: npt.NDArray[np.float32], score: float) -> Region:

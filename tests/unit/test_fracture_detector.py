@@ -14,6 +14,7 @@ from models.detector import (
     Image,
     InstanceHeader,
     NotEligible,
+    Refused,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -249,7 +250,11 @@ def test_one_unsuitable_view_does_not_keep_the_others_from_being_assessed() -> N
     answer = detector.assess([_series(_image(FIRST), empty)])
     assert isinstance(answer, Assessment)
     assert {region.sop_instance_uid for region in answer.regions} == {FIRST}
-    assert isinstance(detector.assess([_series(empty)]), Unsuitable)
+    alone = detector.assess([_series(empty)])
+    assert isinstance(alone, Unsuitable)
+    assert answer.refused == (
+        Refused(sop_instance_uid=SECOND, frame_number=1, reason=alone.reason),
+    )
 
 
 def test_an_image_that_the_guard_refuses_is_left_out_and_never_looked_at() -> None:
@@ -263,5 +268,8 @@ def test_an_image_that_the_guard_refuses_is_left_out_and_never_looked_at() -> No
     assert isinstance(answer, Assessment)
     assert {region.sop_instance_uid for region in answer.regions} == {FIRST}
     assert network.calls == 2
+    assert [(one.sop_instance_uid, one.reason) for one in answer.refused] == [
+        (SECOND, "No radiograph.")
+    ]
     assert detector.assess([_series(odd, odd)]) == Unsuitable(reason="No radiograph.")
     assert network.calls == 2
