@@ -1,36 +1,26 @@
 """Which radiographs the fracture detector was made for, read from headers alone."""
 
-import re
-import unicodedata
-
+from models import body_parts
+from models.body_parts import first_named, names
 from models.detector import InstanceHeader, SeriesHeader
+from models.header_words import words
 from worklist.uid import SOPInstanceUID
 
 _MODALITIES = frozenset({"DX", "CR", "RG"})  # PS3.3 C.7.3.1.1.1
 _DX_FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame children, .7.1 to .7.4
 _LEAST_SIDE = 100  # pixels; anything smaller is an icon
-# Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages. Stems
-# may go on (SCAPULAE, SCHULTERGELENK); short words are whole, for MAIN is French for hand and
-# the beginning of MAINTENANCE.
-_LIMB_STEMS = (
-    r"SHOULDER|CLAVIC|SCAPUL|HUMERUS|ELBOW|FOREARM|WRIST|FINGER|THUMB|PELVIS|FEMUR|THIGH|KNEE"
-    r"|PATELLA|TIBIA|FIBULA|ANKLE|CALCANEUS|EXTREMIT|POIGNET|COUDE|EPAULE|HANCHE|GENOU|CHEVILLE"
-    r"|JAMBE|SCHULTER|ELLENBOGEN|HANDGELENK|HANDWURZEL|HUFT|BECKEN|FUSSWURZEL|OBERARM|UNTERARM"
-)
-_LIMB_WORDS = (
-    r"ARM|RADIUS|ULNA|HAND|HIP|LEG|CALF|HEEL|FOOT|FEET|TOE|MAIN|BASSIN|PIED|BRAS|FUSS|BEIN|KNIE"
-)
-_LIMB = re.compile(rf"(?:{_LIMB_STEMS})[A-Z]*|(?:{_LIMB_WORDS})(?:S|E|EN)?")
+_LIMB = rf"{body_parts.LIMB}|{body_parts.PELVIS}"
 _TRUNK = {
-    "chest": r"CHEST|THORAX|THORACIQUE|LUNG|POUMON|RIB|STERNUM|HEART",
-    "abdomen": r"ABDOMEN|ABDOMINAL|KUB|ASP$|BOWEL|STOMACH|BLADDER|KIDNEY",
-    "head": r"SKULL|HEAD|CRANE|SCHADEL|FACE|FACIAL|ORBIT|SINUS|NASAL|NOSE|BRAIN|MASTOID",
-    "spine": r"[CTLS]{0,2}SPINE|SPINE|CERVICAL|LUMBAR|THORACIC|SACRUM|COCCYX|RACHIS|COLONNE|"
-    r"WIRBELSAULE|[HBL]WS|NECK",
-    "breast": r"BREAST|MAMMO|SEIN",
-    "teeth": r"TEETH|TOOTH|DENTAL|JAW|MANDIBLE|MAXILLA|PANORAMIC|DENT$|DENTA",
+    "spine": body_parts.SPINE,
+    "chest": body_parts.CHEST,
+    "abdomen": body_parts.ABDOMEN,
+    "head": body_parts.HEAD,
+    "neck": body_parts.NECK,
+    "breast": body_parts.BREAST,
+    "teeth": body_parts.TEETH,
 }
+_LYING = ("spine", "chest", "abdomen")  # beside which an arm or a leg says how the patient lay
 
 
 def why_not_usable(series: SeriesHeader) -> str | None:
@@ -69,23 +59,20 @@ def _foreign_body_part(series: SeriesHeader) -> str | None:
     """The part a series shows if it is one the detector was not made for.
 
     Body Part Examined counts first; where it is empty or says nothing, the descriptions do. A
-    text that names a limb too (a shoulder on a chest film) is left to the detector.
+    text that names a limb too (a shoulder on a chest film) is left to the detector, but not for
+    an arm or a leg beside a trunk. Face is French for a frontal view too: bras face is an arm.
     """
     for text in (
         series.body_part_examined,
         f"{series.series_description} {series.protocol_name}",
         series.study_description,
     ):
-        words = _words(text)
-        if any(_LIMB.fullmatch(word) for word in words):
+        named = words(text)
+        if names(named, _LIMB):
             return None
-        for part, pattern in _TRUNK.items():
-            if any(re.match(rf"(?:{pattern})", word) for word in words):
-                return part
+        part = first_named(named, _TRUNK)
+        if names(named, body_parts.ARM_OR_LEG) and part not in _LYING:
+            return None
+        if part is not None:
+            return part
     return None
-
-
-def _words(text: str) -> list[str]:
-    """Capital words without accents."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").upper()
-    return re.findall(r"[A-Z]+", plain)

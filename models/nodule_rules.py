@@ -1,11 +1,13 @@
 """Which CT series the nodule detector was made for, read from headers alone, and which is best."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
+from models import body_parts
+from models.body_parts import first_named, names
 from models.detector import InstanceHeader, SeriesHeader
+from models.header_words import plain, words
 from models.headers import position_along_normal_mm
 from models.nodule_volume import LARGEST_GAP_MM, LEAST_HEIGHT_MM, why_not_axial
 from worklist.uid import SOPInstanceUID
@@ -42,21 +44,14 @@ _TITLES = re.compile(
     r" ?PREP|BOLUS|TRACKER|MONITORING|PREMONITORING)\b"
 )
 _REFORMATS = re.compile(r"\b(COR(ONAL)?\w*|SAG(ITTAL)?\w*|MPR)\b")
-# Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages
-_CHEST = re.compile(
-    r"CHEST\w*|THORA\w*|TORAX|LUNGS?|LUNGE\w*|POUMONS?|PULMON\w*|POLMON\w*|PNEUMO\w*|TORACE"
-    r"|TORACIC\w*|BRUSTKORB|BORST(?:KAS)?|BRONCH\w*|HRCT|TAP|CAP|TCAP|TRUNK"
-    r"|WHOLEBODY|RUMPF|TORSO|NCAP|HEART|CORONARY|CARDIAC|MEDIASTIN\w*|LCS"
-)
+# Besides the chest's own words: thorax-abdomen-pelvis in several languages, lung cancer screening
+_CHEST = rf"{body_parts.CHEST}|HRCT|TAP|CAP|TCAP|NCAP|TRUNK|WHOLEBODY|RUMPF|TORSO|LCS"
 _ELSEWHERE = {
-    "head": r"HEAD|BRAIN|SKULL|SCHADEL\w*|KOPF|CRANE|CEREBR\w*|CRANI\w*|ORBIT\w*|SINUS\w*"
-    r"|FACE|FACIAL|NNH|ROCHER\w*|TEMPORAL|IAC",
-    "neck": r"NECK|HALS|COU|CERVICAL|CSPINE|LARYNX",
-    "abdomen": r"ABDOM\w*|PELVI\w*|LIVER|LEBER|FOIE|KIDNEY\w*|KUB|BECKEN|BASSIN|COLON\w*|UROGRA\w*"
-    r"|PANCREA\w*|RENAL|HEPAT\w*",
-    "spine": r"\w*SPINE|RACHIS|LUMBAR|LWS|BWS|HWS|LOMBAIRE|SACRUM|WIRBEL\w*",
-    "limbs": r"EXTREMIT\w*|KNEE|FOOT|ANKLE|HAND|WRIST|ELBOW|SHOULDER|HIP|LEG|FEMUR|TIBIA|GENOU|PIED"
-    r"|EPAULE|HANCHE|KNIE|FUSS|SCHULTER",
+    "head": body_parts.HEAD,
+    "spine": body_parts.SPINE,
+    "neck": body_parts.NECK,
+    "abdomen": rf"{body_parts.ABDOMEN}|{body_parts.PELVIS}",
+    "limbs": rf"{body_parts.LIMB}|{body_parts.ARM_OR_LEG}",
 }
 _SHARP = re.compile(r"LUNG|SHARP|BONE|EDGE|[A-Z][5-8]\d|^L$|^Y[ABC]$")  # of most vendors
 
@@ -189,23 +184,19 @@ def _foreign_body_part(series: SeriesHeader) -> str | None:
     A text that names the chest settles it, wherever it stands: Body Part Examined is often wrong.
     """
     texts = [
-        _words(text)
+        words(text)
         for text in (
             series.body_part_examined,
             f"{series.series_description} {series.protocol_name}",
             series.study_description,
         )
     ]
-    if any(_CHEST.fullmatch(word) for text in texts for word in text.split()):
+    if any(names(text, _CHEST) for text in texts):
         return None
-    for text in texts:
-        for part, pattern in _ELSEWHERE.items():
-            if any(re.fullmatch(pattern, word) for word in text.split()):
-                return part
-    return None
+    parts = (first_named(text, _ELSEWHERE) for text in texts)
+    return next((part for part in parts if part is not None), None)
 
 
 def _words(text: str) -> str:
     """Capital words and numbers without accents, one space between them."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").upper()
-    return " ".join(re.findall(r"[A-Z]+[A-Z0-9]*|[0-9]+", plain))
+    return " ".join(re.findall(r"[A-Z]+[A-Z0-9]*|[0-9]+", plain(text)))

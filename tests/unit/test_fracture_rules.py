@@ -88,6 +88,21 @@ def test_limbs_pelvis_and_shoulder_are_looked_at(part: str) -> None:
         ("BREAST", "breast"),
         ("TEETH", "teeth"),
         ("JAW", "teeth"),
+        ("TORAX", "chest"),
+        ("TORACE", "chest"),
+        ("CXR", "chest"),
+        ("COSTILLAS", "chest"),
+        ("GRIL COSTAL", "chest"),
+        ("ABD", "abdomen"),
+        ("AXR", "abdomen"),
+        ("ADDOME", "abdomen"),
+        ("KOPF", "head"),
+        ("CRANIO", "head"),
+        ("COLUMNA", "spine"),
+        ("COLONNA", "spine"),
+        ("LWK", "spine"),
+        ("THORACIC SPINE", "spine"),
+        ("OPG", "teeth"),
     ],
 )
 def test_trunk_spine_head_breast_and_teeth_are_not(part: str, named: str) -> None:
@@ -100,7 +115,18 @@ def test_a_silent_header_is_looked_at_by_its_modality() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["XR CHEST 2 VIEWS", "Thorax p.a.", "Röntgen Schädel", "BWS seitl."]
+    "text",
+    [
+        "XR CHEST 2 VIEWS",
+        "Thorax p.a.",
+        "Röntgen Schädel",
+        "BWS seitl.",
+        "CXR PA",
+        "RAYOS X DE TORAX",
+        "Rx torace",
+        "ABD SUPINE",
+        "Orthopantomogram",
+    ],
 )
 def test_descriptions_count_where_the_body_part_is_missing(text: str) -> None:
     assert why_not_usable(_series(series_description=text)) is not None
@@ -132,13 +158,28 @@ def test_a_word_that_only_begins_like_a_limb_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["CHEST ARMS UP", "Chest, left arm raised", "ABDOMEN ERECT LEG", "Thorax bras levés"]
+)
+def test_arms_and_legs_beside_a_trunk_are_how_the_patient_lay(text: str) -> None:
+    assert why_not_usable(_series(series_description=text)) is not None
+
+
+@pytest.mark.parametrize("text", ["Arm", "both legs", "Bein links", "Brazo", "Avant-bras face"])
+def test_arms_and_legs_by_themselves_are_limbs(text: str) -> None:
+    both = _series(series_description=text, study_description="Thorax")
+    assert why_not_usable(both) is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Chest and both hands",
         "Thorax, mains",
         "Skull and feet",
         "Schädel, Schultergelenk",
-        "Thorax, Beine",
+        "Tórax y hombro",
+        "Radial head",
+        "Femoral neck",
         "Abdomen, both clavicles",
         "Chest, lower extremities",
         "Thorax und Hüfte",

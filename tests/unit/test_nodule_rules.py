@@ -46,6 +46,14 @@ def test_descriptions_in_several_languages_that_name_the_chest_are_looked_at(tex
         ("LSPINE", "spine"),
         ("KNEE", "limbs"),
         ("NECK", "neck"),
+        ("CABEZA", "head"),
+        ("TESTA", "head"),
+        ("TETE", "head"),
+        ("HEADNECK", "head"),
+        ("RODILLA", "limbs"),
+        ("COLUMNA", "spine"),
+        ("COLONNA", "spine"),
+        ("ADDOME", "abdomen"),
     ],
 )
 def test_other_parts_are_not(part: str, named: str) -> None:
@@ -53,7 +61,10 @@ def test_other_parts_are_not(part: str, named: str) -> None:
     assert reason is not None and named in reason
 
 
-@pytest.mark.parametrize("text", ["CT Schädel", "CT cérébral", "Abdomen portal", "Rachis lombaire"])
+@pytest.mark.parametrize(
+    "text",
+    ["CT Schädel", "CT cérébral", "TAC Cráneo", "Hirn nativ", "Abdomen portal", "Rachis lombaire"],
+)
 def test_descriptions_of_other_parts_count_where_no_chest_is_named(text: str) -> None:
     assert why_not_usable(header(body_part_examined="", study_description=text)) is not None
 
