@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,11 @@ from models.calibration import (
     average_precision,
     brier_score,
     expected_calibration_error,
-    wilson_interval,
 )
-from models.card import ModelCard
 from models.fracture import FractureDetector, Sight, load
-from models.training.labels import LabelledRadiograph, LabelsError, read_labels
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and how far it is, 0 to 1."""
+from models.training.figures import choose, identity, rates, without_nan
+from models.training.labels import LabelledRadiograph, read_labels
+from models.training.progress import Progress
 
 _PART_GROUPS = ("hand", "leg", "hip", "shoulder")
 
@@ -67,7 +64,11 @@ def evaluate(
         If the folder has no usable ``labels.csv``, or no row of the split.
     """
     started = time.perf_counter()
-    rows, used = choose_rows(read_labels(data), split)
+    every = read_labels(data)
+    chosen, used = choose(
+        [row.split for row in every], split, one="row of labels.csv", several="rows"
+    )
+    rows = [row for row, wanted in zip(every, chosen, strict=True) if wanted]
     detector = detector or load()
     judged = look_at_all(detector, rows, progress)
     figures = measure(judged, detector.card.operating_point)
@@ -78,23 +79,6 @@ def evaluate(
         "model": identity(detector.card),
         "seconds": round(time.perf_counter() - started, 3),
     }
-
-
-def choose_rows(
-    rows: Sequence[LabelledRadiograph], split: str | None
-) -> tuple[Sequence[LabelledRadiograph], str]:
-    """The rows to measure on, and a sentence that says which they are."""
-    if split is None:
-        chosen = [row for row in rows if row.split != "train"]
-        if chosen and len(chosen) < len(rows):
-            return chosen, f"{len(chosen)} of {len(rows)} rows: all but those of split train"
-        return rows, f"all {len(rows)} rows: the folder does not set any apart from training"
-    if split == "all":
-        return rows, f"all {len(rows)} rows, as asked"
-    chosen = [row for row in rows if row.split == split]
-    if not chosen:
-        raise LabelsError(f"no row of labels.csv has the split {split!r}")
-    return chosen, f"{len(chosen)} of {len(rows)} rows: split {split}, as asked"
 
 
 def look_at_all(
@@ -135,7 +119,7 @@ def measure(judged: Sequence[Judged], operating_point: float) -> dict[str, Any]:
         "map50": average_precision(found, true_boxes),
         "boxes": sum(len(boxes) for boxes in true_boxes),
         "operating_point": operating_point,
-        **_rates(flagged, labels),
+        **rates(flagged, labels),
         "brier": brier_score(probabilities, labels) if len(seen) else math.nan,
         "ece": expected_calibration_error(probabilities, labels) if len(seen) else math.nan,
         "failures": len(failed),
@@ -150,23 +134,6 @@ def corners(row: LabelledRadiograph) -> npt.NDArray[np.float32]:
     """The true boxes as (n, 4), left top right bottom, pixels."""
     boxes = [(left, top, left + width, top + height) for left, top, width, height in row.boxes]
     return np.array(boxes, np.float32).reshape(-1, 4)
-
-
-def identity(card: ModelCard) -> dict[str, Any]:
-    """Which model was measured."""
-    return {"name": card.name, "version": card.version, "weights_sha256": card.weights_sha256}
-
-
-def _rates(flagged: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """Sensitivity and specificity with Wilson's intervals."""
-    hits, positives = int((flagged & labels).sum()), int(labels.sum())
-    clear, negatives = int((~flagged & ~labels).sum()), int((~labels).sum())
-    return {
-        "sensitivity": hits / positives if positives else math.nan,
-        "sensitivity_ci95": list(wilson_interval(hits, positives)),
-        "specificity": clear / negatives if negatives else math.nan,
-        "specificity_ci95": list(wilson_interval(clear, negatives)),
-    }
 
 
 _Seen = Sequence[tuple[LabelledRadiograph, Sight]]
@@ -191,14 +158,3 @@ def _subgroup(seen: _Seen) -> dict[str, Any]:
             [(sight.boxes, sight.scores) for _, sight in seen], [corners(row) for row, _ in seen]
         ),
     }
-
-
-def without_nan(value: Any) -> Any:
-    """JSON has no nan; a figure that is not there is null."""
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    if isinstance(value, Mapping):
-        return {name: without_nan(item) for name, item in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [without_nan(item) for item in value]
-    return value

@@ -2,10 +2,9 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,10 @@ from models.calibration import (
 from models.card import ModelCard
 from models.fracture import CARD_PATH, assemble
 from models.loading import Machine
-from models.training.evaluation import Judged, Progress, corners, look_at_all, measure
+from models.training.detector_files import install, write_card
+from models.training.evaluation import Judged, corners, look_at_all, measure
 from models.training.labels import LabelledRadiograph
+from models.training.progress import Progress
 from models.training.robustness import robustness
 from worklist.finding import TargetFinding
 
@@ -110,9 +111,7 @@ def export(
 
 def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:
     """Make a run's detector the installed one."""
-    weights_folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS_NAME, CARD_NAME):
-        shutil.copyfile(run_folder / name, weights_folder / name)
+    install(run_folder, (WEIGHTS_NAME, CARD_NAME), weights_folder)
 
 
 def operating_point(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> float:
@@ -198,54 +197,3 @@ def _neutral_card(weights: Path, image_size: int, version: str) -> ModelCard:
         },
         performance={},
     )
-
-
-def write_card(card: ModelCard, path: Path) -> None:
-    """Write a card as TOML, what ``models.card.read_card`` reads."""
-    content = asdict(card)
-    tables = {name: content.pop(name) for name in ("calibration", "performance")}
-    content["target"] = str(card.target)
-    lines = [f"{name} = {_toml(value)}" for name, value in content.items()]
-    for name, table in tables.items():
-        lines += _table(name, table)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _table(name: str, table: Mapping[str, Any]) -> list[str]:
-    """One TOML table and those inside it; a figure that is not there is left out.
-
-    TOML has no null; an interval that cannot be computed is a list of None.
-    """
-    inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
-    lines = ["", f"[{name}]"]
-    lines += [
-        f"{key} = {_toml(value)}"
-        for key, value in table.items()
-        if key not in inner and value is not None and not _holds_none(value)
-    ]
-    for key, value in inner.items():
-        lines += _table(f"{name}.{key}", value)
-    return lines
-
-
-def _holds_none(value: Any) -> bool:
-    return isinstance(value, list | tuple) and None in value
-
-
-def _toml(value: Any) -> str:
-    """A TOML value; strings as basic strings, whose escapes JSON's are a subset of."""
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(round(value, 6))
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
-    items = [_toml(item) for item in value]
-    if sum(map(len, items)) < 80:
-        return "[" + ", ".join(items) + "]"
-    return "[\n" + "".join(f"  {item},\n" for item in items) + "]"

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import Tensor
 
 from models.boxes import decode
 from models.calibration import auc, average_precision
@@ -24,10 +24,14 @@ from models.fracture_network import (
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.mobilenet import freeze_early_layers
 from models.training.augmentation import Batch, Sample, batches, load_samples, make_batch, read_grey
-from models.training.evaluation import Progress, corners, without_nan
+from models.training.detector_files import save_weights
+from models.training.evaluation import corners
 from models.training.export import export
+from models.training.figures import without_nan
+from models.training.fitting import Fitting, read_checkpoint, write_checkpoint
 from models.training.labels import LabelledRadiograph, LabelsError, read_labels
 from models.training.losses import total_loss
+from models.training.progress import Progress
 from models.training.report import write_report
 
 
@@ -61,36 +65,13 @@ class Epoch:
     seconds: float
 
 
-class AveragedNetwork:
-    """An exponential moving average of a network's weights."""
-
-    def __init__(self, network: FractureNetwork, decay: float) -> None:
-        self.network = FractureNetwork().to(next(network.parameters()).device)
-        self.network.load_state_dict(network.state_dict())
-        self.network.eval().requires_grad_(False)
-        self._decay = decay
-        self.steps = 0
-
-    def update(self, network: FractureNetwork) -> None:
-        """Take one step towards the network; early steps are longer."""
-        self.steps += 1
-        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for mine, other in zip(self.network.parameters(), network.parameters(), strict=True):
-                mine.lerp_(other, 1 - decay)
-
-
 @dataclass(kw_only=True)
 class _Run:
     """A training under way: all that a checkpoint holds."""
 
     settings: TrainingSettings
-    network: FractureNetwork
-    averaged: AveragedNetwork
-    optimizer: torch.optim.Optimizer
-    random: np.random.Generator
+    fitting: Fitting[FractureNetwork]
     epochs: list[Epoch]
-    step: int = 0
 
 
 def train(
@@ -226,22 +207,24 @@ def _prepare(run_folder: Path, settings: TrainingSettings, start: Path, resume: 
     new = [p for n, p in network.named_parameters() if not n.startswith(("stem", "blocks", "head"))]
     optimizer = torch.optim.AdamW(
         [
-            {"params": [p for p in trunk if p.requires_grad], "highest": settings.trunk_rate},
-            {"params": new, "highest": settings.rate},
+            {"params": [p for p in trunk if p.requires_grad], "lr": settings.trunk_rate},
+            {"params": new, "lr": settings.rate},
         ],
-        lr=settings.rate,
         weight_decay=settings.weight_decay,
     )
-    run = _Run(
-        settings=settings,
-        network=network,
-        averaged=AveragedNetwork(network, settings.average),
+    fitting = Fitting(
+        network,
+        averaged=FractureNetwork(),
         optimizer=optimizer,
         random=np.random.default_rng(settings.seed),
-        epochs=[],
+        decay=settings.average,
+        warm_up_steps=settings.warm_up_steps,
     )
-    if resume and (run_folder / "last.pt").is_file():
-        _restore(run, run_folder / "last.pt")
+    run = _Run(settings=settings, fitting=fitting, epochs=[])
+    saved = read_checkpoint(run_folder) if resume else None
+    if saved is not None:
+        fitting.restore(saved)
+        run.epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
     return run
 
 
@@ -260,15 +243,15 @@ def _one_epoch(
         longest=longest,
         size=run.settings.batch_size,
         negatives_per_positive=run.settings.negatives_per_positive,
-        random=run.random,
+        random=run.fitting.random,
     )
     losses = []
-    run.network.train()
+    run.fitting.network.train()
     for done, batch in enumerate(_made_ahead(run, samples, drawn, longest), start=1):
-        _set_rate(run, (number - 1 + done / len(drawn)) / run.settings.epochs)
-        losses.append(_one_step(run, batch))
+        run.fitting.set_rate((number - 1 + done / len(drawn)) / run.settings.epochs)
+        losses.append(run.fitting.learn(_loss(run.fitting.network, batch)))
         progress(f"pass {number}, loss {np.mean(losses[-50:]):.3f}", done / len(drawn))
-    area, precision = measure(run.averaged.network, valid, run.settings.image_size)
+    area, precision = measure(run.fitting.averaged, valid, run.settings.image_size)
     run.epochs.append(
         Epoch(
             number=number,
@@ -279,14 +262,6 @@ def _one_epoch(
         )
     )
     _save(run, run_folder)
-
-
-def _set_rate(run: _Run, share: float) -> None:
-    """Warm up over the first steps, then a half cosine down to a hundredth."""
-    warm = min(1.0, (run.step + 1) / run.settings.warm_up_steps)
-    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
-    for group in run.optimizer.param_groups:
-        group["lr"] = group["highest"] * warm * fall
 
 
 def _longest(settings: TrainingSettings, number: int) -> int:
@@ -303,7 +278,7 @@ def _made_ahead(
         under_way: Future[Batch] | None = None
         for chosen in drawn:
             of_batch = [samples[number] for number in chosen]
-            following = pool.submit(make_batch, of_batch, longest, run.random)
+            following = pool.submit(make_batch, of_batch, longest, run.fitting.random)
             if under_way is not None:
                 yield under_way.result()
             under_way = following
@@ -311,17 +286,10 @@ def _made_ahead(
             yield under_way.result()
 
 
-def _one_step(run: _Run, batch: Batch) -> float:
-    device = next(run.network.parameters()).device
+def _loss(network: FractureNetwork, batch: Batch) -> Tensor:
+    device = next(network.parameters()).device
     images = batch.images.to(device, memory_format=torch.channels_last)
-    loss = total_loss(run.network(images), batch.boxes, batch.fractured.to(device))
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
-    run.optimizer.step()
-    run.averaged.update(run.network)
-    run.step += 1
-    return float(loss.detach())
+    return total_loss(network(images), batch.boxes, batch.fractured.to(device))
 
 
 def measure(
@@ -346,44 +314,11 @@ def measure(
 
 def _save(run: _Run, run_folder: Path) -> None:
     if max(run.epochs, key=_worth) is run.epochs[-1]:
-        save_weights(run.averaged.network, run_folder / "best.safetensors")
-    state: dict[str, Any] = {
-        "network": run.network.state_dict(),
-        "averaged": run.averaged.network.state_dict(),
-        "averaged_steps": run.averaged.steps,
-        "optimizer": run.optimizer.state_dict(),
-        "random": run.random.bit_generator.state,
-        "torch_random": torch.get_rng_state(),
-        "epochs": [asdict(epoch) for epoch in run.epochs],
-        "step": run.step,
-    }
-    partial = run_folder / "last.pt.partial"
-    torch.save(state, partial)
-    partial.replace(run_folder / "last.pt")
+        save_weights(run.fitting.averaged.state_dict(), run_folder / "best.safetensors")
+    epochs = [asdict(epoch) for epoch in run.epochs]
+    write_checkpoint(run_folder, {**run.fitting.state(), "epochs": epochs})
 
 
 def _worth(epoch: Epoch) -> float:
     """What a pass is chosen by: ranking of images and places, equally."""
     return sum(v for v in (epoch.auc, epoch.average_precision) if not math.isnan(v))
-
-
-def _restore(run: _Run, path: Path) -> None:
-    """Take up a run where its checkpoint left it; ``weights_only`` keeps pickled code out."""
-    state = torch.load(path, weights_only=True)
-    run.network.load_state_dict(state["network"])
-    run.averaged.network.load_state_dict(state["averaged"])
-    run.averaged.steps = state["averaged_steps"]
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.random.bit_generator.state = state["random"]
-    torch.set_rng_state(state["torch_random"])
-    run.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
-    run.step = state["step"]
-
-
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the weights as fp16 safetensors, (out, in, height, width) contiguous."""
-    halves: dict[str, Tensor] = {
-        name: weight.detach().to("cpu", torch.float16).contiguous()
-        for name, weight in network.state_dict().items()
-    }
-    save_file(halves, path)

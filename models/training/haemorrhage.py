@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from models.haemorrhage import CARD_PATH
-from models.training.evaluation import Progress, without_nan
+from models.training.figures import without_nan
 from models.training.haemorrhage_augmentation import Head, load_heads
 from models.training.haemorrhage_data import LabelledPatient, read_patients
 from models.training.haemorrhage_export import export
 from models.training.haemorrhage_fold import Epoch, TrainingSettings, train_fold
 from models.training.haemorrhage_report import write_report
 from models.training.labels import LabelsError
+from models.training.progress import Progress
 
 __all__ = ["TrainingSettings", "folds_of", "train"]
 

@@ -21,9 +21,9 @@ from models.calibration import (
 from models.detector import Image, Unsuitable
 from models.haemorrhage import HaemorrhageDetector, Sight, load
 from models.haemorrhage_findings import findings_of
-from models.training.evaluation import Progress, identity, without_nan
+from models.training.figures import choose, identity, rates, without_nan
 from models.training.haemorrhage_data import Box, LabelledPatient, as_images, read_patients
-from models.training.labels import LabelsError
+from models.training.progress import Progress
 
 _DRAWS = 400  # of labels, for the calibration error that chance alone gives
 
@@ -75,7 +75,11 @@ def evaluate(
         If the folder has no usable ``labels.csv``, or no patient of the split.
     """
     started = time.perf_counter()
-    patients, used = choose_patients(read_patients(data), split)
+    every = read_patients(data)
+    chosen, used = choose(
+        [one.split for one in every], split, one="patient of labels.csv", several="patients"
+    )
+    patients = [one for one, wanted in zip(every, chosen, strict=True) if wanted]
     detector = detector or load()
     judged = look_at_all(detector, patients, progress)
     return {
@@ -85,23 +89,6 @@ def evaluate(
         "model": identity(detector.card),
         "seconds": round(time.perf_counter() - started, 3),
     }
-
-
-def choose_patients(
-    patients: Sequence[LabelledPatient], split: str | None
-) -> tuple[Sequence[LabelledPatient], str]:
-    """The patients to measure on, and a sentence that says which they are."""
-    if split is None:
-        chosen = [one for one in patients if one.split != "train"]
-        if chosen and len(chosen) < len(patients):
-            return chosen, f"{len(chosen)} of {len(patients)} patients: all but split train"
-        return patients, f"all {len(patients)} patients: none is set apart from training"
-    if split == "all":
-        return patients, f"all {len(patients)} patients, as asked"
-    chosen = [one for one in patients if one.split == split]
-    if not chosen:
-        raise LabelsError(f"no patient of labels.csv has the split {split!r}")
-    return chosen, f"{len(chosen)} of {len(patients)} patients: split {split}, as asked"
 
 
 def look_at_all(
@@ -231,7 +218,7 @@ def measure(judged: Sequence[Judged], operating_point: float) -> dict[str, Any]:
         "box_hit_rate": sum(hits) / len(hits) if hits else math.nan,
         "box_hit_rate_ci95": list(wilson_interval(sum(hits), len(hits))),
         "operating_point": operating_point,
-        **_rates(flagged, labels),
+        **rates(flagged, labels),
         "brier": brier_score(probabilities, labels),
         "ece": expected_calibration_error(probabilities, labels),
         "ece_by_chance": ece_by_chance(probabilities),
@@ -269,18 +256,6 @@ def ece_by_chance(probabilities: Floats) -> float:
         for _ in range(_DRAWS)
     ]
     return float(np.mean(errors))
-
-
-def _rates(flagged: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """Sensitivity and specificity per patient with Wilson's intervals."""
-    hits, positives = int((flagged & labels).sum()), int(labels.sum())
-    clear, negatives = int((~flagged & ~labels).sum()), int((~labels).sum())
-    return {
-        "sensitivity": hits / positives if positives else math.nan,
-        "sensitivity_ci95": list(wilson_interval(hits, positives)),
-        "specificity": clear / negatives if negatives else math.nan,
-        "specificity_ci95": list(wilson_interval(clear, negatives)),
-    }
 
 
 def by_kind(judged: Iterable[Judged], kinds: Sequence[str], point: float) -> dict[str, Any]:

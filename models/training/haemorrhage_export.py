@@ -1,7 +1,6 @@
 """From the networks of a cross-validation to a detector: ensemble, calibration, model card."""
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors.torch import save_file
 
 from models.calibration import (
     Floats,
@@ -23,10 +20,11 @@ from models.card import ModelCard
 from models.haemorrhage import CARD_PATH, assemble
 from models.haemorrhage_network import KINDS, HaemorrhageNetwork
 from models.loading import Machine
-from models.training.evaluation import Progress
-from models.training.export import operating_point, write_card
+from models.training.detector_files import install, save_members, write_card
+from models.training.export import operating_point
 from models.training.haemorrhage_data import LabelledPatient
 from models.training.haemorrhage_evaluation import Judged, by_kind, judge, judge_again, measure
+from models.training.progress import Progress
 from worklist.finding import TargetFinding
 
 CARD_NAME, WEIGHTS_NAME = "haemorrhage.toml", "haemorrhage.safetensors"
@@ -90,7 +88,7 @@ def export(
     judged: list[Judged] = []
     for fold, network in enumerate(networks, start=1):
         weights = folder / f"fold_{fold}" / WEIGHTS_NAME
-        save_ensemble([network], weights)
+        save_members([network.state_dict()], weights)
         card = _card(weights, calibration, version)
         detector = assemble(card, weights, Machine())
         for patient in (p for p in patients if folds[p.patient] == fold):
@@ -111,7 +109,7 @@ def _write(
     version: str,
 ) -> ModelCard:
     """The ensemble and its card, with the figures of the cross-validation."""
-    save_ensemble(networks, folder / WEIGHTS_NAME)
+    save_members([network.state_dict() for network in networks], folder / WEIGHTS_NAME)
     card = _card(folder / WEIGHTS_NAME, {**calibration, "members": len(networks)}, version)
     point = float(calibration["operating_point"])
     card = replace(
@@ -187,22 +185,9 @@ def _planes(judged: Sequence[Judged]) -> tuple[Floats, npt.NDArray[np.bool_]]:
     return logits[looked_at][:, None], truth[looked_at]
 
 
-def save_ensemble(networks: Sequence[HaemorrhageNetwork], path: Path) -> None:
-    """Write networks as the members of one ensemble, fp16 safetensors."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    halves = {
-        f"members.{number}.{name}": weight.detach().to("cpu", torch.float16).contiguous()
-        for number, network in enumerate(networks)
-        for name, weight in network.state_dict().items()
-    }
-    save_file(halves, path)
-
-
 def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:
     """Make a run's detector the installed one."""
-    weights_folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS_NAME, CARD_NAME):
-        shutil.copyfile(run_folder / name, weights_folder / name)
+    install(run_folder, (WEIGHTS_NAME, CARD_NAME), weights_folder)
 
 
 def _card(weights: Path, calibration: Mapping[str, Any], version: str) -> ModelCard:

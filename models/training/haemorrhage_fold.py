@@ -5,12 +5,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from models.calibration import auc
@@ -21,8 +20,9 @@ from models.haemorrhage_network import (
 )
 from models.haemorrhage_volume import CANVAS, to_network, with_neighbours
 from models.mobilenet import freeze_early_layers
-from models.training.evaluation import Progress
+from models.training.fitting import Fitting, read_checkpoint, write_checkpoint
 from models.training.haemorrhage_augmentation import STORED, Batch, Head, draw_pass, make_batch
+from models.training.progress import Progress
 
 _TOLD_EVERY = 3  # passes; measuring takes a quarter of the time of one
 
@@ -59,37 +59,14 @@ class Epoch:
     seconds: float
 
 
-class _Averaged:
-    """An exponential moving average of a network's weights."""
-
-    def __init__(self, network: HaemorrhageNetwork, decay: float) -> None:
-        self.network = HaemorrhageNetwork().to(next(network.parameters()).device)
-        self.network.load_state_dict(network.state_dict())
-        self.network.eval().requires_grad_(False)
-        self._decay = decay
-        self.steps = 0
-
-    def update(self, network: HaemorrhageNetwork) -> None:
-        """Take one step towards the network; early steps are longer."""
-        self.steps += 1
-        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for mine, other in zip(self.network.parameters(), network.parameters(), strict=True):
-                mine.lerp_(other, 1 - decay)
-
-
 @dataclass(kw_only=True)
 class _Run:
     """A training under way: all that a checkpoint holds."""
 
     fold: int
     settings: TrainingSettings
-    network: HaemorrhageNetwork
-    averaged: _Averaged
-    optimizer: torch.optim.Optimizer
-    random: np.random.Generator
+    fitting: Fitting[HaemorrhageNetwork]
     epochs: list[Epoch]
-    step: int = 0
 
 
 def train_fold(
@@ -113,8 +90,9 @@ def train_fold(
     run = _prepare(fold, folder, settings, start, resume)
     while len(run.epochs) < settings.epochs:
         _one_epoch(run, learnt, apart, progress)
-        _save(run, folder)
-    return run.averaged.network, run.epochs
+        epochs = [asdict(epoch) for epoch in run.epochs]
+        write_checkpoint(folder, {**run.fitting.state(), "epochs": epochs})
+    return run.fitting.averaged, run.epochs
 
 
 def _prepare(
@@ -131,27 +109,28 @@ def _prepare(
         [
             {
                 "params": [p for name, p in named if name.startswith("blocks")],
-                "highest": settings.trunk_rate,
+                "lr": settings.trunk_rate,
             },
             {
                 "params": [p for name, p in named if not name.startswith("blocks")],
-                "highest": settings.rate,
+                "lr": settings.rate,
             },
         ],
-        lr=settings.rate,
         weight_decay=settings.weight_decay,
     )
-    run = _Run(
-        fold=fold,
-        settings=settings,
-        network=network,
-        averaged=_Averaged(network, settings.average),
+    fitting = Fitting(
+        network,
+        averaged=HaemorrhageNetwork(),
         optimizer=optimizer,
         random=np.random.default_rng([settings.seed, fold]),
-        epochs=[],
+        decay=settings.average,
+        warm_up_steps=settings.warm_up_steps,
     )
-    if resume and (folder / "last.pt").is_file():
-        _restore(run, folder / "last.pt")
+    run = _Run(fold=fold, settings=settings, fitting=fitting, epochs=[])
+    saved = read_checkpoint(folder) if resume else None
+    if saved is not None:
+        fitting.restore(saved)
+        run.epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
     return run
 
 
@@ -160,28 +139,28 @@ def _one_epoch(
 ) -> None:
     started = time.monotonic()
     number = len(run.epochs) + 1
-    settings = run.settings
+    settings, fitting = run.settings, run.fitting
     draws = draw_pass(
         learnt,
         negatives_per_positive=settings.negatives_per_positive,
         synthetic_per_positive=settings.synthetic_per_positive,
-        random=run.random,
+        random=fitting.random,
     )
     side = settings.early_side if number <= settings.early_share * settings.epochs else CANVAS
     starts = range(0, len(draws), settings.batch_size)
     losses: list[float] = []
-    run.network.train()
+    fitting.network.train()
     for done, first in enumerate(starts, start=1):
-        _set_rate(run, (number - 1 + done / len(starts)) / settings.epochs)
+        fitting.set_rate((number - 1 + done / len(starts)) / settings.epochs)
         chosen = draws[first : first + settings.batch_size]
-        batch = make_batch(learnt, chosen, run.random, side)
-        losses.append(_one_step(run, batch))
+        batch = make_batch(learnt, chosen, fitting.random, side)
+        losses.append(fitting.learn(_loss(fitting.network, batch)))
         progress(
             f"network {run.fold}, pass {number}, loss {np.mean(losses[-50:]):.3f}",
             done / len(starts),
         )
     told = number % _TOLD_EVERY == 0 or number == settings.epochs
-    slice_auc, patient_auc = measure(run.averaged.network, apart) if told else (math.nan, math.nan)
+    slice_auc, patient_auc = measure(fitting.averaged, apart) if told else (math.nan, math.nan)
     run.epochs.append(
         Epoch(
             fold=run.fold,
@@ -194,25 +173,10 @@ def _one_epoch(
     )
 
 
-def _set_rate(run: _Run, share: float) -> None:
-    """Warm up over the first steps, then a half cosine down to a hundredth."""
-    warm = min(1.0, (run.step + 1) / run.settings.warm_up_steps)
-    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
-    for group in run.optimizer.param_groups:
-        group["lr"] = group["highest"] * warm * fall
-
-
-def _one_step(run: _Run, batch: Batch) -> float:
-    device = next(run.network.parameters()).device
+def _loss(network: HaemorrhageNetwork, batch: Batch) -> Tensor:
+    device = next(network.parameters()).device
     images = batch.images.to(device, memory_format=torch.channels_last)
-    loss = total_loss(run.network(images), batch)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
-    run.optimizer.step()
-    run.averaged.update(run.network)
-    run.step += 1
-    return float(loss.detach())
+    return total_loss(network(images), batch)
 
 
 def total_loss(said: Predictions, batch: Batch) -> Tensor:
@@ -253,32 +217,3 @@ def measure(network: HaemorrhageNetwork, heads: Sequence[Head]) -> tuple[float, 
         patients.append(np.sort(planes[-1])[-3:].mean())
     by_plane = auc(np.concatenate(planes), np.concatenate([head.blood for head in heads]))
     return by_plane, auc(np.array(patients), np.array([head.blood.any() for head in heads]))
-
-
-def _save(run: _Run, folder: Path) -> None:
-    state: dict[str, Any] = {
-        "network": run.network.state_dict(),
-        "averaged": run.averaged.network.state_dict(),
-        "averaged_steps": run.averaged.steps,
-        "optimizer": run.optimizer.state_dict(),
-        "random": run.random.bit_generator.state,
-        "torch_random": torch.get_rng_state(),
-        "epochs": [asdict(epoch) for epoch in run.epochs],
-        "step": run.step,
-    }
-    partial = folder / "last.pt.partial"
-    torch.save(state, partial)
-    partial.replace(folder / "last.pt")
-
-
-def _restore(run: _Run, path: Path) -> None:
-    """Take up a run where its checkpoint left it; ``weights_only`` keeps pickled code out."""
-    state = torch.load(path, weights_only=True)
-    run.network.load_state_dict(state["network"])
-    run.averaged.network.load_state_dict(state["averaged"])
-    run.averaged.steps = state["averaged_steps"]
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.random.bit_generator.state = state["random"]
-    torch.set_rng_state(state["torch_random"])
-    run.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
-    run.step = state["step"]

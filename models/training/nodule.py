@@ -1,8 +1,6 @@
 """Train the nodule network: ``train`` is what ``vigie train nodule`` calls."""
 
-import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -12,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor
 from torch.nn import functional
 
 from models.calibration import auc
 from models.nodule_network import NoduleMember, start_from
+from models.training.detector_files import save_members
+from models.training.fitting import Fitting, read_checkpoint, write_checkpoint
 from models.training.nodule_augmentation import batches, mix, vary
 from models.training.nodule_data import LabelledCuts, central, read_cuts, split_cuts
 from models.training.nodule_evaluation import ranking_precision
-from models.training.nodule_export import WEIGHTS_NAME, export, save_members
+from models.training.nodule_export import WEIGHTS_NAME, export
+from models.training.progress import Progress
 from models.training.report import write_report
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and how far it is, 0 to 1."""
 
 _MEASURED_AT_ONCE = 128
 
@@ -63,13 +61,9 @@ class _Run:
     """One member under way, and those that are done: all that a checkpoint holds."""
 
     settings: TrainingSettings
-    done: list[dict[str, torch.Tensor]] = field(default_factory=list)
-    network: NoduleMember
-    averaged: NoduleMember
-    optimizer: torch.optim.Optimizer
-    random: np.random.Generator
+    done: list[dict[str, Tensor]] = field(default_factory=list)
+    fitting: Fitting[NoduleMember]
     epochs: list[Epoch] = field(default_factory=list)
-    step: int = 0
 
 
 def train(
@@ -146,22 +140,22 @@ def train_members(
 ) -> _Run:
     """Train one member after the other, leaving ``last.pt`` in the run folder after each pass."""
     torch.set_num_threads(settings.threads)
-    checkpoint = run_folder / "last.pt"
-    saved = torch.load(checkpoint, weights_only=True) if resume and checkpoint.is_file() else None
+    saved = read_checkpoint(run_folder) if resume else None
     first = 1 if saved is None else len(saved["done"]) + 1
     run = _member(settings, min(first, settings.members), start)
     if saved is not None:
-        _restore(run, saved)
+        run.fitting.restore(saved)
+        run.done, run.epochs = saved["done"], [Epoch(**epoch) for epoch in saved["epochs"]]
     while len(run.done) < settings.members:
         while _passes(run) < settings.epochs:
             _one_epoch(run, learnt, valid, progress)
-            _save(run, checkpoint)
-        run.done.append({n: w.clone() for n, w in run.averaged.state_dict().items()})
+            _save(run, run_folder)
+        run.done.append({n: w.clone() for n, w in run.fitting.averaged.state_dict().items()})
         if len(run.done) < settings.members:
             after = _member(settings, len(run.done) + 1, start)
             after.done, after.epochs = run.done, run.epochs
             run = after
-        _save(run, checkpoint)
+        _save(run, run_folder)
     return run
 
 
@@ -173,22 +167,22 @@ def _passes(run: _Run) -> int:
 def _member(settings: TrainingSettings, number: int, start: Path | None) -> _Run:
     """A new member; each has its own random numbers."""
     torch.manual_seed(settings.seed * 1000 + number)
-    network, averaged = NoduleMember(), NoduleMember()
+    network = NoduleMember()
     if start is not None:
         start_from(network, load_file(start))
-    averaged.load_state_dict(network.state_dict())
-    averaged.eval().requires_grad_(False)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
     )
-    return _Run(
-        settings=settings,
-        network=network,
-        averaged=averaged,
+    fitting = Fitting(
+        network,
+        averaged=NoduleMember(),
         optimizer=optimizer,
         random=np.random.default_rng((settings.seed, number)),
+        decay=settings.average,
+        warm_up_steps=settings.warm_up_steps,
     )
+    return _Run(settings=settings, fitting=fitting)
 
 
 def _one_epoch(run: _Run, learnt: LabelledCuts, valid: LabelledCuts, progress: Progress) -> None:
@@ -199,17 +193,17 @@ def _one_epoch(run: _Run, learnt: LabelledCuts, valid: LabelledCuts, progress: P
             learnt.nodule,
             size=settings.batch_size,
             negatives_per_positive=settings.negatives_per_positive,
-            random=run.random,
+            random=run.fitting.random,
         )
     )
     losses = []
-    run.network.train()
+    run.fitting.network.train()
     for number, chosen in enumerate(drawn, start=1):
-        _set_rate(run, (before + number / len(drawn)) / settings.epochs)
-        losses.append(_one_step(run, learnt[chosen]))
+        run.fitting.set_rate((before + number / len(drawn)) / settings.epochs)
+        losses.append(run.fitting.learn(_loss(run, learnt[chosen])))
         what = f"network {member}, pass {before + 1}, loss {np.mean(losses[-20:]):.3f}"
         progress(what, (len(run.epochs) + number / len(drawn)) / _total(settings))
-    logits = member_logits(run.averaged, valid)
+    logits = member_logits(run.fitting.averaged, valid)
     run.epochs.append(
         Epoch(
             number=len(run.epochs) + 1,
@@ -226,30 +220,12 @@ def _total(settings: TrainingSettings) -> int:
     return settings.members * settings.epochs
 
 
-def _set_rate(run: _Run, share: float) -> None:
-    """Warm up over the first steps, then a half cosine down to a hundredth."""
-    warm = min(1.0, (run.step + 1) / run.settings.warm_up_steps)
-    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-    for group in run.optimizer.param_groups:
-        group["lr"] = run.settings.rate * warm * fall
-
-
-def _one_step(run: _Run, drawn: LabelledCuts) -> float:
-    softness = run.settings.smoothing
+def _loss(run: _Run, drawn: LabelledCuts) -> Tensor:
+    softness, random = run.settings.smoothing, run.fitting.random
     targets = torch.from_numpy(drawn.nodule.astype(np.float32)) * (1 - 2 * softness) + softness
-    cuts, targets = mix(vary(drawn.cuts, run.random), targets, run.random)
-    logits = run.network(cuts.contiguous(memory_format=torch.channels_last))
-    loss = functional.binary_cross_entropy_with_logits(logits, targets)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
-    run.optimizer.step()
-    run.step += 1
-    decay = min(run.settings.average, (1 + run.step) / (10 + run.step))
-    with torch.no_grad():
-        for mine, other in zip(run.averaged.parameters(), run.network.parameters(), strict=True):
-            mine.lerp_(other, 1 - decay)
-    return float(loss.detach())
+    cuts, targets = mix(vary(drawn.cuts, random), targets, random)
+    logits = run.fitting.network(cuts.contiguous(memory_format=torch.channels_last))
+    return functional.binary_cross_entropy_with_logits(logits, targets)
 
 
 def member_logits(member: NoduleMember, cuts: LabelledCuts) -> npt.NDArray[np.float64]:
@@ -260,29 +236,6 @@ def member_logits(member: NoduleMember, cuts: LabelledCuts) -> npt.NDArray[np.fl
     return torch.cat(said).double().numpy()
 
 
-def _save(run: _Run, path: Path) -> None:
-    state: dict[str, Any] = {
-        "done": run.done,
-        "network": run.network.state_dict(),
-        "averaged": run.averaged.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "random": run.random.bit_generator.state,
-        "torch_random": torch.get_rng_state(),
-        "epochs": [asdict(epoch) for epoch in run.epochs],
-        "step": run.step,
-    }
-    partial = path.with_name("last.pt.partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _restore(run: _Run, state: dict[str, Any]) -> None:
-    """Take up a run where its checkpoint left it; it was read without running pickled code."""
-    run.done = state["done"]
-    run.network.load_state_dict(state["network"])
-    run.averaged.load_state_dict(state["averaged"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.random.bit_generator.state = state["random"]
-    torch.set_rng_state(state["torch_random"])
-    run.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
-    run.step = state["step"]
+def _save(run: _Run, run_folder: Path) -> None:
+    epochs = [asdict(epoch) for epoch in run.epochs]
+    write_checkpoint(run_folder, {**run.fitting.state(), "done": run.done, "epochs": epochs})

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,11 @@ from models.calibration import (
     auc_interval,
     brier_score,
     expected_calibration_error,
-    wilson_interval,
 )
 from models.nodule import NoduleDetector, load
-from models.training.evaluation import identity, without_nan
-from models.training.labels import LabelsError
+from models.training.figures import choose, identity, rates, without_nan
 from models.training.nodule_data import LabelledCuts, central, read_cuts
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and how far it is, 0 to 1."""
+from models.training.progress import Progress
 
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -59,7 +54,9 @@ def evaluate(
         If the folder has no usable ``candidates.npz``, or no cut of the split.
     """
     started = time.perf_counter()
-    cuts, used = choose_cuts(read_cuts(data), split)
+    every = read_cuts(data)
+    chosen, used = choose(list(every.split), split, one="cut", several="cuts")
+    cuts = every[chosen]
     detector = detector or load()
     logits = logits_of(detector, cuts, progress)
     probabilities = detector.probabilities(logits)
@@ -71,21 +68,6 @@ def evaluate(
         "model": identity(detector.card),
         "seconds": round(time.perf_counter() - started, 3),
     }
-
-
-def choose_cuts(cuts: LabelledCuts, split: str | None) -> tuple[LabelledCuts, str]:
-    """The cuts to measure on, and a sentence that says which they are."""
-    if split == "all":
-        return cuts, f"all {len(cuts)} cuts, as asked"
-    chosen = cuts.split != "train" if split is None else cuts.split == split
-    count = int(chosen.sum())
-    if split is not None and not count:
-        raise LabelsError(f"no cut has the split {split!r}")
-    if split is not None:
-        return cuts[chosen], f"{count} of {len(cuts)} cuts: split {split}, as asked"
-    if 0 < count < len(cuts):
-        return cuts[chosen], f"{count} of {len(cuts)} cuts: all but those of split train"
-    return cuts, f"all {len(cuts)} cuts: the file does not set any apart from training"
 
 
 def logits_of(
@@ -105,19 +87,14 @@ def logits_of(
 def measure(probabilities: Doubles, nodule: Bools, threshold: float) -> dict[str, Any]:
     """Every figure of one set of candidates; None where it cannot be computed."""
     flagged = probabilities >= threshold
-    hits, positives = int((flagged & nodule).sum()), int(nodule.sum())
-    clear, negatives = int((~flagged & ~nodule).sum()), int((~nodule).sum())
     figures: dict[str, Any] = {
         "n": len(nodule),
-        "positives": positives,
+        "positives": int(nodule.sum()),
         "candidate_auc": auc(probabilities, nodule),
         "candidate_auc_ci95": list(auc_interval(probabilities, nodule)),
         "candidate_ap": ranking_precision(probabilities, nodule),
         "candidate_threshold": threshold,
-        "sensitivity": hits / positives if positives else math.nan,
-        "sensitivity_ci95": list(wilson_interval(hits, positives)),
-        "specificity": clear / negatives if negatives else math.nan,
-        "specificity_ci95": list(wilson_interval(clear, negatives)),
+        **rates(flagged, nodule),
         "brier": brier_score(probabilities, nodule),
         "ece": expected_calibration_error(probabilities, nodule),
         "reliability": reliability(probabilities, nodule),

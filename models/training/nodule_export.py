@@ -1,24 +1,22 @@
 """From trained networks to a nodule detector: calibration, operating point, model card."""
 
 import hashlib
-import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors.torch import save_file
 
 from models.calibration import LogisticCalibration
 from models.card import ModelCard
 from models.loading import Machine
 from models.nodule import CARD_PATH, assemble
-from models.training.export import cross_fitted, write_card
+from models.training.detector_files import install, write_card
+from models.training.export import cross_fitted
 from models.training.nodule_data import LabelledCuts
-from models.training.nodule_evaluation import Progress, logits_of, measure
+from models.training.nodule_evaluation import logits_of, measure
+from models.training.progress import Progress
 from worklist.finding import TargetFinding
 
 CARD_NAME, WEIGHTS_NAME = "nodule.toml", "nodule.safetensors"
@@ -59,16 +57,6 @@ TRAINING_DATA = (
 )
 
 
-def save_members(members: Sequence[Mapping[str, torch.Tensor]], path: Path) -> None:
-    """Write the members' weights as one file of fp16 safetensors."""
-    halves = {
-        f"members.{place}.{name}": weight.to(torch.float16).contiguous()
-        for place, member in enumerate(members)
-        for name, weight in member.items()
-    }
-    save_file(halves, path)
-
-
 def export(
     folder: Path,
     *,
@@ -104,9 +92,7 @@ def export(
 
 def promote(run_folder: Path, weights_folder: Path = CARD_PATH.parent) -> None:
     """Make a run's detector the installed one."""
-    weights_folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS_NAME, CARD_NAME):
-        shutil.copyfile(run_folder / name, weights_folder / name)
+    install(run_folder, (WEIGHTS_NAME, CARD_NAME), weights_folder)
 
 
 def sensitive_threshold(

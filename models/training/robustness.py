@@ -16,7 +16,8 @@ from PIL import Image
 from models.calibration import auc
 from models.fracture import FractureDetector
 from models.letterbox import to_grey
-from models.training.evaluation import Judged, Progress, read_pixels
+from models.training.evaluation import Judged, read_pixels
+from models.training.progress import Progress
 
 Grey = npt.NDArray[np.uint8]
 Change = Callable[[Grey], Grey]

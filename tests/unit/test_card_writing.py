@@ -8,7 +8,7 @@ import pytest
 
 from models.card import read_card
 from models.fracture import CARD_PATH
-from models.training.export import write_card
+from models.training.detector_files import write_card
 
 
 @pytest.mark.parametrize("lost", [None, [None, None], (None, 0.9)])

@@ -10,7 +10,7 @@ import pytest
 from models.training.labels import LabelsError
 from models.training.nodule_augmentation import batches, mix, vary
 from models.training.nodule_data import FILE_NAME, central, read_cuts, split_cuts
-from models.training.nodule_evaluation import choose_cuts, ranking_precision, reliability
+from models.training.nodule_evaluation import ranking_precision, reliability
 
 
 def cuts(count: int = 12) -> np.ndarray:
@@ -41,17 +41,6 @@ def test_without_a_split_the_last_sixth_is_set_apart(tmp_path: Path) -> None:
     learnt, valid = split_cuts(every)
     assert (len(learnt), len(valid)) == (50, 10)
     np.testing.assert_array_equal(valid.cuts, every.cuts[50:])
-
-
-def test_what_is_measured_on_is_said(tmp_path: Path) -> None:
-    split = np.array(["train"] * 8 + ["valid"] * 4)
-    both = read_cuts(write(tmp_path, patches=cuts(), nodule=labels(), split=split))
-    assert [len(choose_cuts(both, s)[0]) for s in (None, "train", "all")] == [4, 8, 12]
-    assert choose_cuts(both, None)[1] == "4 of 12 cuts: all but those of split train"
-    with pytest.raises(LabelsError, match="no cut has the split 'test'"):
-        choose_cuts(both, "test")
-    one = read_cuts(write(tmp_path, patches=cuts(), nodule=labels()))
-    assert len(choose_cuts(one, None)[0]) == 12
 
 
 @pytest.mark.parametrize(

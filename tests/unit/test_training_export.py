@@ -7,8 +7,9 @@ import pytest
 
 from models.card import read_card
 from models.fracture import Sight
+from models.training.detector_files import write_card
 from models.training.evaluation import Judged
-from models.training.export import _neutral_card, operating_point, region_score, write_card
+from models.training.export import _neutral_card, operating_point, region_score
 from models.training.labels import LabelledRadiograph
 
 
