@@ -6,7 +6,6 @@ heads of ``hemorrhage``, lungs of ``nodule_ct`` and drawings. Split valid sets t
 
 import argparse
 import hashlib
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from rich.console import Console
 from safetensors.torch import save_file
 from torch.nn import functional
 
@@ -25,6 +25,7 @@ from models.radiograph_guard import SIDE, WEIGHTS_FILE
 from models.radiograph_guard_network import RadiographGuardNetwork
 from models.training.augmentation import read_grey
 from models.training.labels import read_labels
+from models.training.progress import Progress, progress_bar
 from models.training.radiograph_guard_drawings import NO_RADIOGRAPHS, limb
 
 Grey = npt.NDArray[np.uint8]
@@ -52,20 +53,38 @@ class Sources:
     drawings: list[Grey]  # of what is no radiograph
 
 
-def train(data: Path, out: Path, *, steps: int = 700, seed: int = 1, threads: int = 1) -> float:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """The limit that the valid radiographs set, and what it does to them."""
+
+    least_logit: float  # log odds of an image that passes
+    valid: int  # radiographs
+    refused: int  # of them
+    inverted_refused: int  # of the same, inverted
+
+    def __str__(self) -> str:
+        return (
+            f"limit {self.least_logit:.3f}; of {self.valid} valid radiographs {self.refused} are "
+            f"refused, and inverted {self.inverted_refused}"
+        )
+
+
+def train(
+    data: Path,
+    out: Path,
+    *,
+    steps: int = 700,
+    seed: int = 1,
+    threads: int = 1,
+    progress: Progress = lambda _what, _share: None,
+) -> Limit:
     """Train, set the limit, and write weights and toml into a folder.
 
     Parameters
     ----------
     data
         The folder that holds ``fracture``, ``hemorrhage`` and ``nodule_ct``.
-
-    Returns
-    -------
-    float
-        The least log odds of an image that passes.
     """
-    started = time.monotonic()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -77,21 +96,21 @@ def train(data: Path, out: Path, *, steps: int = 700, seed: int = 1, threads: in
         limbs=[limb(random) for _ in range(_DRAWN)],
         drawings=[draw(random) for draw in NO_RADIOGRAPHS.values() for _ in range(_DRAWN)],
     )
-    print(f"sources {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
-    network = _learn(sources, steps, random)
+    network = _learn(sources, steps, random, progress)
     valid = np.stack(
         [to_canvas(read_grey(row), SIDE, SIDE)[0] for row in rows if row.split == "valid"]
     )
     with torch.inference_mode():
         logits = np.sort(network(torch.from_numpy(valid)[:, None])[0].numpy())
-        mirrored = network(torch.from_numpy(-valid)[:, None])[0].numpy()
-    limit = min(0.0, float(logits[1]) - _LEAST_LOGIT_MARGIN)
-    _write(network, limit, out)
-    print(  # noqa: T201
-        f"limit {limit:.3f}; lowest valid {np.round(logits[:6], 2)}; valid refused "
-        f"{(logits < limit).sum()} of {len(logits)}; inverted {(mirrored < limit).sum()}"
+        inverted = network(torch.from_numpy(-valid)[:, None])[0].numpy()
+    least = min(0.0, float(logits[1]) - _LEAST_LOGIT_MARGIN)
+    _write(network, least, out)
+    return Limit(
+        least_logit=least,
+        valid=len(logits),
+        refused=int((logits < least).sum()),
+        inverted_refused=int((inverted < least).sum()),
     )
-    return limit
 
 
 def _shrunk(paths: Sequence[Path]) -> list[Grey]:
@@ -119,12 +138,13 @@ def _heads(folder: Path, random: Random, count: int = 500) -> list[npt.NDArray[n
     return heads
 
 
-def _learn(sources: Sources, steps: int, random: Random) -> RadiographGuardNetwork:
+def _learn(
+    sources: Sources, steps: int, random: Random, progress: Progress
+) -> RadiographGuardNetwork:
     network = RadiographGuardNetwork().train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
-    started = time.monotonic()
-    for step in range(steps):
+    for step in range(1, steps + 1):
         images, wanted = _batch(sources, random)
         (logits,) = network(images)
         loss = functional.binary_cross_entropy_with_logits(logits, wanted)
@@ -132,8 +152,7 @@ def _learn(sources: Sources, steps: int, random: Random) -> RadiographGuardNetwo
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-        if step % 100 == 99:
-            print(f"step {step + 1} loss {loss:.4f} {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+        progress(f"learning, loss {loss:.4f}", step / steps)
     return network.eval()
 
 
@@ -251,7 +270,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    train(chosen.data, chosen.out, steps=chosen.steps, seed=chosen.seed)
+    console = Console()
+    with progress_bar(console) as progress:
+        limit = train(
+            chosen.data, chosen.out, steps=chosen.steps, seed=chosen.seed, progress=progress
+        )
+    console.print(str(limit), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
