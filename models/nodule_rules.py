@@ -17,8 +17,11 @@ _CT_IMAGES = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
         "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
     }
 )
+_LUNGS_MM = 300.0  # no lungs are much taller: what a series covers beyond does not count
+_WHOLE = 0.8  # of the tallest series; one that covers less is a part of the chest
 _LEAST_SLICES = 10
 _LEAST_SIDE = 128  # pixels
 # Image Type (PS3.3 C.8.2.1.1.1, C.8.15.3.4) of what no slices of the patient are
@@ -109,25 +112,30 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
 
 
 def preferred(series: Sequence[SeriesHeader]) -> tuple[int, tuple[tuple[int, str], ...]]:
-    """Of several eligible reconstructions the one to look at, and why not the others.
+    """Of several eligible series the one to look at, and why not the others.
 
-    The thinnest slices win, as long as they are not thinner than a millimetre needs; of those alike
-    the one with the sharper kernel, then the one that covers more.
+    Series of the whole chest come first: those as tall as the tallest, or nearly. Of them the
+    thinnest slices win, as long as they are not thinner than a millimetre needs; of those alike the
+    one with the sharper kernel, then the one that covers more.
 
     Returns
     -------
     tuple
         The place in ``series`` of the chosen one; for each other its place and a sentence.
     """
-    order = sorted(range(len(series)), key=lambda place: _rank(series[place]))
-    best = order[0]
-    gap, _, _ = _measures(series[best])
+    measures = [_measures(one) for one in series]
+    whole = _WHOLE * min(_LUNGS_MM, max(height for _, height in measures))
+    ranks = [_rank(one, *of, whole) for one, of in zip(series, measures, strict=True)]
+    best, *others = sorted(range(len(series)), key=lambda place: ranks[place])
+    gap, height = measures[best]
     why_not = []
-    for place in sorted(order[1:]):
-        other, _, _ = _measures(series[place])
-        if _rank(series[place])[0] > _rank(series[best])[0]:
-            reason = f"Another series has thinner slices ({gap:.1f} mm, not {other:.1f} mm)."
-        elif _rank(series[place])[1] > _rank(series[best])[1]:
+    for place in sorted(others):
+        other_gap, other_height = measures[place]
+        if ranks[place][0] > ranks[best][0]:
+            reason = f"Another series covers more ({height:.0f} mm, not {other_height:.0f} mm)."
+        elif ranks[place][1] > ranks[best][1]:
+            reason = f"Another series has thinner slices ({gap:.1f} mm, not {other_gap:.1f} mm)."
+        elif ranks[place][2] > ranks[best][2]:
             reason = "Another series of the same slices has a sharper kernel."
         else:
             reason = "Another series shows as much and covers more, or came first."
@@ -135,25 +143,31 @@ def preferred(series: Sequence[SeriesHeader]) -> tuple[int, tuple[tuple[int, str
     return best, tuple(why_not)
 
 
-def _rank(series: SeriesHeader) -> tuple[float, int, float, str]:
-    gap, height, _ = _measures(series)
-    sharp = _SHARP.search(_words(series.convolution_kernel)) is not None
-    return max(1.0, round(gap * 2) / 2), 0 if sharp else 1, -height, series.series_instance_uid
+def _rank(
+    series: SeriesHeader, gap: float, height: float, whole: float
+) -> tuple[bool, float, bool, float, str]:
+    """What series are ordered by, the best first; ``whole``: mm that a whole chest covers."""
+    blunt = _SHARP.search(_words(series.convolution_kernel)) is None
+    thickness = max(1.0, round(gap * 2) / 2)
+    return height < whole, thickness, blunt, -height, series.series_instance_uid
 
 
-def _measures(series: SeriesHeader) -> tuple[float, float, int]:
-    """Distance of slices and height covered in mm, and how many there are; from headers."""
+def _measures(series: SeriesHeader) -> tuple[float, float]:
+    """Distance of slices and height covered in mm, from headers.
+
+    The frames of an enhanced object are taken to lie as far apart as they are thick.
+    """
     usable = [i for i in series.instances if why_instance_not_usable(i) is None]
     heights = sorted(
         position_along_normal_mm(i.image_position_mm, i.image_orientation)
         for i in usable
         if i.image_position_mm is not None and i.image_orientation is not None
     )
-    count = sum(i.number_of_frames for i in usable)
     gaps = sorted(b - a for a, b in pairwise(heights) if b - a > 0.05)
-    if not gaps:
-        return next((i.slice_thickness_mm for i in usable if i.slice_thickness_mm), 5.0), 0.0, count
-    return gaps[len(gaps) // 2], heights[-1] - heights[0], count
+    if gaps:
+        return gaps[len(gaps) // 2], heights[-1] - heights[0]
+    gap = next((i.slice_thickness_mm for i in usable if i.slice_thickness_mm), 5.0)
+    return gap, gap * (sum(i.number_of_frames for i in usable) - 1)
 
 
 def _why_not_enough(usable: Sequence[InstanceHeader]) -> str | None:

@@ -2,10 +2,13 @@
 
 import pytest
 
+from models.detector import SeriesHeader
 from models.nodule_rules import instances_left_out, preferred, why_not_usable
 from tests.nodule_scans import header, instance
 
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+ENHANCED = "1.2.840.10008.5.1.4.1.1.2.1"
+LEGACY_CONVERTED = "1.2.840.10008.5.1.4.1.1.2.2"
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 
 
@@ -143,10 +146,9 @@ def test_slices_without_geometry_say_what_is_missing() -> None:
     assert "position" in str(why_not_usable(header(no_place)))
 
 
-def test_an_enhanced_object_is_judged_when_it_is_decoded() -> None:
-    enhanced = instance(
-        sop_class_uid="1.2.840.10008.5.1.4.1.1.2.1", number_of_frames=200, image_position_mm=None
-    )
+@pytest.mark.parametrize("sop_class_uid", [ENHANCED, LEGACY_CONVERTED])
+def test_an_enhanced_object_is_judged_when_it_is_decoded(sop_class_uid: str) -> None:
+    enhanced = instance(sop_class_uid=sop_class_uid, number_of_frames=200, image_position_mm=None)
     assert why_not_usable(header([enhanced])) is None
 
 
@@ -154,8 +156,8 @@ def test_a_series_without_images_is_not_looked_at() -> None:
     assert why_not_usable(header([])) == "The series has no images."
 
 
-def _spaced(gap: float, **changes: object):  # type: ignore[no-untyped-def]
-    count = int(300 / gap)
+def _spaced(gap: float, height: float = 300.0, **changes: object) -> SeriesHeader:
+    count = round(height / gap) + 1
     return header(
         [instance(n, image_position_mm=(0.0, 0.0, gap * n)) for n in range(count)], **changes
     )
@@ -181,3 +183,28 @@ def test_below_a_millimetre_the_kernel_counts_before_the_thickness() -> None:
         [_spaced(0.6, convolution_kernel="B30f"), _spaced(1.0, convolution_kernel="Bl57d")]
     )
     assert best == 1
+
+
+def test_a_thin_series_of_a_part_of_the_chest_does_not_replace_the_whole() -> None:
+    best, why_not = preferred([_spaced(1.0, height=60.0), _spaced(1.5)])
+    assert best == 1
+    assert why_not == ((0, "Another series covers more (300 mm, not 60 mm)."),)
+
+
+@pytest.mark.parametrize(("height", "best"), [(199.0, 1), (200.0, 0), (201.0, 0)])
+def test_four_fifths_of_the_tallest_series_are_the_whole_chest(height: float, best: int) -> None:
+    assert preferred([_spaced(1.0, height=height), _spaced(2.5, height=250.0)])[0] == best
+
+
+@pytest.mark.parametrize(("height", "best"), [(239.0, 1), (240.0, 0)])
+def test_what_a_series_covers_beyond_the_lungs_does_not_count(height: float, best: int) -> None:
+    chest, down_to_the_pelvis = _spaced(1.0, height=height), _spaced(5.0, height=700.0)
+    assert preferred([chest, down_to_the_pelvis])[0] == best
+
+
+def test_an_enhanced_object_covers_what_its_frames_are_thick() -> None:
+    frames = {"image_position_mm": None, "slice_thickness_mm": 1.0}
+    whole = header([instance(sop_class_uid=ENHANCED, number_of_frames=301, **frames)])
+    part = header([instance(sop_class_uid=ENHANCED, number_of_frames=61, **frames)])
+    assert preferred([_spaced(1.5), whole])[0] == 1
+    assert preferred([_spaced(1.5), part])[0] == 0
