@@ -144,12 +144,23 @@ def expected_calibration_error(
     probabilities: Floats, labels: npt.NDArray[np.bool_], bins: int = 10
 ) -> float:
     """Mean distance of probability and frequency over bins of equal width, weighted by size."""
+    table = reliability(probabilities, labels, bins)
+    return sum(abs(said - seen) * count for said, seen, count in table) / len(labels)
+
+
+def reliability(
+    probabilities: Floats, labels: npt.NDArray[np.bool_], bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """For each part of the scale that occurs: mean probability, share with the finding, count."""
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
-    gaps = (
-        abs(probabilities[place == b].mean() - labels[place == b].mean()) * np.mean(place == b)
-        for b in np.unique(place)
-    )
-    return float(sum(gaps))
+    return [
+        (
+            float(probabilities[place == part].mean()),
+            float(labels[place == part].mean()),
+            int((place == part).sum()),
+        )
+        for part in np.unique(place)
+    ]
 
 
 def average_precision(

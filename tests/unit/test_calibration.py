@@ -17,6 +17,7 @@ from models.calibration import (
     brier_score,
     expected_calibration_error,
     newcombe_interval,
+    reliability,
     wilson_interval,
 )
 
@@ -127,6 +128,15 @@ def test_calibration_error_of_a_constant_forecast() -> None:
     assert expected_calibration_error(np.full(100, 0.3), labels) == pytest.approx(0.0)
     assert expected_calibration_error(np.full(100, 1.0), labels) == pytest.approx(0.7)
     assert brier_score(np.full(100, 1.0), labels) == pytest.approx(0.7)
+
+
+def test_reliability_holds_every_image_once_and_the_shares_of_its_part_of_the_scale() -> None:
+    probabilities = np.array([0.0, 0.05, 0.55, 0.59, 1.0])
+    labels = np.array([False, False, True, False, True])
+    table = reliability(probabilities, labels)
+    assert [count for _, _, count in table] == [2, 2, 1]
+    assert table[1] == (pytest.approx(0.57), 0.5, 2)
+    assert table[2] == (1.0, 1.0, 1)
 
 
 def _slow_average_precision(
