@@ -1,10 +1,11 @@
 """One detector looks at one study: which series, are they what was filed, what comes of it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from models.answers import plain_answer, plain_eligibility
 from models.data_set import UnreadableDataSet, data_set_sha256
 from models.detector import (
     Assessment,
@@ -23,7 +24,6 @@ from worklist.finding import (
     Evidence,
     Failed,
     Flagged,
-    Lesion,
     NotApplicable,
     NotFlagged,
     Outcome,
@@ -67,14 +67,20 @@ def instances_of(series: Iterable[SeriesHeader]) -> tuple[tuple[SOPInstanceUID, 
 
 
 def select(detector: Detector, headers: SeriesHeaders) -> Selection:
-    """Ask the detector about each series that holds images."""
+    """Ask the detector about each series that holds images.
+
+    Raises
+    ------
+    OddAnswer
+        If it answers what no detector may.
+    """
     eligible: list[SeriesHeader] = []
     not_eligible: list[tuple[str, str]] = []
     for series in headers.series:
         if not series.instances:
             not_eligible.append((series.series_instance_uid, "holds no images"))
             continue
-        used, why_not = _used(series, detector.eligibility(series))
+        used, why_not = _used(series, plain_eligibility(detector.eligibility(series)))
         if used.instances:
             eligible.append(used)
         if why_not:
@@ -107,13 +113,16 @@ def _used(series: SeriesHeader, answer: Eligibility) -> tuple[SeriesHeader, str]
 def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
     """Decode the eligible series, let the detector assess them, and judge its answer.
 
-    What could not be read or decoded never makes a study look unflagged: the detector sees
-    the rest, and unless it flags that, the outcome is ``Failed`` (P4).
+    What could not be read or decoded, or was refused by the detector for what it shows, never
+    makes a study look unflagged: the detector sees the rest, and unless it flags that, the
+    outcome is ``Failed`` (P4).
 
     Raises
     ------
     AlteredInstance
         If an object is not, bit for bit, what was received (P6).
+    OddAnswer
+        If the detector answers what no detector may.
     """
     if not selection.eligible and not selection.unread:
         return Look(
@@ -134,32 +143,63 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
             instances=(),
             not_used=selection.not_eligible,
         )
-    assessment = detector.assess(seen)
+    assessment = plain_answer(detector.assess(seen))
     outcome = judge(assessment, detector.card.operating_point)
+    passed_over, refused = _left_out(assessment)
+    not_looked_at = _not_looked_at(seen, refused)
+    problems += [words for _, words in not_looked_at]
     if problems and not isinstance(outcome, Flagged):
         outcome = Failed(
             reason="nothing was flagged in what could be looked at, but not all could be: "
             + join_reasons(problems)
         )
-    passed_over = () if isinstance(assessment, Unsuitable) else assessment.passed_over
-    unseen = {one.series_instance_uid for one in passed_over if not one.seen}
-    looked_at = (i.header for i in seen if i.header.series_instance_uid not in unseen)
+    why_not = [(one.series_instance_uid, one.reason) for one in passed_over]
     return Look(
         outcome=outcome,
-        instances=instances_of(looked_at),
-        not_used=_not_used(selection, passed_over),
+        instances=_looked_at(seen, passed_over, refused),
+        not_used=_not_used([*selection.not_eligible, *why_not, *not_looked_at]),
     )
 
 
-def _not_used(
-    selection: Selection, passed_over: Sequence[PassedOver]
-) -> tuple[tuple[str, str], ...]:
+_Refusals = Mapping[tuple[SOPInstanceUID, int], str]  # image and frame to why
+
+
+def _left_out(assessment: Assessment | Unsuitable) -> tuple[Sequence[PassedOver], _Refusals]:
+    """The series and the images that the answer does not rest on."""
+    if isinstance(assessment, Unsuitable):
+        return (), {}
+    refused = {(r.sop_instance_uid, r.frame_number): r.reason for r in assessment.refused}
+    return assessment.passed_over, refused
+
+
+def _not_looked_at(seen: Sequence[SeriesImages], refused: _Refusals) -> list[tuple[str, str]]:
+    """Each series of which images were refused: how many of them, and why."""
+    said: list[tuple[str, str]] = []
+    for series in seen:
+        places = [(image.sop_instance_uid, image.frame_number) for image in series.images]
+        reasons = [refused[place] for place in places if place in refused]
+        if reasons:
+            words = f"{len(reasons)} of {len(places)} images not looked at: {join_reasons(reasons)}"
+            said.append((series.header.series_instance_uid, words))
+    return said
+
+
+def _looked_at(
+    seen: Sequence[SeriesImages], passed_over: Sequence[PassedOver], refused: _Refusals
+) -> tuple[tuple[SOPInstanceUID, str], ...]:
+    """UID and SHA-256 of the instances of which the detector saw at least one frame, sorted."""
+    unseen = {one.series_instance_uid for one in passed_over if not one.seen}
+    used = [one for one in seen if one.header.series_instance_uid not in unseen]
+    frames = {(i.sop_instance_uid, i.frame_number) for one in used for i in one.images}
+    uids = {uid for uid, _ in frames - refused.keys()}
+    return tuple(one for one in instances_of(one.header for one in used) if one[0] in uids)
+
+
+def _not_used(why_not: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Each series that the answer does not, or not wholly, rest on, with every reason."""
     reasons: dict[str, list[str]] = {}
-    for uid, reason in selection.not_eligible:
+    for uid, reason in why_not:
         reasons.setdefault(uid, []).append(reason)
-    for one in passed_over:
-        reasons.setdefault(one.series_instance_uid, []).append(one.reason)
     return tuple((uid, join_reasons(several)) for uid, several in reasons.items())
 
 
@@ -167,60 +207,17 @@ def judge(assessment: Assessment | Unsuitable, operating_point: float) -> Outcom
     """Flag at or above the operating point; images that are none for the detector: not at all."""
     if isinstance(assessment, Unsuitable):
         return NotApplicable(reason=assessment.reason)
-    probability = float(assessment.probability)
+    probability, regions = assessment.probability, assessment.regions
     if math.isnan(probability) or not 0.0 <= probability <= 1.0:
         return Failed(reason=f"the detector answered {probability}, which is no probability")
-    regions = tuple(assessment.regions)
-    if not all(isinstance(region, Region) for region in regions):
-        return Failed(reason="the detector answered with places that are no regions")
-    regions = tuple(map(_plain, regions))
     if not all(map(_is_finite, regions)):
         return Failed(reason="the detector answered with places that are nowhere")
-    evidence = _plain_evidence(assessment.evidence)
+    evidence = assessment.evidence
     if not _is_sound(evidence):
         return Failed(reason="the detector answered with evidence that is no number")
     if probability >= operating_point:
         return Flagged(probability=probability, regions=regions, evidence=evidence)
     return NotFlagged(probability=probability, regions=regions, evidence=evidence)
-
-
-def _plain(region: Region) -> Region:
-    """The region in Python's own numbers; detectors often answer in numpy's."""
-    return replace(
-        region,
-        frame_number=int(region.frame_number),
-        polygon=tuple((float(column), float(row)) for column, row in region.polygon),
-        score=float(region.score),
-        polygon_mm=None
-        if region.polygon_mm is None
-        else tuple((float(x), float(y), float(z)) for x, y, z in region.polygon_mm),
-        lesion=None if region.lesion is None else int(region.lesion),
-    )
-
-
-def _plain_evidence(evidence: Evidence) -> Evidence:
-    """The evidence in Python's own numbers."""
-    return Evidence(
-        image_scores=tuple(
-            replace(one, frame_number=int(one.frame_number), score=float(one.score))
-            for one in evidence.image_scores
-        ),
-        kinds=tuple(replace(kind, score=float(kind.score)) for kind in evidence.kinds),
-        lesions=tuple(map(_plain_lesion, evidence.lesions)),
-    )
-
-
-def _plain_lesion(lesion: Lesion) -> Lesion:
-    centre = lesion.centre_mm
-    return replace(
-        lesion,
-        number=int(lesion.number),
-        score=float(lesion.score),
-        centre_mm=None
-        if centre is None
-        else (float(centre[0]), float(centre[1]), float(centre[2])),
-        diameter_mm=None if lesion.diameter_mm is None else float(lesion.diameter_mm),
-    )
 
 
 def _is_sound(evidence: Evidence) -> bool:

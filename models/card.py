@@ -54,14 +54,22 @@ def card_content(card: ModelCard) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     match value:
         case dict():
-            return {str(name): _plain(one) for name, one in value.items()}
+            return {_text(name): _plain(one) for name, one in value.items()}
         case list() | tuple():
             return [_plain(one) for one in value]
         case float() if not math.isfinite(value):
             return None
-        case bool() | int() | float() | None:
+        case bool() | None:
             return value
-    return str(value)
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    return str.__str__(str(value))  # what str returns may be of another class than str
 
 
 def read_card(path: Path) -> ModelCard:

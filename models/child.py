@@ -19,11 +19,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from models.answers import OddAnswer, plain_identity
 from models.assessment import AlteredInstance, Look, look, select
 from models.card import card_content
 from models.detector import Detector
 from models.headers import SeriesHeaders, read_series_headers
 from models.prevalence import adjusted
+from models.process_family import Family, found_family
 from models.registry import BrokenDetector, Loadable, load_detector
 from worklist.finding import DetectorIdentity, Failed, Outcome, TargetFinding
 from worklist.study import ArchivedInstance
@@ -101,6 +103,7 @@ Message = Loading | Loaded | Ready | Selected | Answer
 
 def run_child(pipe: Connection, settings: ChildSettings) -> None:
     """Serve until the parent closes the pipe or dies."""
+    found_family()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, not the terminal
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
@@ -126,6 +129,7 @@ def _limit_memory(limit_bytes: int) -> None:
 
     Counted is what can be written to (Linux: RLIMIT_DATA), not all addresses: runtimes reserve
     many times more of those than they use (fracture on CPU: 1.8 GiB of addresses, 0.6 GiB data).
+    What this lets through (memory shared with others, other processes) the parent watches.
     """
     if sys.platform == "linux":
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -133,12 +137,20 @@ def _limit_memory(limit_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def too_much_memory(limit_bytes: int) -> str:
+    """Why a detector that did not keep to the limit has failed."""
+    return f"it needed more memory than the {limit_bytes / 2**20:.0f} MiB that detectors may take"
+
+
 def _die_with_parent() -> None:
     """End at once when the parent is gone, in the middle of an assessment if need be."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
-        os._exit(1)
+        try:
+            Family(os.getpid()).end()
+        finally:
+            os._exit(1)
 
 
 def _load(pipe: Connection, settings: ChildSettings) -> dict[str, Detector]:
@@ -146,16 +158,28 @@ def _load(pipe: Connection, settings: ChildSettings) -> dict[str, Detector]:
     for name, entry_point in settings.entry_points.items():
         pipe.send(Loading(name=name))
         started = perf_counter()
-        loaded = load_detector(entry_point, threads=settings.threads, cache=settings.cache)
-        if isinstance(loaded, BrokenDetector):
-            pipe.send(Loaded(detector=loaded))
-            continue
-        detector = adjusted(loaded, settings.prevalence.get(loaded.card.target))
-        detectors[name] = detector
-        pipe.send(Loaded(detector=detector.card.identity, card=card_content(detector.card)))
-        log.info("detector %s loaded in %.1f s", name, perf_counter() - started)
+        detector, loaded = _loaded(entry_point, settings)
+        pipe.send(loaded)
+        if detector is not None:
+            detectors[name] = detector
+            log.info("detector %s loaded in %.1f s", name, perf_counter() - started)
     pipe.send(Ready())
     return detectors
+
+
+def _loaded(entry_point: Loadable, settings: ChildSettings) -> tuple[Detector | None, Loaded]:
+    """The detector, and what the parent is told of it; None: it is broken."""
+    found = load_detector(entry_point, threads=settings.threads, cache=settings.cache)
+    if isinstance(found, BrokenDetector):
+        return None, Loaded(detector=found)
+    try:
+        detector = adjusted(found, settings.prevalence.get(found.card.target))
+        identity, card = plain_identity(detector.card), card_content(detector.card)
+    except Exception as error:
+        log.exception("the card of detector %s cannot be used", entry_point.name)
+        reason = f"the detector cannot be loaded: its card: {type(error).__name__}: {error}"
+        return None, Loaded(detector=BrokenDetector(name=entry_point.name, reason=reason))
+    return detector, Loaded(detector=identity, card=card)
 
 
 def _answer(
@@ -164,7 +188,7 @@ def _answer(
     headers = read_series_headers(request.instances, settings.archive)
     for name in request.detectors:
         started = perf_counter()
-        answer = _assess(pipe, detectors[name], headers, settings.limit_bytes)
+        answer = _assess(pipe, detectors[name], headers, settings)
         pipe.send(
             Answer(outcome=answer.outcome, instances=answer.instances, not_used=answer.not_used)
         )
@@ -177,7 +201,9 @@ def _answer(
         )
 
 
-def _assess(pipe: Connection, detector: Detector, headers: SeriesHeaders, limit_bytes: int) -> Look:
+def _assess(
+    pipe: Connection, detector: Detector, headers: SeriesHeaders, settings: ChildSettings
+) -> Look:
     """Whatever a detector raises ends here, as a reason."""
     instances: tuple[tuple[SOPInstanceUID, str], ...] = ()
     not_used: tuple[tuple[str, str], ...] = ()
@@ -185,10 +211,15 @@ def _assess(pipe: Connection, detector: Detector, headers: SeriesHeaders, limit_
         selection = select(detector, headers)
         instances, not_used = selection.instances, selection.not_eligible
         pipe.send(Selected(instances=instances, not_eligible=selection.not_eligible))
-        return look(detector, selection, limit_bytes=limit_bytes)
+        return look(detector, selection, limit_bytes=settings.limit_bytes)
     except AlteredInstance as error:
-        return Look(outcome=Failed(reason=str(error)), instances=instances, not_used=not_used)
+        reason = str(error)
+    except MemoryError:
+        log.exception("detector %s failed", detector.card.name)
+        reason = too_much_memory(settings.memory_limit_bytes)
+    except OddAnswer as error:
+        reason = f"the detector {detector.card.name} answered with {error}"
     except Exception as error:
         log.exception("detector %s failed", detector.card.name)
         reason = f"the detector failed: {type(error).__name__}: {error}"
-        return Look(outcome=Failed(reason=reason[:500]), instances=instances, not_used=not_used)
+    return Look(outcome=Failed(reason=reason[:500]), instances=instances, not_used=not_used)

@@ -1,14 +1,26 @@
 """The process in which detectors run, as its parent sees it; ``models.child`` is the inside."""
 
+import atexit
 import logging
 import signal
+import threading
 from multiprocessing import get_context
 from time import monotonic
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from models.child import AreYouReady, ChildSettings, Message, Ready, Request, run_child
+from models.child import (
+    AreYouReady,
+    ChildSettings,
+    Message,
+    Ready,
+    Request,
+    run_child,
+    too_much_memory,
+)
+from models.process_family import Family
 
 _READY_LIMIT_S = 10.0
+_WATCH_S = 0.2  # between two looks at what the child and what it started take
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +30,11 @@ class ChildGone(Exception):
 
 
 class Child:
-    """The process and this end of its pipe."""
+    """The process and this end of its pipe.
+
+    A thread watches it: whatever the process started ends with it, and all of them end once
+    they take more memory together than they may.
+    """
 
     def __init__(self, settings: ChildSettings) -> None:
         context = get_context("spawn")  # fork would copy the parent's threads' locks
@@ -32,6 +48,13 @@ class Child:
             raise ChildGone(f"no process for detectors can be started: {error}") from error
         finally:
             theirs.close()  # so that its death ends our reads
+        self._family = Family(cast(int, self._process.pid))  # of a process that was started
+        self._limit_bytes = settings.memory_limit_bytes
+        self._took_too_much = False
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._keep_watch, name="detectors-watch", daemon=True)
+        self._watch.start()
+        atexit.register(self.kill)
 
     @property
     def closed(self) -> bool:
@@ -63,20 +86,41 @@ class Child:
                 return message
         except (EOFError, OSError):
             raise self._gone() from None
+        except Exception as error:  # unpickling runs what others wrote
+            log.exception("a message of the process that runs detectors cannot be read")
+            self.kill()
+            raise ChildGone(
+                f"its answer cannot be read: {type(error).__name__}: {error}"
+            ) from error
         self.kill()
         raise TimeoutError("it took too long")
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does, and whatever it started."""
         if not self._pipe.closed:
             self._pipe.close()
+            self._over.set()
+            self._watch.join()
             self._process.kill()
             self._process.join()
+            atexit.unregister(self.kill)
+
+    def _keep_watch(self) -> None:
+        """Until it ends, must end or takes too much; then end the whole family."""
+        try:
+            while not self._over.wait(_WATCH_S) and not self._family.is_headless:
+                if self._family.takes_more_than(self._limit_bytes):
+                    self._took_too_much = True
+                    break
+        finally:
+            self._family.end()
 
     def _gone(self) -> ChildGone:
-        self._process.join(timeout=5)  # its pipe is closed: it is ending
-        code = self._process.exitcode
+        self._watch.join(timeout=5)  # its pipe is closed: it is ending
         self.kill()
+        code = self._process.exitcode
+        if self._took_too_much:
+            return ChildGone(too_much_memory(self._limit_bytes))
         if code is not None and code < 0:
             how = f"killed by {signal.Signals(-code).name}"
         else:

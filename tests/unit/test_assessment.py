@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 
+from models.answers import plain_answer
 from models.assessment import Look, join_reasons, judge, look, select
 from models.detector import (
     Assessment,
@@ -18,6 +19,7 @@ from models.detector import (
     InstanceHeader,
     NotEligible,
     PassedOver,
+    Refused,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -59,11 +61,6 @@ def test_p4_what_is_no_probability_is_a_failure(probability: float) -> None:
     assert str(probability) in outcome.reason
 
 
-def test_p4_places_that_are_no_regions_are_a_failure() -> None:
-    outcome = judge(Assessment(probability=0.9, regions=("here",)), 0.4)  # type: ignore[arg-type]
-    assert isinstance(outcome, Failed)
-
-
 def test_p4_images_that_are_none_for_the_detector_are_not_applicable() -> None:
     outcome = judge(Unsuitable(reason="These images show no head."), 0.0)
     assert outcome == NotApplicable(reason="These images show no head.")
@@ -91,7 +88,8 @@ def test_evidence_in_numbers_of_numpy_goes_with_the_outcome_in_plain_ones(
         kinds=(SuspectedKind(name="subdural", score=half),),
         lesions=(replace(LESION, score=half, centre_mm=(half, half, half), diameter_mm=half),),
     )
-    outcome = judge(Assessment(probability=probability, evidence=evidence), 0.4)
+    answer = plain_answer(Assessment(probability=probability, evidence=evidence))
+    outcome = judge(answer, 0.4)
     assert isinstance(outcome, Flagged | NotFlagged)
     assert outcome.evidence == evidence
     json.dumps(asdict(outcome.evidence))
@@ -131,7 +129,7 @@ def test_p4_places_that_are_nowhere_are_a_failure(nowhere: float) -> None:
 def test_places_in_numbers_of_numpy_become_plain_ones_that_can_be_stored() -> None:
     one = np.float32(0.5)
     region = replace(REGION, polygon=((one, one), (one, one)), score=one)
-    outcome = judge(Assessment(probability=0.9, regions=(region,)), 0.4)
+    outcome = judge(plain_answer(Assessment(probability=0.9, regions=(region,))), 0.4)
     assert isinstance(outcome, Flagged)
     assert json.loads(json.dumps(asdict(outcome.regions[0])))["polygon"] == [[0.5, 0.5]] * 2
 
@@ -260,3 +258,46 @@ def test_p6_each_series_that_an_answer_does_not_rest_on_is_named_with_every_reas
 def test_p6_a_series_passed_over_counts_as_seen_only_if_it_was_looked_at(tmp_path: Path) -> None:
     seen = [uid for uid, _ in _looked_at_by(RestsOnTheFirst(), tmp_path).instances]
     assert seen == ["1.2.3.11", "1.2.3.21"]
+
+
+class Refuses:
+    """It refuses some images and answers with a probability."""
+
+    card = plain_card(operating_point=0.5)
+
+    def __init__(self, probability: float, *uids: str) -> None:
+        self._probability, self._uids = probability, uids
+
+    def eligibility(self, series: SeriesHeader) -> Eligible:
+        return Eligible()
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        refused = (
+            Refused(sop_instance_uid=SOPInstanceUID(uid), frame_number=1, reason="It is cut off.")
+            for uid in self._uids
+        )
+        return Assessment(probability=self._probability, refused=tuple(refused))
+
+
+def test_p4_a_study_with_an_image_that_was_refused_never_reads_as_not_flagged(
+    tmp_path: Path,
+) -> None:
+    outcome = _looked_at_by(Refuses(0.4999, "1.2.3.31"), tmp_path).outcome
+    assert isinstance(outcome, Failed)
+    assert "1 of 2 images not looked at: It is cut off." in outcome.reason
+
+
+def test_a_study_is_flagged_for_what_was_looked_at_though_an_image_was_refused(
+    tmp_path: Path,
+) -> None:
+    assert _looked_at_by(Refuses(0.5, "1.2.3.31"), tmp_path).outcome == Flagged(probability=0.5)
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.9])
+def test_p6_an_image_that_was_refused_is_not_among_those_seen_and_its_series_says_why(
+    probability: float, tmp_path: Path
+) -> None:
+    answer = _looked_at_by(Refuses(probability, "1.2.3.31"), tmp_path)
+    assert "1.2.3.31" not in [uid for uid, _ in answer.instances]
+    assert len(answer.instances) == 4
+    assert answer.not_used == (("1.2.3.103", "1 of 2 images not looked at: It is cut off."),)
