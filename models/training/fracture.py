@@ -141,7 +141,8 @@ def train(
             "performance": card.performance,
         }
     )
-    write_report(run_folder, report)
+    curves = {"valid AUC": "auc", "valid AP at IoU 0.5": "average_precision"}
+    write_report(run_folder, report, curves)
     return report
 
 

@@ -14,9 +14,10 @@ from models.training.haemorrhage_augmentation import Head, load_heads
 from models.training.haemorrhage_data import LabelledPatient, read_patients
 from models.training.haemorrhage_export import export
 from models.training.haemorrhage_fold import Epoch, TrainingSettings, train_fold
-from models.training.haemorrhage_report import write_report
+from models.training.haemorrhage_report import mean_passes
 from models.training.labels import LabelsError
 from models.training.progress import Progress
+from models.training.report import write_report
 
 __all__ = ["TrainingSettings", "folds_of", "train"]
 
@@ -98,7 +99,8 @@ def train(
             "performance": card.performance,
         }
     )
-    write_report(run_folder, report)
+    curves = {"slice AUC, patients apart": "slice_auc", "patient AUC": "patient_auc"}
+    write_report(run_folder, report, curves, mean_passes(report["epochs"]))
     return report
 
 

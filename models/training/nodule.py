@@ -124,7 +124,7 @@ def train(
         "epochs": [asdict(epoch) for epoch in run.epochs if epoch.member <= len(run.done)],
         "performance": card.performance,
     }
-    write_report(run_folder, report)
+    write_report(run_folder, report, {"valid AUC": "auc", "valid AP": "average_precision"})
     return report
 
 

@@ -10,18 +10,25 @@ _WIDTH, _HEIGHT, _MARGIN, _GAP = 360, 240, 48, 40  # of one plot, SVG units
 _COLOURS = ("#1f77b4", "#d62728")
 
 
-def write_report(folder: Path, content: Mapping[str, Any]) -> None:
+def write_report(
+    folder: Path,
+    content: Mapping[str, Any],
+    curves: Mapping[str, str],
+    passes: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
     """Write the run's report and the plot of its passes.
 
     Parameters
     ----------
     content
-        With ``epochs``, a list of mappings ``number``, ``loss``, ``auc``, ``average_precision``.
+        With ``epochs``, a list of mappings.
+    curves, passes
+        What is plotted, see ``plot_passes``; None takes all epochs.
     """
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     (folder / "report.json").write_text(text, encoding="utf-8")
-    curves = {"valid AUC": "auc", "valid AP at IoU 0.5": "average_precision"}
-    (folder / "report.svg").write_text(plot_passes(content["epochs"], curves), encoding="utf-8")
+    plot = plot_passes(content["epochs"] if passes is None else passes, curves)
+    (folder / "report.svg").write_text(plot, encoding="utf-8")
 
 
 def plot_passes(epochs: Sequence[Mapping[str, Any]], curves: Mapping[str, str]) -> str:

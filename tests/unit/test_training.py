@@ -12,6 +12,7 @@ from models.fracture_network import Predictions
 from models.letterbox import STRIDE
 from models.training.augmentation import Sample, batches, make_batch
 from models.training.fracture import split_rows
+from models.training.haemorrhage_report import mean_passes
 from models.training.labels import LabelledRadiograph, LabelsError, read_labels
 from models.training.losses import focal_loss, giou_loss, size_loss, targets, total_loss
 from models.training.report import write_report
@@ -183,8 +184,20 @@ def test_a_fracture_without_a_box_teaches_the_verdict_only() -> None:
 
 def test_a_report_of_one_pass_without_an_auc_can_be_written(tmp_path: Path) -> None:
     epoch = {"number": 1, "loss": 2.0, "auc": None, "average_precision": 0.1}
-    write_report(tmp_path, {"epochs": [epoch]})
-    assert "<svg" in (tmp_path / "report.svg").read_text(encoding="utf-8")
+    curves = {"valid AUC": "auc", "valid AP": "average_precision"}
+    write_report(tmp_path, {"epochs": [epoch]}, curves)
+    drawn = (tmp_path / "report.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "valid AUC" in drawn and "valid AP" in drawn
+
+
+def test_a_figure_of_several_folds_is_plotted_as_the_mean_of_those_that_have_it() -> None:
+    known = {"number": 1, "loss": 1.0, "slice_auc": 0.5, "patient_auc": None}
+    other = {"number": 1, "loss": 2.0, "slice_auc": None, "patient_auc": None}
+    assert mean_passes([known, {**known, "slice_auc": 0.7}, other, {**known, "number": 2}]) == [
+        {"number": 1, "loss": pytest.approx(4 / 3), "slice_auc": 0.6, "patient_auc": None},
+        {"number": 2, "loss": 1.0, "slice_auc": 0.5, "patient_auc": None},
+    ]
 
 
 def test_boxes_of_the_right_size_cost_nothing_and_others_by_their_ratio() -> None:
