@@ -38,6 +38,8 @@ class InstanceHeader:
     image_orientation: tuple[float, ...] | None = None  # six direction cosines
     slice_thickness_mm: float | None = None
     gantry_tilt_degrees: float | None = None
+    frame_of_reference_uid: str = ""  # empty: not stated
+    acquired_s: float | None = None  # seconds by the scanner's clock, to compare; None: not stated
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

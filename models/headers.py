@@ -1,6 +1,7 @@
 """The headers of a study, series by series, without a pixel decoded."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -38,7 +39,8 @@ _KEYWORDS = (
     "ImagerPixelSpacing", "ConvolutionKernel", "ViewPosition", "StudyInstanceUID",
     "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "NumberOfFrames",
     "Rows", "Columns", "PhotometricInterpretation", "PixelSpacing",
-    "SharedFunctionalGroupsSequence",
+    "SharedFunctionalGroupsSequence", "FrameOfReferenceUID", "AcquisitionDate",
+    "AcquisitionTime", "AcquisitionDateTime",
 )  # fmt: skip
 _TAGS = [tag for tag in map(tag_for_keyword, _KEYWORDS) if tag is not None]
 # Storage classes with rows and columns whose pixels are not an image of the patient.
@@ -149,6 +151,8 @@ def _instance_header(
         image_orientation=numbers_of(orientation, "ImageOrientationPatient", 6),
         slice_thickness_mm=number_of(measures, "SliceThickness"),
         gantry_tilt_degrees=number_of(data_set, "GantryDetectorTilt"),
+        frame_of_reference_uid=text_of(data_set, "FrameOfReferenceUID"),
+        acquired_s=_acquired_s(data_set),
     )
 
 
@@ -241,8 +245,25 @@ def _age_years(data_set: Dataset) -> float | None:
     return (seen - born) / _DAYS_PER_UNIT["Y"]
 
 
+def _acquired_s(data_set: Dataset) -> float | None:
+    """When the image was acquired (PS3.5 VR DT, TM), on the scanner's own clock and calendar."""
+    time = text_of(data_set, "AcquisitionTime").replace(":", "")
+    day = text_of(data_set, "AcquisitionDate") or text_of(data_set, "StudyDate")
+    stated = text_of(data_set, "AcquisitionDateTime") or (time and day + time)
+    read = re.match(r"(\d{8})(\d\d)(\d\d)?(\d\d(?:\.\d+)?)?", stated, re.ASCII)
+    ordinal = _ordinal(read[1]) if read else None
+    if read is None or ordinal is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in read.group(2, 3, 4))
+    return ordinal * 86400 + hours * 3600 + minutes * 60 + seconds
+
+
 def _date_ordinal(data_set: Dataset, keyword: str) -> int | None:
-    text = str(value_of(data_set, keyword) or "")
+    return _ordinal(str(value_of(data_set, keyword) or ""))
+
+
+def _ordinal(text: str) -> int | None:
+    """Days since a fixed one of a date (PS3.5 VR DA); None if it is none."""
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
     except ValueError:

@@ -89,6 +89,39 @@ def test_the_age_comes_from_the_age_or_the_dates(
     assert series.patient_age_years == pytest.approx(years, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("stated", "seconds"),
+    [
+        ({"AcquisitionDate": "20260102", "AcquisitionTime": "081500"}, 0),
+        ({"AcquisitionDate": "20260102", "AcquisitionTime": "081510.500000"}, 10.5),
+        ({"AcquisitionDate": "20260103", "AcquisitionTime": "0815"}, 86400),
+        ({"StudyDate": "20260102", "AcquisitionTime": "081501"}, 1),
+        ({"AcquisitionDateTime": "20260102081502.25+0100", "AcquisitionTime": "01"}, 2.25),
+        ({"AcquisitionTime": "081500"}, None),
+        ({"AcquisitionDate": "20260231", "AcquisitionTime": "081500"}, None),
+        ({"AcquisitionDate": "20260102"}, None),
+    ],
+)
+def test_when_an_image_was_acquired_comes_from_its_date_and_time(
+    write: Write, tmp_path: Path, stated: dict[str, str], seconds: float | None
+) -> None:
+    quarter_past = image(AcquisitionDate="20260102", AcquisitionTime="081500", InstanceNumber=1)
+    other = image(InstanceNumber=2, **stated)
+    headers = read_series_headers([write(quarter_past), write(other)], tmp_path)
+    first, second = headers.series[0].instances
+    assert first.acquired_s is not None
+    if seconds is None:
+        assert second.acquired_s is None
+    else:
+        assert second.acquired_s == pytest.approx(first.acquired_s + seconds)
+
+
+def test_the_frame_of_reference_is_read(write: Write, tmp_path: Path) -> None:
+    written = [write(image(FrameOfReferenceUID="1.2.3.4"))]
+    (header,) = read_series_headers(written, tmp_path).series[0].instances
+    assert header.frame_of_reference_uid == "1.2.3.4"
+
+
 def test_a_sequence_a_hundred_thousand_deep_is_unreadable_not_an_accident(
     write: Write, tmp_path: Path
 ) -> None:
