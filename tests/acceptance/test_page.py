@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,26 +10,18 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 from radiographs import COLUMNS, ROWS, MadeStudy, make_study, send_to
+from recorded import REGION, flag, record
 from vigie_node import Node, wait_until
 
-from vigie.database import EmbeddedPostgres
-from vigie.settings import load_settings
-from vigie.wiring import due_targets
 from worklist.finding import (
-    DetectorIdentity,
     Evidence,
     Flagged,
     ImageScore,
     Lesion,
-    Provenance,
     Region,
     SuspectedKind,
-    TargetFinding,
 )
-from worklist.service import Worklist
-from worklist.store.engine import connect
-from worklist.store.postgres import PostgresStore
-from worklist.uid import SOPInstanceUID, StudyInstanceUID
+from worklist.uid import SOPInstanceUID
 
 _HOSTILE_NAME = "<script>alert(1)</script>^<b>"
 _STATE_WORDS = {
@@ -41,7 +31,6 @@ _STATE_WORDS = {
     "failed": "failed",
     "stopped": "stopped",
 }
-_REGION = ((100.0, 150.0), (300.0, 150.0), (300.0, 260.0), (100.0, 260.0))  # (column, row)
 
 
 @pytest.fixture(scope="module")
@@ -139,49 +128,6 @@ def row_of(page: Page, uid: str) -> Locator:
     return page.locator(f'[data-uid="{uid}"]')
 
 
-@contextmanager
-def service_of(node: Node) -> Iterator[Worklist]:
-    """The worklist service on a running node's database."""
-    engine = connect(EmbeddedPostgres(node.data / "postgres").url)
-    try:
-        yield Worklist(PostgresStore(engine), due_targets(load_settings(data=node.data)))
-    finally:
-        engine.dispose()
-
-
-def flag(node: Node, study: MadeStudy, probability: float) -> None:
-    """Record that the fracture detector flagged a study, with one known region."""
-    region = Region(
-        sop_instance_uid=SOPInstanceUID(study.sop_instance_uid),
-        frame_number=1,
-        polygon=_REGION,
-        score=0.9,
-    )
-    record(node, study, Flagged(probability=probability, regions=(region,)))
-
-
-def record(node: Node, study: MadeStudy, outcome: Flagged) -> None:
-    """Record an outcome of the fracture detector."""
-    now = datetime.now(UTC)
-    provenance = Provenance(
-        detector=DetectorIdentity(
-            name="fracture",
-            version="0.0.0-test",
-            target=TargetFinding.FRACTURE,
-            weights_sha256="0" * 64,
-            operating_point=0.5,
-        ),
-        instances=(),
-        not_eligible=(),
-        software_version="test",
-        started_at=now,
-        finished_at=now,
-    )
-    uid = StudyInstanceUID(study.study_instance_uid)
-    with service_of(node) as service:
-        service.record_outcome(uid, 1, outcome, provenance, now=now)
-
-
 def test_p3_the_page_shows_every_study_in_the_order_of_the_server(page: Page, node: Node) -> None:
     assert len(served_order(node)) >= 4
     wait_until(lambda: shown_order(page) == served_order(node), "the order is the server's")
@@ -266,7 +212,7 @@ def test_a_click_shows_the_image_with_the_region_where_the_detector_saw_it(
     wait_until(lambda: page.locator("[data-testid=marks] polygon").count() > 0, "it is marked")
     page.screenshot(path=tmp_path / "study.png")
     regions = node.api(f"/api/studies/{study.study_instance_uid}")["regions"]
-    assert [tuple(map(tuple, one["polygon"])) for one in regions] == [_REGION]
+    assert [tuple(map(tuple, one["polygon"])) for one in regions] == [REGION]
     shown = image.bounding_box()
     assert shown is not None
     assert shown["width"] / shown["height"] == pytest.approx(COLUMNS / ROWS, rel=0.01)
@@ -275,7 +221,7 @@ def test_a_click_shows_the_image_with_the_region_where_the_detector_saw_it(
             shown["x"] + column * shown["width"] / COLUMNS,
             shown["y"] + row * shown["height"] / ROWS,
         )
-        for column, row in _REGION
+        for column, row in REGION
     ]
     for corners in page.evaluate(_DRAWN_CORNERS):
         for (x, y), (expected_x, expected_y) in zip(corners, expected, strict=True):
@@ -314,7 +260,7 @@ def test_p6_the_page_shows_what_a_probability_rests_on_slice_by_slice(
         Region(
             sop_instance_uid=uid,
             frame_number=1,
-            polygon=_REGION,
+            polygon=REGION,
             score=score,
             kind="subdural",
             lesion=1,

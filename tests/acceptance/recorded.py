@@ -1,0 +1,68 @@
+"""Outcomes recorded on a running node, as its own detectors would."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from radiographs import MadeStudy
+from vigie_node import Node
+
+from vigie.database import EmbeddedPostgres
+from vigie.settings import load_settings
+from vigie.wiring import due_targets
+from worklist.finding import (
+    DetectorIdentity,
+    Flagged,
+    Provenance,
+    Region,
+    TargetFinding,
+)
+from worklist.service import Worklist
+from worklist.store.engine import connect
+from worklist.store.postgres import PostgresStore
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
+
+REGION = ((100.0, 150.0), (300.0, 150.0), (300.0, 260.0), (100.0, 260.0))  # (column, row)
+
+
+@contextmanager
+def service_of(node: Node) -> Iterator[Worklist]:
+    """The worklist service on a running node's database."""
+    engine = connect(EmbeddedPostgres(node.data / "postgres").url)
+    try:
+        yield Worklist(PostgresStore(engine), due_targets(load_settings(data=node.data)))
+    finally:
+        engine.dispose()
+
+
+def flag(node: Node, study: MadeStudy, probability: float) -> None:
+    """Record that the fracture detector flagged a study, with one known region."""
+    region = Region(
+        sop_instance_uid=SOPInstanceUID(study.sop_instance_uid),
+        frame_number=1,
+        polygon=REGION,
+        score=0.9,
+    )
+    record(node, study, Flagged(probability=probability, regions=(region,)))
+
+
+def record(node: Node, study: MadeStudy, outcome: Flagged) -> None:
+    """Record an outcome of the fracture detector."""
+    now = datetime.now(UTC)
+    provenance = Provenance(
+        detector=DetectorIdentity(
+            name="fracture",
+            version="0.0.0-test",
+            target=TargetFinding.FRACTURE,
+            weights_sha256="0" * 64,
+            operating_point=0.5,
+        ),
+        instances=(),
+        not_eligible=(),
+        software_version="test",
+        started_at=now,
+        finished_at=now,
+    )
+    uid = StudyInstanceUID(study.study_instance_uid)
+    with service_of(node) as service:
+        service.record_outcome(uid, 1, outcome, provenance, now=now)
