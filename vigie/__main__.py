@@ -17,6 +17,7 @@ from vigie.commands import (
     training,
 )
 from vigie.commands import demo as demonstration
+from vigie.logs import log_to_standard_error
 from vigie.roles import ROLES
 
 
@@ -87,6 +88,7 @@ def _evaluate() -> typer.Typer:
 
 def main() -> None:
     """Run a command."""
+    log_to_standard_error()
     make_app()()
 
 

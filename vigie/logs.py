@@ -8,6 +8,19 @@ import structlog
 from vigie.settings import Settings
 
 
+def log_to_standard_error() -> None:
+    """Keep log lines out of what a command prints, before it has read its settings."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _console_renderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def configure_logs(settings: Settings, role: str) -> None:
     """Send every library's and our own log lines through structlog to standard error."""
     shared: list[structlog.typing.Processor] = [
@@ -21,12 +34,7 @@ def configure_logs(settings: Settings, role: str) -> None:
         plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         last = [structlog.processors.ExceptionRenderer(plain), structlog.processors.JSONRenderer()]
     else:
-        # Not the default: it shows the local variables, and patients' names are among them.
-        last = [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
+        last = [_console_renderer()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -54,3 +62,10 @@ def configure_logs(settings: Settings, role: str) -> None:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(role=role)
+
+
+def _console_renderer() -> structlog.dev.ConsoleRenderer:
+    # Not the default: it shows the local variables, and patients' names are among them.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )

@@ -34,3 +34,30 @@ def test_a_traceback_shows_the_error_and_no_local_variables(log_format: str) -> 
     assert told.stderr.count("no such place") == 2
     assert told.stderr.count("it failed") == 2
     assert "DOE^JANE" not in told.stderr
+
+
+_COMMAND = """
+import structlog
+import vigie.__main__ as program
+
+def command():
+    structlog.get_logger("ours").warning("odd")
+    try:
+        patient_name = "DOE" + "^" + "JANE"
+        raise ValueError("no such place")
+    except ValueError:
+        structlog.get_logger("ours").exception("it failed")
+    print("{}")
+
+program.make_app = lambda: command
+program.main()
+"""
+
+
+def test_what_a_command_logs_does_not_mix_with_what_it_prints() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _COMMAND], env={}, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "{}\n"
+    assert "odd" in told.stderr and "no such place" in told.stderr
+    assert "DOE^JANE" not in told.stderr
