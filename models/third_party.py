@@ -26,8 +26,10 @@ from models.detector import (
     Unsuitable,
 )
 from models.registry import GROUP
+from models.third_party_axes import DoesNotFit, Floats
+from models.third_party_bundle import with_bundle
 from models.third_party_card import ScoreRules, ThirdPartyCard, parse_third_party_card
-from models.third_party_images import DoesNotFit, Floats, prepare_image, prepare_volume
+from models.third_party_images import prepare_image, prepare_volume
 from models.third_party_network import Network, load_onnx, load_torchscript
 from models.third_party_places import Places, boxes_on_image, joined, map_on_image, map_on_volume
 from models.third_party_rules import eligibility_of
@@ -74,13 +76,9 @@ def third_party_card(folder: Path, record: Mapping[str, Any]) -> ThirdPartyCard:
     if stated != record["sha256"]:
         raise CardError(f"the network has SHA-256 {record['sha256']}, its card says {stated}")
     content |= {"weights_file": record["file"], "weights_sha256": record["sha256"]}
-    bundle = record.get("bundle", {})
-    given = content.get("input", {})
-    for key, value in bundle.items():
-        if given.get(key, value) != value:
-            raise CardError(f"[input] {key} is {given[key]}, the bundle's metadata says {value}")
-    if bundle:
-        content["input"] = {**bundle, **given}
+    bundle = record.get("bundle")
+    if bundle is not None:
+        content["input"] = with_bundle(content.get("input", {}), bundle)
     return parse_third_party_card(content, "the card")
 
 
@@ -165,6 +163,7 @@ class ThirdPartyDetector:
             score, heat = self._read(said)
             scores.append(score)
             if heat is not None:
+                heat = prepared.turn.to_stored(heat)
                 regions += map_on_image(heat, image, prepared, self._rules.output)
             boxes = self._boxes(said)
             if boxes is not None:
@@ -187,6 +186,7 @@ class ThirdPartyDetector:
         score, heat = self._read(self._network(prepared.batch))
         if heat is None:
             return Places(scores=(score,))
+        heat = prepared.turn.to_stored(heat)
         return map_on_volume(score, heat, series.images, prepared, self._rules.output)
 
     def _read(self, said: Mapping[str, Floats]) -> tuple[float, Floats | None]:

@@ -174,7 +174,11 @@ def _prepare(source: Path, workshop: Path, card: Path | None) -> str:
 
 
 def _bundle(source: Path, bundle: Bundle, prepared: Path, card: Path | None) -> str:
-    record = {"format": bundle.format, "file": bundle.network.name, "bundle": bundle.input}
+    record = {
+        "format": bundle.format,
+        "file": bundle.network.name,
+        "bundle": {"input": bundle.input, "axes": bundle.axes},
+    }
     shutil.copyfile(bundle.network, prepared / bundle.network.name)
     inside = bundle.card
     beside = source.with_suffix(".toml") if source.is_file() else Path(f"{source}.toml")

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from models.card import CardError
+from models.third_party_transforms import axes_in, input_axes
+
 METADATA = "configs/metadata.json"
+INFERENCE = "configs/inference.json"
 CARD = "configs/vigie.toml"
 _NETWORKS = {"models/model.onnx": "onnx", "models/model.ts": "torchscript"}  # best first
+_INFERENCE_ELSE = ("configs/inference.yaml", "configs/inference.yml")
 _WEIGHTS_ONLY = ("models/model.pt", "models/model.pth")
 _MOST_BYTES = 4 * 2**30  # of one file in a zip
 
@@ -22,6 +27,7 @@ class Bundle:
     network: Path
     card: Path | None  # None: not in the bundle
     input: Mapping[str, Any]  # what its metadata says, in the words of the card's [input]
+    axes: Mapping[str, str] | None  # what its transforms say (``axes_in``); None: it has none
 
 
 def bundle_in(source: Path, workshop: Path) -> Bundle | str:
@@ -46,8 +52,8 @@ def bundle_in(source: Path, workshop: Path) -> Bundle | str:
     if found is None:
         return _why_no_network(root)
     try:
-        given = _input(json.loads((root / METADATA).read_text(encoding="utf-8")))
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        given = _input(_json(root / METADATA))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return f"its {METADATA} is not as MONAI's schema has it: {type(error).__name__}: {error}"
     if isinstance(given, str):
         return given
@@ -58,7 +64,45 @@ def bundle_in(source: Path, workshop: Path) -> Bundle | str:
         network=root / name,
         card=card if card.is_file() else None,
         input=given,
+        axes=_axes(root),
     )
+
+
+def with_bundle(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """The card's ``[input]`` with what the bundle says where the card does not.
+
+    Parameters
+    ----------
+    record
+        ``input`` and ``axes`` of the bundle.
+
+    Raises
+    ------
+    CardError
+        If both say something else, or neither how the network's axes lie.
+    """
+    for key, value in record["input"].items():
+        if given.get(key, value) != value:
+            raise CardError(f"[input] {key} is {given[key]}, the bundle's metadata says {value}")
+    together = {**record["input"], **given}
+    try:
+        return {**together, **input_axes(record["axes"], together)}
+    except ValueError as error:
+        raise CardError(str(error)) from None
+
+
+def _axes(root: Path) -> dict[str, str] | None:
+    if (root / INFERENCE).is_file():
+        try:
+            return axes_in(_json(root / INFERENCE))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            return {"unknown": f"its {INFERENCE} cannot be read: {type(error).__name__}: {error}"}
+    other = next((one for one in _INFERENCE_ELSE if (root / one).is_file()), None)
+    return None if other is None else {"unknown": f"its {other} is not read, only {INFERENCE} is"}
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _why_no_network(root: Path) -> str:
@@ -78,7 +122,7 @@ def _unpacked(source: Path, folder: Path) -> Path | None:
         top = next((n.removesuffix(METADATA) for n in sorted(members) if _is(n, METADATA)), None)
         if top is None:
             return None
-        for name in (METADATA, CARD, *_NETWORKS, *_WEIGHTS_ONLY):
+        for name in (METADATA, INFERENCE, *_INFERENCE_ELSE, CARD, *_NETWORKS, *_WEIGHTS_ONLY):
             member = members.get(top + name)
             if member is not None and member.file_size <= _MOST_BYTES:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 ``docs/third_party_models.md`` says the same for those who write one.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
@@ -12,6 +13,10 @@ from models.card import CardError, ModelCard, parse_card
 
 Meaning = Literal["probability", "logit", "logits"]
 """0 to 1; log odds; or one number a class, of which softmax makes probabilities."""
+
+STORED_AXES = ("slices", "rows", "columns")
+ORIENTATION = re.compile(r"(?=.*[LR])(?=.*[PA])(?=.*[SI])[LRPASI]{3}")
+"""The ends of the patient's body that three axes run to, as nibabel has them."""
 
 _MEANINGS = ("probability", "logit", "logits")
 _MOST_PIXELS = 2**28  # of one input: 1 GiB as 32-bit floats
@@ -27,7 +32,9 @@ class InputRules:
     body_parts: tuple[str, ...]  # words of (0018,0015) or of the descriptions; empty: any
     contrast: bool  # False: not where the header names a contrast agent
     channels: int  # the same image in each
-    size: tuple[int, ...]  # (rows, columns) image by image, (slices, rows, columns) as a volume
+    size: tuple[int, ...]  # two axes: image by image; three: the series as a volume
+    axes: tuple[str, ...]  # what each axis of size runs along: slices, rows, columns
+    orientation: str | None  # to what end of the patient each runs, as "RAS"; None: as stored
     spacing_mm: tuple[float, ...] | None  # along each axis of size; None: scaled to fit
     window: tuple[float, float] | None  # centre, width; None: each image's own percentiles
     range: tuple[float, float]  # what the lower and upper end of the window become
@@ -144,6 +151,10 @@ class _Table:
         except (TypeError, ValueError) as error:
             raise CardError(f"[{self._name}] {key}: {error}") from None
 
+    def has(self, key: str) -> bool:
+        """Whether it says this."""
+        return key in self._content
+
     def only(self, *keys: str) -> None:
         """Refuse other keys: a misspelt one must not be silently nothing."""
         unknown = sorted(set(self._content) - set(keys))
@@ -152,9 +163,16 @@ class _Table:
 
 
 def _input(table: _Table) -> InputRules:
-    keys = "modality body_parts contrast channels size spacing_mm window range"
+    keys = "modality body_parts contrast channels size axes orientation spacing_mm window range"
     table.only(*keys.split())
     size = table.take("size", _size)
+    as_stored = STORED_AXES[-len(size) :]
+    axes = table.take("axes", _words_as_said, as_stored)
+    if sorted(axes) != sorted(as_stored):
+        raise CardError(f"[input] axes names {', '.join(as_stored)}, each once, in any order")
+    orientation = table.take("orientation", _orientation, "")
+    if orientation and (len(size) != 3 or table.has("axes")):
+        raise CardError("[input] orientation is for volumes, and stands in place of axes")
     channels = table.take("channels", int, 1)
     if not 1 <= channels <= _MOST_CHANNELS:
         raise CardError(f"[input] channels is 1 to {_MOST_CHANNELS}")
@@ -172,6 +190,8 @@ def _input(table: _Table) -> InputRules:
         contrast=table.take("contrast", _bool, True),
         channels=channels,
         size=size,
+        axes=axes,
+        orientation=orientation or None,
         spacing_mm=spacing or None,
         window=window,
         range=low_high,
@@ -263,6 +283,16 @@ def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not all(isinstance(one, str) for one in value):
         raise ValueError("is a list of words")
     return tuple(one.strip().upper() for one in value if one.strip())
+
+
+def _words_as_said(value: Any) -> tuple[str, ...]:
+    return tuple(one.lower() for one in _words(value))
+
+
+def _orientation(value: Any) -> str:
+    if not isinstance(value, str) or not ORIENTATION.fullmatch(value):
+        raise ValueError('has one letter of L and R, one of P and A, one of I and S, as "RAS"')
+    return value
 
 
 def _words_or_text(value: Any) -> str:

@@ -4,20 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as Picture
 
 from models.detector import Image
+from models.third_party_axes import DoesNotFit, Floats, Turn, turn_of
 from models.third_party_card import InputRules
-
-Floats = npt.NDArray[np.float32]
 
 _UNEVEN = 1.5  # a gap this many times the usual one is a missing slice
 _PERCENTILES = (1.0, 99.0)
-
-
-class DoesNotFit(Exception):
-    """These images cannot become the network's input; says why, a sentence for people."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,24 +45,29 @@ class Axis:
 class Prepared:
     """An input and where it comes from."""
 
-    batch: Floats  # (1, channels, [slices,] rows, columns)
+    batch: Floats  # (1, channels, the network's axes)
     axes: tuple[Axis, ...]  # rows, columns; of a volume slices first
+    turn: Turn  # from those to the network's
 
 
 def prepare_image(image: Image, rules: InputRules) -> Prepared:
     """One image as the network's input."""
+    turn = turn_of([image], rules)
+    rules = turn.rules_as_stored(rules)
     spacing = rules.spacing_mm
     if spacing is not None and image.pixel_spacing_mm is None:
         raise DoesNotFit("the images do not say how large a pixel is, which the model must know")
     axes = _axes(image.pixels.shape, image.pixel_spacing_mm, rules)
     pixels = _resized(_windowed(image.pixels, rules), axes[0].resampled, axes[1].resampled)
-    return Prepared(batch=_batch(_placed(pixels, axes, rules), rules), axes=axes)
+    return _prepared(_placed(pixels, axes, rules), axes, turn, rules)
 
 
 def prepare_volume(images: Sequence[Image], rules: InputRules) -> Prepared:
     """A series as the network's input: its images in order of position, first to last."""
     if len({image.pixels.shape for image in images}) != 1:
         raise DoesNotFit("the images of the series differ in size, so that they make no volume")
+    turn = turn_of(images, rules)
+    rules = turn.rules_as_stored(rules)
     spacing = None
     if rules.spacing_mm is not None:
         spacing = _volume_spacing_mm(images)
@@ -79,7 +78,7 @@ def prepare_volume(images: Sequence[Image], rules: InputRules) -> Prepared:
     small = np.stack([_resized(one, axes[1].resampled, axes[2].resampled) for one in stack])
     flat = _resized(small.reshape(len(images), -1), axes[0].resampled, small[0].size)
     volume = flat.reshape(axes[0].resampled, *small.shape[1:])
-    return Prepared(batch=_batch(_placed(volume, axes, rules), rules), axes=axes)
+    return _prepared(_placed(volume, axes, rules), axes, turn, rules)
 
 
 def _volume_spacing_mm(images: Sequence[Image]) -> tuple[float, float, float]:
@@ -140,5 +139,6 @@ def _placed(pixels: Floats, axes: Sequence[Axis], rules: InputRules) -> Floats:
     return whole
 
 
-def _batch(pixels: Floats, rules: InputRules) -> Floats:
-    return np.repeat(pixels[np.newaxis, np.newaxis], rules.channels, axis=1)
+def _prepared(pixels: Floats, axes: tuple[Axis, ...], turn: Turn, rules: InputRules) -> Prepared:
+    turned = turn.to_network(pixels)[np.newaxis, np.newaxis]
+    return Prepared(batch=np.repeat(turned, rules.channels, axis=1), axes=axes, turn=turn)

@@ -7,8 +7,9 @@ import numpy as np
 from scipy import ndimage
 
 from models.detector import Image
+from models.third_party_axes import Floats
 from models.third_party_card import OutputRules
-from models.third_party_images import Axis, Floats, Prepared
+from models.third_party_images import Axis, Prepared
 from worklist.finding import ImageScore, Lesion, Region
 
 _MOST_PLACES = 20  # of one image or volume, the surest ones

@@ -13,7 +13,7 @@ from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 _CLASSES = {"CT": "1.2.840.10008.5.1.4.1.1.2", "DX": "1.2.840.10008.5.1.4.1.1.1.1"}
-_ROW, _COLUMN = 1, 2  # of the bright pixel
+_BRIGHT = (1, 2)  # row and column of the bright pixel
 
 
 def write_series(
@@ -24,6 +24,7 @@ def write_series(
     body_part: str = "",
     gap_mm: float = 1.0,
     missing: int | None = None,
+    bright: tuple[int, int] = _BRIGHT,
 ) -> list[Path]:
     """Images of 4 x 4 pixels of 1 mm: this value at row 1 and column 2, elsewhere 0.
 
@@ -31,6 +32,8 @@ def write_series(
     ----------
     missing
         The image (from 1) that is left out.
+    bright
+        Another row and column.
     """
     folder.mkdir(parents=True)
     paths = []
@@ -38,12 +41,16 @@ def write_series(
         if number == missing:
             continue
         path = folder / f"{number}.dcm"
-        dcmwrite(path, _image(number, value, modality, body_part, gap_mm), enforce_file_format=True)
+        image = _image(number, modality, body_part, gap_mm)
+        pixels = np.zeros((4, 4), "<i2")
+        pixels[bright] = value
+        image.PixelData = pixels.tobytes()
+        dcmwrite(path, image, enforce_file_format=True)
         paths.append(path)
     return paths
 
 
-def _image(number: int, value: int, modality: str, body_part: str, gap_mm: float) -> Dataset:
+def _image(number: int, modality: str, body_part: str, gap_mm: float) -> Dataset:
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -62,9 +69,6 @@ def _image(number: int, value: int, modality: str, body_part: str, gap_mm: float
     image.PixelRepresentation = 1
     image.SamplesPerPixel = 1
     image.PhotometricInterpretation = "MONOCHROME2"
-    pixels = np.zeros((4, 4), "<i2")
-    pixels[_ROW, _COLUMN] = value
-    image.PixelData = pixels.tobytes()
     return image
 
 

@@ -61,6 +61,25 @@ class Brightest(torch.nn.Module):
         return {"score": image.amax(dim=(1, 2, 3)), "heat": image}
 
 
+class Corner(torch.nn.Module):
+    """Its score is the voxel at the end of every axis; its heat map is the volume itself."""
+
+    def forward(self, volume: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of a volume (1, 1, first, second, third)."""
+        return {"score": volume[:, 0, -1, -1, -1], "heat": volume}
+
+
+def inference(*transforms: Mapping[str, Any]) -> dict[str, Any]:
+    """A bundle's inference.json, as far as Vigie reads it; images are loaded first."""
+    load = {"_target_": "LoadImaged", "keys": "image"}
+    chain = [load, {"_target_": "EnsureChannelFirstd", "keys": "image"}, *transforms]
+    return {
+        "axcodes": "LPS",
+        "preprocessing": {"_target_": "Compose", "transforms": chain},
+        "postprocessing": {"_target_": "Compose", "transforms": [{"_target_": "Flipd"}]},
+    }
+
+
 def metadata(
     *, shape: Sequence[int | str] = (4, 4), inputs: int = 1, **image: Any
 ) -> dict[str, Any]:
@@ -81,11 +100,11 @@ def metadata(
     }
 
 
-def write_torchscript(path: Path) -> None:
-    """`Brightest`, scripted."""
+def write_torchscript(path: Path, network: torch.nn.Module) -> None:
+    """A network, scripted."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
-        torch.jit.script(Brightest()).save(str(path))
+        torch.jit.script(network).save(str(path))
 
 
 def write_bundle(
@@ -94,15 +113,19 @@ def write_bundle(
     said: Mapping[str, Any] | None = None,
     card: str | None = None,
     network: str | None = "model.ts",
+    scripted: torch.nn.Module | None = None,
+    transforms: Mapping[str, Any] | None = None,
 ) -> Path:
-    """A MONAI bundle."""
+    """A MONAI bundle; with `Brightest`, and without an inference.json, where nothing is given."""
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
     (folder / "configs" / "metadata.json").write_text(json.dumps(said or metadata()))
     if card is not None:
         (folder / "configs" / "vigie.toml").write_text(card)
+    if transforms is not None:
+        (folder / "configs" / "inference.json").write_text(json.dumps(transforms))
     if network == "model.ts":
-        write_torchscript(folder / "models" / "model.ts")
+        write_torchscript(folder / "models" / "model.ts", scripted or Brightest())
     elif network is not None:
         (folder / "models" / network).write_bytes(b"a pickle, or not")
     return folder

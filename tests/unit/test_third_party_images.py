@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.detector import Image
+from models.third_party_axes import DoesNotFit, turn_of
 from models.third_party_card import InputRules
-from models.third_party_images import Axis, DoesNotFit, prepare_image, prepare_volume
+from models.third_party_images import Axis, prepare_image, prepare_volume
 from worklist.uid import SOPInstanceUID
 
 RULES = InputRules(
@@ -18,11 +19,15 @@ RULES = InputRules(
     contrast=True,
     channels=1,
     size=(4, 4),
+    axes=("rows", "columns"),
+    orientation=None,
     spacing_mm=None,
     window=(50.0, 100.0),
     range=(0.0, 1.0),
 )
-VOLUME = replace(RULES, size=(3, 2, 2), spacing_mm=(2.0, 1.0, 1.0))
+VOLUME = replace(
+    RULES, size=(3, 2, 2), axes=("slices", "rows", "columns"), spacing_mm=(2.0, 1.0, 1.0)
+)
 
 
 def image(
@@ -104,6 +109,42 @@ def test_a_volume_with_missing_or_doubled_slices_is_none(
         return
     with pytest.raises(DoesNotFit, match="uneven"):
         prepare_volume(images, VOLUME)
+
+
+def test_a_volume_that_must_lie_in_a_certain_way_needs_images_that_say_how_they_lie() -> None:
+    rules = replace(VOLUME, spacing_mm=None, orientation="RAS", size=(2, 2, 2))
+    first, last = image(np.zeros((2, 2))), image(np.zeros((2, 2)), z=2.0)
+    assert prepare_volume([first, last], rules).turn.order == (2, 1, 0)
+    for unknown in (
+        replace(last, image_orientation=None),
+        replace(last, image_position_mm=None),
+        replace(last, image_position_mm=first.image_position_mm),
+    ):
+        with pytest.raises(DoesNotFit, match="how they lie"):
+            prepare_volume([first, unknown], rules)
+    askew = replace(last, image_orientation=(0.0, 1.0, 0.0, 1.0, 0.0, 0.0))
+    with pytest.raises(DoesNotFit, match="in parallel"):
+        prepare_volume([first, askew], rules)
+
+
+@given(st.permutations(["LR", "PA", "IS"]), st.tuples(*[st.integers(0, 1)] * 3))
+def test_what_was_turned_for_a_network_is_turned_back(
+    pairs: list[str], ends: tuple[int, int, int]
+) -> None:
+    orientation = "".join(pair[end] for pair, end in zip(pairs, ends, strict=True))
+    tilted = (1.0, 0.0, 0.0, 0.0, 0.9, -0.4358898943540674)
+    images = [
+        replace(image(np.zeros((2, 2)), z=float(z)), image_orientation=tilted) for z in range(3)
+    ]
+    turn = turn_of(images, replace(VOLUME, orientation=orientation))
+    stored = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    np.testing.assert_array_equal(turn.to_stored(turn.to_network(stored)), stored)
+    toward_letters = turn.to_network(stored)[-1, -1, -1]
+    assert toward_letters == stored[
+        -1 if "S" in orientation else 0,
+        -1 if "P" in orientation else 0,
+        -1 if "L" in orientation else 0,
+    ]  # fmt: skip
 
 
 def test_images_of_different_size_make_no_volume() -> None:
