@@ -45,6 +45,7 @@ def make_app() -> typer.Typer:
         ] = False,
     ) -> None:
         del version
+        log_to_standard_error()
 
     app.command()(node.serve)
     for name, what in ROLES.items():
@@ -88,7 +89,6 @@ def _evaluate() -> typer.Typer:
 
 def main() -> None:
     """Run a command."""
-    log_to_standard_error()
     make_app()()
 
 

@@ -17,7 +17,7 @@ def log_to_standard_error() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _console_renderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 

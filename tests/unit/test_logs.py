@@ -38,7 +38,7 @@ def test_a_traceback_shows_the_error_and_no_local_variables(log_format: str) -> 
 
 _COMMAND = """
 import structlog
-import vigie.__main__ as program
+from vigie.__main__ import make_app
 
 def command():
     structlog.get_logger("ours").warning("odd")
@@ -49,8 +49,9 @@ def command():
         structlog.get_logger("ours").exception("it failed")
     print("{}")
 
-program.make_app = lambda: command
-program.main()
+app = make_app()
+app.command("odd")(command)
+app(["odd"])
 """
 
 
