@@ -47,6 +47,7 @@ from models.haemorrhage_volume import (
 from models.loading import Machine, loading
 from models.runtime import Blueprint, Floats, Network
 from models.stopwatch import Stopwatch
+from models.upright_guard import HeadGuard, load_upright_guard
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,9 +100,10 @@ class HaemorrhageDetector:
     on one plane alone is less likely blood.
     """
 
-    def __init__(self, *, card: ModelCard, network: Network) -> None:
+    def __init__(self, *, card: ModelCard, network: Network, guard: HeadGuard) -> None:
         self.card = card
         self._network = network
+        self._guard = guard
         self._calibrate = LogisticCalibration.from_card(card.calibration)
         self._calibrate_plane = LogisticCalibration.from_card(card.calibration["plane"])
         self._plane_point = float(card.calibration["plane"]["operating_point"])
@@ -180,6 +182,7 @@ class HaemorrhageDetector:
             return Unsuitable(reason="No skull was found: bone encloses nothing like brain.")
         pixel_mm = _pixel_mm(images, stack)
         reason = why_no_head(clock.time("guard", lambda: content_of(stack, skull, pixel_mm)))
+        reason = reason or clock.time("guard", lambda: self._guard(stack, skull))
         if reason is not None:
             return Unsuitable(reason=reason)
         canvases = clock.time("prepare", lambda: _canvases(stack, skull))
@@ -268,7 +271,10 @@ def _thickness_mm(header: SeriesHeader) -> float | None:
 
 def assemble(card: ModelCard, weights: Path, machine: Machine) -> HaemorrhageDetector:
     """The detector that a card describes, with its networks made ready."""
-    return HaemorrhageDetector(card=card, network=machine.network(blueprint(card, weights)))
+    guard = load_upright_guard(device=machine.device, threads=machine.threads, cache=machine.cache)
+    return HaemorrhageDetector(
+        card=card, network=machine.network(blueprint(card, weights)), guard=guard
+    )
 
 
 load = loading(CARD_PATH, assemble)

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pydicom
 
 from models.card import ModelCard
 from models.detector import Image, InstanceHeader, SeriesHeader, SeriesImages
+from models.haemorrhage_volume import Skull, Stack
+from models.headers import read_series_headers
+from models.images import load_series
 from worklist.finding import TargetFinding
+from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 Floats = npt.NDArray[np.float32]
@@ -132,6 +137,23 @@ def series_of(images: Sequence[Image], number: int = 1, **header: object) -> Ser
     return SeriesImages(header=header_of(len(images), number, **header), images=tuple(images))
 
 
+def read_series(folder: Path) -> SeriesImages:
+    """The one CT series of a folder, decoded."""
+    instances = []
+    for path in sorted(folder.glob("*.dcm")):
+        data_set = pydicom.dcmread(path, stop_before_pixels=True)
+        instances.append(
+            ArchivedInstance(
+                sop_instance_uid=SOPInstanceUID(data_set.SOPInstanceUID),
+                series_instance_uid=SeriesInstanceUID(data_set.SeriesInstanceUID),
+                sha256="",
+                archive_path=path.name,
+            )
+        )
+    (header,) = read_series_headers(instances, folder).series
+    return load_series(header)
+
+
 def header_of(images: int = 26, number: int = 1, **changed: object) -> SeriesHeader:
     """The header of a plain head CT."""
     plain = SeriesHeader(
@@ -191,3 +213,8 @@ def card(operating_point: float = 0.5) -> ModelCard:
         },
         performance={},
     )
+
+
+def upright(_stack: Stack, _skull: Skull) -> str | None:
+    """A guard that takes every head to lie as its header says."""
+    return None

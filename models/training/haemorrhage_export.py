@@ -44,7 +44,7 @@ LIMITS = (
     "Thin slices are averaged to about 5 mm before they are looked at.",
     "Heads of newborns, after craniectomy, and heads that are cut off may be called no head.",
     "Where the header says nothing of orientation, rows are taken to run towards the back of the "
-    "head; an upside-down image without orientation is not noticed.",
+    "head; of heads that lie upside down nonetheless about one in seven is not noticed.",
     "Probabilities were calibrated on single networks of the cross-validation and are applied to "
     "their ensemble, at this collection's share of patients with blood (43 %), which is far above "
     "that of an emergency department.",

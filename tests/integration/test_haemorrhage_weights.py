@@ -12,12 +12,15 @@ from models.card import read_card
 from models.detector import Assessment, Eligible, NotEligible, SeriesImages, Unsuitable
 from models.haemorrhage import CARD_PATH, HaemorrhageDetector, blueprint, load
 from models.haemorrhage_volume import CANVAS
-from models.headers import read_series_headers
-from models.images import load_series
 from models.runtime import load_network, load_torch_network
-from tests.haemorrhage_heads import head, images_of, mirrored_left_right, series_of, upside_down
-from worklist.study import ArchivedInstance
-from worklist.uid import SeriesInstanceUID, SOPInstanceUID
+from tests.haemorrhage_heads import (
+    head,
+    images_of,
+    mirrored_left_right,
+    read_series,
+    series_of,
+    upside_down,
+)
 
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 
@@ -30,23 +33,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def detector(cache: Path) -> HaemorrhageDetector:
     return load(cache=cache, device="cpu")
-
-
-def _series(folder: Path) -> SeriesImages:
-    """The one CT series of a folder, decoded."""
-    instances = []
-    for path in sorted(folder.glob("*.dcm")):
-        data_set = pydicom.dcmread(path, stop_before_pixels=True)
-        instances.append(
-            ArchivedInstance(
-                sop_instance_uid=SOPInstanceUID(data_set.SOPInstanceUID),
-                series_instance_uid=SeriesInstanceUID(data_set.SeriesInstanceUID),
-                sha256="",
-                archive_path=path.name,
-            )
-        )
-    (header,) = read_series_headers(instances, folder).series
-    return load_series(header)
 
 
 def _assess(detector: HaemorrhageDetector, *series: SeriesImages) -> Assessment:
@@ -101,7 +87,7 @@ def test_the_way_a_head_is_stored_does_not_change_the_probability(
 
 
 def test_the_phantom_with_blood_is_flagged_where_it_lies(detector: HaemorrhageDetector) -> None:
-    series = _series(PHANTOMS / "head_ct_bleed")
+    series = read_series(PHANTOMS / "head_ct_bleed")
     assert detector.eligibility(series.header) == Eligible()
     answer = _assess(detector, series)
     assert answer.probability >= detector.card.operating_point
@@ -117,7 +103,7 @@ def test_the_phantom_with_blood_is_flagged_where_it_lies(detector: HaemorrhageDe
 def test_the_phantoms_without_blood_are_not_flagged(
     detector: HaemorrhageDetector, name: str
 ) -> None:
-    answer = _assess(detector, _series(PHANTOMS / name))
+    answer = _assess(detector, read_series(PHANTOMS / name))
     assert answer.probability < detector.card.operating_point
 
 
@@ -128,7 +114,7 @@ def test_real_heads_are_flagged_if_they_bleed(
     detector: HaemorrhageDetector, shared_dicom: Path, study: str, blood: bool
 ) -> None:
     # these three are among the patients that the networks learnt from: a check, not a figure
-    series = _series(shared_dicom / "studies" / study)
+    series = read_series(shared_dicom / "studies" / study)
     assert detector.eligibility(series.header) == Eligible()
     answer = _assess(detector, series)
     assert (answer.probability >= detector.card.operating_point) is blood
@@ -138,7 +124,7 @@ def test_real_heads_are_flagged_if_they_bleed(
 def test_a_real_head_with_a_tilted_gantry_and_uneven_gaps_is_looked_at(
     detector: HaemorrhageDetector, shared_dicom: Path
 ) -> None:
-    series = _series(shared_dicom / "corpus" / "dcm_qa_ct" / "GE")
+    series = read_series(shared_dicom / "corpus" / "dcm_qa_ct" / "GE")
     assert detector.eligibility(series.header) == Eligible()
     answer = _assess(detector, series)
     assert len(answer.evidence.image_scores) == len(series.images) == 28
@@ -148,7 +134,7 @@ def test_a_real_head_with_a_tilted_gantry_and_uneven_gaps_is_looked_at(
 def test_a_chest_is_none_even_if_its_header_says_head(
     detector: HaemorrhageDetector, shared_dicom: Path
 ) -> None:
-    series = _series(shared_dicom / "studies" / "chestct_a0001")
+    series = read_series(shared_dicom / "studies" / "chestct_a0001")
     assert isinstance(detector.eligibility(series.header), NotEligible)
     said = replace(
         series.header,

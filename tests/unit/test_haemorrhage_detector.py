@@ -20,6 +20,7 @@ from tests.haemorrhage_heads import (
     mirrored_left_right,
     series_of,
     transposed,
+    upright,
     upside_down,
 )
 
@@ -62,7 +63,9 @@ def assessment(bleeding: tuple[Image, ...]) -> Assessment:
 
 
 def _assess(images: tuple[Image, ...]) -> Assessment:
-    answer = HaemorrhageDetector(card=card(), network=Dense()).assess([series_of(images)])
+    answer = HaemorrhageDetector(card=card(), network=Dense(), guard=upright).assess(
+        [series_of(images)]
+    )
     assert isinstance(answer, Assessment)
     return answer
 
@@ -166,7 +169,7 @@ def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> N
     clear = images_of(head())
     bone = series_of(bleeding, 1, convolution_kernel="H70h")
     soft = series_of(clear, 2)
-    answer = HaemorrhageDetector(card=card(), network=Dense()).assess([bone, soft])
+    answer = HaemorrhageDetector(card=card(), network=Dense(), guard=upright).assess([bone, soft])
     assert isinstance(answer, Assessment)
     assert answer.probability < 0.1
     assert answer.regions == ()
@@ -178,7 +181,7 @@ def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> N
 
 def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) -> None:
     empty = [replace(i, pixels=np.zeros_like(i.pixels)) for i in bleeding]
-    detector = HaemorrhageDetector(card=card(), network=Dense())
+    detector = HaemorrhageDetector(card=card(), network=Dense(), guard=upright)
     answer = detector.assess(
         [series_of(empty, 1), series_of(bleeding, 2, convolution_kernel="H70h")]
     )
@@ -194,12 +197,12 @@ def test_only_planes_with_brain_go_through_the_network() -> None:
     network = Dense()
     air = np.full((10, SIDE, SIDE), -1000.0, np.float32)
     images = images_of(np.concatenate([air, head()]))
-    HaemorrhageDetector(card=card(), network=network).assess([series_of(images)])
+    HaemorrhageDetector(card=card(), network=network, guard=upright).assess([series_of(images)])
     assert sum(len(batch) for batch in network.seen) <= 26
 
 
 def test_eligibility_comes_with_the_images_left_out() -> None:
-    detector = HaemorrhageDetector(card=card(), network=Dense())
+    detector = HaemorrhageDetector(card=card(), network=Dense(), guard=upright)
     assert detector.eligibility(header_of()) == Eligible()
     scout = instance(99, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))
     answer = detector.eligibility(header_of(instances=(scout, *header_of().instances)))
