@@ -30,6 +30,7 @@ from models.registry import (
 from models.runner import AssessmentRunner, ChildGone
 from models.third_party import CARD_FILE, PYTHON_FOLDER, RECORD_FILE, third_party_card
 from models.third_party_bundle import Bundle, bundle_in
+from models.third_party_record import SaidOfItself, note_down
 from worklist.errors import VigieError
 from worklist.finding import DetectorIdentity, TargetFinding
 
@@ -50,8 +51,8 @@ class Added:
     folder: Path
 
 
-def tried(folder: Path) -> DetectorIdentity:
-    """What it is, once it has loaded and seen an empty image in a process of its own.
+def tried(folder: Path) -> SaidOfItself:
+    """What it says of itself, once it has loaded and seen an empty image in a process of its own.
 
     Raises
     ------
@@ -68,11 +69,12 @@ def tried(folder: Path) -> DetectorIdentity:
     try:
         with runner:
             [found] = runner.identities()
+            cards = runner.cards()
     except ChildGone as gone:
         raise CannotAdd(f"it cannot be tried: {gone}") from None
     if isinstance(found, BrokenDetector):
         raise CannotAdd(f"{found.name}: {found.reason}")
-    return found
+    return SaidOfItself(identity=found, card=cards[found.name])
 
 
 def add_model(
@@ -80,7 +82,7 @@ def add_model(
     models: Path,
     *,
     card: Path | None = None,
-    trial: Callable[[Path], DetectorIdentity] = tried,
+    trial: Callable[[Path], SaidOfItself] = tried,
 ) -> Added:
     """Copy a model into the folder of models, unless something is wrong with it.
 
@@ -105,13 +107,14 @@ def add_model(
         name = _prepare(source.expanduser().resolve(), workshop, card)
         _check_name(name, models)
         made = (workshop / "prepared").rename(workshop / name)
-        identity = trial(made)
-        if identity.target is not target_of(name):
+        said = trial(made)
+        if said.identity.target is not target_of(name):
             raise CannotAdd(
-                f"{name} is named for another finding than its card's {identity.target}"
+                f"{name} is named for another finding than its card's {said.identity.target}"
             )
+        note_down(made, said)
         made.rename(models / name)
-    return Added(identity=identity, folder=models / name)
+    return Added(identity=said.identity, folder=models / name)
 
 
 def find_added(name: str, models: Path) -> Path:

@@ -16,6 +16,7 @@ from models.registry import added_models
 from models.runner import AssessmentRunner
 from models.third_party import load_folder
 from models.third_party_adding import Added, CannotAdd, add_model, remove_model
+from models.third_party_record import noted_down
 from tests.dicom_series import archived, write_series
 from tests.onnx_files import write_brightest
 from tests.third_party import (
@@ -24,11 +25,19 @@ from tests.third_party import (
     SCORE,
     card,
     metadata,
+    tried_here,
     write_bundle,
     write_wheel,
     zipped,
 )
-from worklist.finding import DetectorIdentity, Flagged, NotApplicable, NotFlagged, Outcome
+from worklist.finding import (
+    DetectorIdentity,
+    Flagged,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    TargetFinding,
+)
 from worklist.uid import StudyInstanceUID
 
 STUDY = StudyInstanceUID("1.2.3")
@@ -41,15 +50,8 @@ def models(tmp_path: Path) -> Path:
 
 
 def add(source: Path, models: Path) -> Added:
-    """As `vigie models add` does, but tried in this process, which is quicker."""
-    return add_model(source, models, trial=in_process)
-
-
-def in_process(folder: Path) -> DetectorIdentity:
-    try:
-        return load_folder(folder, threads=1, cache=None).card.identity
-    except Exception as error:
-        raise CannotAdd(f"cannot be loaded: {error}") from error
+    """As `vigie models add` does, but tried in this process."""
+    return add_model(source, models, trial=tried_here)
 
 
 @pytest.fixture
@@ -257,6 +259,24 @@ def test_what_is_no_model_at_all_is_refused(tmp_path: Path, models: Path) -> Non
     broken = tmp_path / "vendor" / "bright.onnx"
     broken.write_bytes(b"no network")
     refused(broken, models, "cannot be loaded")
+
+
+def test_what_a_model_said_of_itself_as_it_was_added_is_known_before_a_worker_loads_it(
+    tmp_path: Path, models: Path
+) -> None:
+    add_model(write_wheel(tmp_path), models)
+    add(onnx(tmp_path / "vendor", card()), models)
+    said = noted_down(models)
+    assert {name: one.identity.version for name, one in said.items()} == {
+        "fracture.sure": "3",
+        "fracture.bright": "1.2",
+    }
+    assert said["fracture.sure"].identity.target is TargetFinding.FRACTURE
+    assert said["fracture.sure"].card["training_data"] == ["None."]
+    assert said["fracture.bright"].card["licence"] == "Apache-2.0"
+    (models / "fracture.sure" / "said.json").write_text("{")
+    (models / "fracture.bright" / "said.json").unlink()
+    assert noted_down(models) == {}
 
 
 def test_a_package_that_ends_its_process_is_refused(tmp_path: Path, models: Path) -> None:

@@ -5,13 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from models.assessment import look, select
 from models.headers import read_series_headers
 from models.third_party import load_folder
 from models.third_party_adding import CannotAdd, add_model
 from tests.dicom_series import archived, write_series
-from tests.third_party import Corner, card, inference, metadata, write_bundle, zipped
+from tests.third_party import (
+    Corner,
+    card,
+    inference,
+    metadata,
+    tried_here,
+    write_bundle,
+    zipped,
+)
 from worklist.finding import DetectorIdentity, Flagged, NotFlagged, Outcome
 
 SLICES = 6
@@ -28,10 +37,6 @@ ORIENTED = {"_target_": "Orientationd", "keys": ["image"], "axcodes": "RAS"}
 BY_REFERENCE = {"_target_": "monai.transforms.OrientationD", "axcodes": "@axcodes"}
 SPACED = {"_target_": "Spacingd", "pixdim": [1.0, 1.0, 2.0]}
 FLIPPED = {"_target_": "Flipd", "spatial_axis": 0}
-
-
-def tried(folder: Path) -> DetectorIdentity:
-    return load_folder(folder, threads=1, cache=None).card.identity
 
 
 def add_bundle(
@@ -52,7 +57,7 @@ def add_bundle(
         transforms=transforms,
     )
     source = zipped(bundle, folder / "vendor.zip") if as_zip else bundle
-    return add_model(source, folder / "models", trial=tried).folder
+    return add_model(source, folder / "models", trial=tried_here).folder
 
 
 def outcome_on(
@@ -178,20 +183,29 @@ def test_a_bundle_with_transforms_in_another_format_is_refused_unless_the_card_s
             tmp_path / where, said=metadata(shape=(4, 4, 6)), card=text, scripted=Corner()
         )
         (bundle / "configs" / "inference.yaml").write_text("preprocessing: ...")
-        return add_model(bundle, tmp_path / "models", trial=tried).identity
+        return add_model(bundle, tmp_path / "models", trial=tried_here).identity
 
     with pytest.raises(CannotAdd, match=r"inference\.yaml is not read"):
         add("silent", "")
     assert add("told", 'orientation = "RAS"').name == "nodule.corner"
 
 
+class FarLeft(torch.nn.Module):
+    """Its score is the pixel at the end of its first axis and the beginning of its second."""
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of an image (1, 1, first, second)."""
+        return {"score": image[:, 0, -1, 0], "heat": image}
+
+
 def test_a_bundle_for_single_images_gets_columns_before_rows_as_monai_reads_them(
     tmp_path: Path,
 ) -> None:
-    given = OUTPUT.replace('"score"\nmeaning', '"heat_map"\nmeaning')
-    text = card("nodule.flat", target="pulmonary_nodule", taken=VOLUME, given=given)
-    bundle = write_bundle(tmp_path / "vendor", said=metadata(shape=(4, 8)), card=text)
-    model = add_model(bundle, tmp_path / "models", trial=tried).folder
+    text = card("nodule.flat", target="pulmonary_nodule", taken=VOLUME, given=OUTPUT)
+    bundle = write_bundle(
+        tmp_path / "vendor", said=metadata(shape=(4, 4)), card=text, scripted=FarLeft()
+    )
+    model = add_model(bundle, tmp_path / "models", trial=tried_here).folder
     outcome = outcome_on(model, tmp_path / "archive", bright=(0, 3), on_slice=1, slices=1)
     assert isinstance(outcome, Flagged)
     [region] = outcome.regions

@@ -3,20 +3,23 @@
 import getpass
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.third_party_record import noted_down
 from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
 from vigie.commands.people import Why, start_detectors, stop_detectors
+from vigie.settings import Settings
 from vigie.wiring import make_reader, make_worklist, migrated_engine, model_folder, utc_now
 from worklist.due_time import probability_in_words
-from worklist.finding import DetectorIdentity
+from worklist.finding import DetectorIdentity, TargetFinding
 from worklist.views import ModelState, ModelView
 
 models = typer.Typer(help="The installed detectors: their state, their cards, on and off.")
@@ -39,33 +42,68 @@ def list_models(context: typer.Context, as_json: Json = False, data: Data = None
         return
     settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
-        installed = make_reader(settings, engine).models()
+        listed = _listed(settings, engine)
     if as_json:
-        without_cards = [_content(replace(one, card=None)) for one in installed]
+        without_cards = [_content(replace(one, card=None)) for one in listed]
         typer.echo(json.dumps(without_cards, indent=1))
         return
-    if not installed:
+    if all(isinstance(one, AddedModel) for one in listed):
         out.print("no worker has registered a detector yet: start the node", style="yellow")
+    if not listed:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("name", "state", "version", "weights", "flags from", "what it is"):
         table.add_column(heading, overflow="fold")
-    for one in installed:
+    for one in listed:
         table.add_row(*map(Text, _cells(one)))
     out.print(table)
 
 
-def _cells(one: ModelView) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddedModel:
+    """A model in the data folder that no worker has registered yet."""
+
+    name: str
+    target: TargetFinding
+    title: str
+    version: str
+    weights_sha256: str
+    operating_point: float
+    state: str  # "added" or "stopped"
+    card: Mapping[str, Any] | None  # plain JSON values
+
+
+def _listed(settings: Settings, engine: sa.Engine) -> list[ModelView | AddedModel]:
+    """What workers have registered, and what was added since, by name."""
+    registered = {one.name: one for one in make_reader(settings, engine).models()}
+    switch = make_worklist(settings, engine).ai_switch()
+    added: dict[str, ModelView | AddedModel] = {
+        name: AddedModel(
+            **asdict(said.identity),
+            title=said.card.get("title", name),
+            state="stopped" if switch.is_stopped(name) else "added",
+            card=said.card,
+        )
+        for name, said in noted_down(model_folder(settings)).items()
+    }
+    return [one for _, one in sorted({**added, **registered}.items())]
+
+
+def _cells(one: ModelView | AddedModel) -> Iterator[str]:
     yield one.name
     yield state_in_words(one)
     yield one.version
     yield one.weights_sha256[:_DIGEST_SHOWN]
-    yield probability_in_words(one.operating_point) if one.broken is None else ""
+    is_broken = isinstance(one, ModelView) and one.broken is not None
+    yield "" if is_broken else probability_in_words(one.operating_point)
     yield one.title
 
 
-def state_in_words(one: ModelView) -> str:
+def state_in_words(one: ModelView | AddedModel) -> str:
     """On, or why not."""
+    if isinstance(one, AddedModel):
+        stopped = "stopped; " if one.state == "stopped" else ""
+        return f"{stopped}added, not loaded by a worker yet"
     words = "on" if one.state is ModelState.ON else ""
     if one.state is ModelState.STOPPED:
         words = "stopped"
@@ -87,7 +125,8 @@ def show(name: Name, as_json: Json = False, data: Data = None) -> None:
     """
     settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
-        one = make_reader(settings, engine).model(name)
+        listed = {one.name: one for one in _listed(settings, engine)}
+        one = listed.get(name) or make_reader(settings, engine).model(name)  # which says why not
     if as_json:
         typer.echo(json.dumps(_content(one), indent=1))
         return
@@ -122,7 +161,7 @@ def _lines(content: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
                 yield f"{indent}{words}: {value}"
 
 
-def _content(one: ModelView) -> dict[str, Any]:
+def _content(one: ModelView | AddedModel) -> dict[str, Any]:
     """As JSON has it, times and states as text."""
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
@@ -208,9 +247,9 @@ def remove(name: Name, reason: Why, data: Data = None) -> None:
     settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
         find_added(name, model_folder(settings))
-        service, reader = make_worklist(settings, engine), make_reader(settings, engine)
-        known = {one.name: one for one in reader.models()}
-        if name in known:
+        service = make_worklist(settings, engine)
+        known = {one.name: one for one in _listed(settings, engine)}
+        if isinstance(known.get(name), ModelView):
             service.stop_ai(
                 [name],
                 installed=list(known),
@@ -225,7 +264,7 @@ def remove(name: Name, reason: Why, data: Data = None) -> None:
     out.print(f"removed {name}; running workers drop it within seconds", markup=False)
 
 
-def _identity(one: ModelView) -> DetectorIdentity:
+def _identity(one: ModelView | AddedModel) -> DetectorIdentity:
     return DetectorIdentity(
         name=one.name,
         version=one.version,

@@ -12,8 +12,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.registry import added_models
 from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
-from vigie.wiring import make_reader, make_worklist, migrated_engine, utc_now
+from vigie.wiring import make_reader, make_worklist, migrated_engine, model_folder, utc_now
 from worklist.due_time import in_words, probability_in_words
 from worklist.finding import OutcomeState
 from worklist.service import Worklist
@@ -99,7 +100,9 @@ def _in_words(one: DetectorView) -> str:
 def _service(**given: Any) -> Iterator[tuple[Worklist, list[str]]]:
     settings = settings_or_exit(**given)
     with one_line_errors(), migrated_engine(settings) as engine:
-        yield make_worklist(settings, engine), PostgresStore(engine).installed_detectors()
+        registered = PostgresStore(engine).installed_detectors()
+        added = added_models(model_folder(settings))  # that no worker may have registered yet
+        yield make_worklist(settings, engine), sorted({*registered, *added})
 
 
 def pin(study: Study, reason: Why, data: Data = None) -> None:
