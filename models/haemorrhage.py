@@ -45,6 +45,7 @@ from models.haemorrhage_volume import (
     with_neighbours,
 )
 from models.loading import Machine, loading
+from models.reconstructions import shows_again
 from models.runtime import Blueprint, Floats, Network
 from models.stopwatch import Stopwatch
 from models.upright_guard import HeadGuard, load_upright_guard
@@ -70,6 +71,9 @@ class Sight:
     logits: npt.NDArray[np.float64]  # (slab,), smoothed log odds, not calibrated; -inf: no brain
     kinds: npt.NDArray[np.float64]  # (slab, 5), scores of KINDS
     places: tuple[Place, ...]  # their planes count from the skull's first
+
+
+_Seen = tuple[SeriesImages, Sight]
 
 
 def blueprint(card: ModelCard, weights: Path) -> Blueprint:
@@ -117,13 +121,15 @@ class HaemorrhageDetector:
         return Eligible(left_out=instances_left_out(series))
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
-        """Look at every series; the study is judged by the one most apt for blood.
+        """Look at every series; the most suspect scan judges the study.
 
-        Series that show no head without contrast are passed over; if all are, the first's
-        reason is the answer.
+        Of several reconstructions of one scan the one most apt for blood judges it; what is no
+        reconstruction of another is judged by itself: the base and the vertex of a head scanned
+        apart, a control some time later. Series that show no head without contrast are passed
+        over; if all are, the first's reason is the answer.
         """
         clock = Stopwatch()
-        seen: list[tuple[SeriesImages, Sight]] = []
+        seen: list[_Seen] = []
         passed_over: list[PassedOver] = []
         for one in sorted(series, key=lambda one: aptness(one.header)):
             sight = self.look(one.images, _thickness_mm(one.header), clock)
@@ -134,21 +140,24 @@ class HaemorrhageDetector:
         if not seen:
             reasons = [one.reason for one in passed_over]
             return Unsuitable(reason=reasons[0] if reasons else "There are no images.")
-        judging, sight = seen[0]
-        passed_over += [
-            _passed_over(one, why_less_apt(judging.header, one.header)) for one, _ in seen[1:]
+        judged, less_apt = _judged(seen)
+        decisive, sight = max(judged, key=lambda pair: pair[1].probability)
+        less_suspect = [
+            _passed_over(one, f"Judged by itself ({other.probability:.2f}), it is less suspect.")
+            for one, other in judged
+            if one is not decisive
         ]
-        probability = sight.probability
-        flagged = probability >= self.card.operating_point
+        flagged = sight.probability >= self.card.operating_point
+        decisive_first = sorted(seen, key=lambda pair: pair[0] is not decisive)
         best, *others = (
-            findings_of(one.images, sight, flagged=flagged, plane_point=self._plane_point)
-            for one, sight in seen
+            findings_of(one.images, seen_in, flagged=flagged, plane_point=self._plane_point)
+            for one, seen_in in decisive_first
         )
         return Assessment(
-            probability=probability,
+            probability=sight.probability,
             regions=best.regions,
             evidence=best.with_scores_of(others),
-            passed_over=tuple(passed_over),
+            passed_over=(*passed_over, *less_apt, *less_suspect),
             seconds=dict(clock.seconds),
         )
 
@@ -230,6 +239,19 @@ class HaemorrhageDetector:
         planes[looked_at] = self._calibrate_plane(sight.logits[looked_at][:, None])
         probability = float(self._calibrate(np.array([sight.evidence]))[0])
         return replace(sight, probability=probability, planes=planes)
+
+
+def _judged(seen: Sequence[_Seen]) -> tuple[list[_Seen], list[PassedOver]]:
+    """The scans among the series, most apt first, and why not the other reconstructions of them."""
+    judged: list[_Seen] = []
+    less_apt: list[PassedOver] = []
+    for one, sight in seen:
+        instead = next((other for other, _ in judged if shows_again(one, other)), None)
+        if instead is None:
+            judged.append((one, sight))
+        else:
+            less_apt.append(_passed_over(one, why_less_apt(instead.header, one.header)))
+    return judged, less_apt
 
 
 def _passed_over(series: SeriesImages, reason: str) -> PassedOver:

@@ -85,7 +85,7 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
 
 
 def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:
-    """What series of one study are ordered by, the most apt for blood first.
+    """What reconstructions of one scan are ordered by, the most apt for blood first.
 
     Soft kernels come before bone kernels, then slices near 5 mm, then many images.
     """
@@ -101,7 +101,7 @@ def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:
 
 
 def why_less_apt(best: SeriesHeader, other: SeriesHeader) -> str:
-    """Why a study is judged by one series and not by the other, a sentence."""
+    """Why one reconstruction of a scan is judged and not the other, a sentence."""
     (bone, away, less, _), (other_bone, other_away, other_less, _) = aptness(best), aptness(other)
     if other_bone > bone:
         why = "this one has a bone kernel"
@@ -114,7 +114,7 @@ def why_less_apt(best: SeriesHeader, other: SeriesHeader) -> str:
         why = "it has more images"
     else:
         why = "both are alike"
-    return f"Its slices were scored, but another series judges the study: {why}."
+    return f"Its slices were scored, but another series of the same scan is judged: {why}."
 
 
 def _thickness_mm(series: SeriesHeader) -> float:

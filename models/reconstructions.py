@@ -10,7 +10,7 @@ from models.detector import Image, SeriesImages
 Doubles = npt.NDArray[np.float64]
 
 _SAME_TIME_S = 10.0  # between scans of the same place more time passes
-_MOST = 0.8  # of a series' extent that another must cover to show the same
+_MOST = 0.9  # of a series' extent that another must cover to show the same
 _PARALLEL = 0.9  # least cosine of the angle between the normals of two stacks
 
 

@@ -187,6 +187,7 @@ def instance(number: int = 1, **changed: object) -> InstanceHeader:
         columns=512,
         image_orientation=AXIAL,
         slice_thickness_mm=5.0,
+        frame_of_reference_uid="1.2.9",
     )
     return replace(plain, **changed)  # type: ignore[arg-type]
 

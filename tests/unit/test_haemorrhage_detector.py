@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.detector import Assessment, Eligible, Image, NotEligible, Unsuitable
+from models.detector import Assessment, Eligible, Image, NotEligible, SeriesImages, Unsuitable
 from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
 from models.haemorrhage_network import KINDS, STRIDE
 from models.haemorrhage_volume import CANVAS
@@ -62,10 +62,12 @@ def assessment(bleeding: tuple[Image, ...]) -> Assessment:
     return _assess(bleeding)
 
 
+def _detector() -> HaemorrhageDetector:
+    return HaemorrhageDetector(card=card(), network=Dense(), guard=upright)
+
+
 def _assess(images: tuple[Image, ...]) -> Assessment:
-    answer = HaemorrhageDetector(card=card(), network=Dense(), guard=upright).assess(
-        [series_of(images)]
-    )
+    answer = _detector().assess([series_of(images)])
     assert isinstance(answer, Assessment)
     return answer
 
@@ -177,6 +179,40 @@ def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> N
     (other,) = answer.passed_over
     assert (other.series_instance_uid, other.seen) == ("1.2.3.1", True)
     assert "bone kernel" in other.reason
+
+
+def _in_another_frame(series: SeriesImages) -> SeriesImages:
+    instances = tuple(
+        replace(one, frame_of_reference_uid="1.2.10") for one in series.header.instances
+    )
+    return replace(series, header=replace(series.header, instances=instances))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_bleed_counts_though_a_more_apt_series_of_another_scan_is_clear(
+    bleeding: tuple[Image, ...], first: bool
+) -> None:
+    clear, control = images_of(head(slices=28)), series_of(bleeding, 1 if first else 2)
+    alone = _assess(bleeding)
+    before = _in_another_frame(series_of(clear, 2 if first else 1))
+    answer = _detector().assess([before, control])
+    assert isinstance(answer, Assessment)
+    assert answer.probability == alone.probability > 0.9
+    assert answer.regions == alone.regions and answer.evidence.lesions == alone.evidence.lesions
+    assert len(answer.evidence.image_scores) == len(clear) + len(bleeding)
+    (other,) = answer.passed_over
+    assert (other.series_instance_uid, other.seen) == (before.header.series_instance_uid, True)
+    assert "judged by itself (0.0" in other.reason.lower()
+
+
+def test_the_base_and_the_vertex_of_a_head_scanned_apart_are_both_judged() -> None:
+    images = images_of(head(slices=52, gap_mm=2.5, bleed=(30.0, 20.0, 32.0)), gap_mm=2.5)
+    base, vertex = series_of(images[:26], 1), series_of(images[26:], 2)
+    answer = _detector().assess([base, vertex])
+    assert isinstance(answer, Assessment) and answer.probability > 0.9
+    shown = {region.sop_instance_uid for region in answer.regions}
+    assert shown and shown <= {image.sop_instance_uid for image in images[26:]}
+    assert len(answer.evidence.image_scores) == 52
 
 
 def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) -> None:
