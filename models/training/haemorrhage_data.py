@@ -107,7 +107,7 @@ def _read_boxes(path: Path) -> Mapping[tuple[str, int], tuple[Box, ...]]:
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins it with a mark
         reader = csv.DictReader(file)
         missing = set(needed) - set(reader.fieldnames or ())
         if missing:

@@ -39,7 +39,7 @@ def read_labels(data: Path) -> tuple[LabelledRadiograph, ...]:
     path = data / "labels.csv"
     if not path.is_file():
         raise LabelsError(f"{path} does not exist; it must list the images and their labels")
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins it with a mark
         reader = csv.DictReader(file)
         missing = {"image", "fractured"} - set(reader.fieldnames or ())
         if missing:

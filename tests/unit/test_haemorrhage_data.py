@@ -61,6 +61,17 @@ def test_labels_that_cannot_be_used_say_where(
         read_patients(_write(tmp_path, labels, boxes))
 
 
+def test_labels_and_boxes_that_excel_wrote_are_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(
+        "patient,slice,brain,bone,hemorrhage\n1,1,a,b,1\n", encoding="utf-8-sig"
+    )
+    (tmp_path / "boxes.csv").write_text(
+        "patient,slice,x,y,width,height\n1,1,2,3,4,5\n", encoding="utf-8-sig"
+    )
+    (patient,) = read_patients(tmp_path)
+    assert patient.slices[0].boxes == ((2, 3, 4, 5),)
+
+
 def test_a_folder_without_labels_or_a_column_says_so(tmp_path: Path) -> None:
     with pytest.raises(LabelsError, match="does not exist"):
         read_patients(tmp_path)

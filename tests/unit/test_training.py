@@ -36,6 +36,11 @@ def test_labels_without_the_optional_columns_are_read(tmp_path: Path) -> None:
     assert (row.fractured, row.boxes, row.split, dict(row.groups)) == (False, (), None, {})
 
 
+def test_labels_that_excel_wrote_are_read(tmp_path: Path) -> None:
+    (row,) = read_labels(_write(tmp_path, "\ufeffimage,fractured\na.png,1\n"))
+    assert (row.image, row.fractured) == ("a.png", True)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
