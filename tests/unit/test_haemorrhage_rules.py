@@ -58,6 +58,8 @@ def test_a_series_that_says_nothing_is_left_to_its_images() -> None:
         ({"body_part_examined": "CHEST"}, "chest"),
         ({"body_part_examined": "CSPINE"}, "spine"),
         ({"body_part_examined": "NECK"}, "neck"),
+        ({"body_part_examined": "COLONNA"}, "spine"),
+        ({"body_part_examined": "COLON"}, "abdomen"),
         ({"series_description": "SINUS"}, "sinuses"),
         ({"series_description": "ORBITS BONE"}, "orbits"),
         ({"series_description": "TEMPORAL BONES"}, "ear"),
