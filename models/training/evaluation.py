@@ -17,13 +17,14 @@ from models.calibration import (
     average_precision,
     brier_score,
     expected_calibration_error,
+    reliability,
 )
 from models.fracture import FractureDetector, Sight, load
 from models.training.figures import choose, identity, rates, without_nan
 from models.training.labels import LabelledRadiograph, read_labels
 from models.training.progress import Progress
 
-_PART_GROUPS = ("hand", "leg", "hip", "shoulder")
+_SHOWN = ("hand", "leg", "hip", "shoulder", "frontal", "lateral", "oblique")  # parts and views
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +34,7 @@ class Judged:
     row: LabelledRadiograph
     sight: Sight | None  # None: it could not be read
     reason: str = ""  # why not
+    refused: str = ""  # why it would not be looked at in production; empty: it would
 
 
 def evaluate(
@@ -42,7 +44,7 @@ def evaluate(
     detector: FractureDetector | None = None,
     progress: Progress = lambda _what, _share: None,
 ) -> dict[str, Any]:
-    """Measure the detector, run as in production, on a folder with ``labels.csv``.
+    """Measure the detector, its networks run as in production, on a folder with ``labels.csv``.
 
     Parameters
     ----------
@@ -56,7 +58,9 @@ def evaluate(
     -------
     dict
         Ready for JSON; a figure that cannot be computed (one class is missing) is None. Figures
-        rest on the images that could be read; the others are counted and listed.
+        rest on the images that could be read; the others are counted and listed. Those that the
+        detector refuses in production (cut off, no limb ...) count in the figures as if it did not,
+        and are listed as ``refused``.
 
     Raises
     ------
@@ -84,11 +88,16 @@ def evaluate(
 def look_at_all(
     detector: FractureDetector, rows: Sequence[LabelledRadiograph], progress: Progress
 ) -> list[Judged]:
-    """Run the detector on every row; what cannot be read is kept with its reason."""
+    """Run the detector on every row; what cannot be read is kept with its reason.
+
+    Also what it refuses is looked at, so that figures are of all images.
+    """
     judged = []
     for number, row in enumerate(rows, start=1):
         try:
-            judged.append(Judged(row=row, sight=detector.look(read_pixels(row.path))))
+            pixels = read_pixels(row.path)
+            refused = detector.fault(pixels) or ""
+            judged.append(Judged(row=row, sight=detector.look(pixels), refused=refused))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             judged.append(Judged(row=row, sight=None, reason=f"{type(error).__name__}: {error}"))
         progress("looking at radiographs", number / len(rows))
@@ -122,8 +131,12 @@ def measure(judged: Sequence[Judged], operating_point: float) -> dict[str, Any]:
         **rates(flagged, labels),
         "brier": brier_score(probabilities, labels) if len(seen) else math.nan,
         "ece": expected_calibration_error(probabilities, labels) if len(seen) else math.nan,
+        "reliability": reliability(probabilities, labels),
         "failures": len(failed),
         "failed": [{"image": one.row.image, "reason": one.reason} for one in failed],
+        "refused": [
+            {"image": one.row.image, "reason": one.refused} for one in judged if one.refused
+        ],
         "subgroups": {name: _subgroup(part) for name, part in _parts(seen).items() if part},
     }
     plain: dict[str, Any] = without_nan(figures)
@@ -140,8 +153,8 @@ _Seen = Sequence[tuple[LabelledRadiograph, Sight]]
 
 
 def _parts(seen: _Seen) -> Mapping[str, _Seen]:
-    """The radiographs of each body part, and those without metal (a known shortcut)."""
-    parts = {name: [one for one in seen if one[0].groups.get(name)] for name in _PART_GROUPS}
+    """The radiographs of each body part and view, and those without metal (a known shortcut)."""
+    parts = {name: [one for one in seen if one[0].groups.get(name)] for name in _SHOWN}
     parts["without_hardware"] = [one for one in seen if one[0].groups.get("hardware") is False]
     return parts
 

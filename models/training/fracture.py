@@ -28,11 +28,12 @@ from models.training.detector_files import save_weights
 from models.training.evaluation import corners
 from models.training.export import export
 from models.training.figures import without_nan
-from models.training.fitting import Fitting, read_checkpoint, write_checkpoint
+from models.training.fitting import Fitting, write_checkpoint
 from models.training.labels import LabelledRadiograph, LabelsError, read_labels
 from models.training.losses import total_loss
 from models.training.progress import Progress
 from models.training.report import write_report
+from models.training.resuming import MADE_WITH, made_with, read_to_resume
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +71,7 @@ class _Run:
     """A training under way: all that a checkpoint holds."""
 
     settings: TrainingSettings
+    made_with: dict[str, Any]
     fitting: Fitting[FractureNetwork]
     epochs: list[Epoch]
 
@@ -102,7 +104,7 @@ def train(
     version
         Of the model card.
     resume
-        Go on from ``last.pt`` where there is one.
+        Go on from ``last.pt`` where there is one; a finished training is exported anew.
 
     Returns
     -------
@@ -113,6 +115,8 @@ def train(
     ------
     models.training.labels.LabelsError
         If the folder cannot be trained on.
+    ValueError
+        If ``last.pt`` was made with other settings or data.
     """
     settings = settings or TrainingSettings()
     learnt, valid = split_rows(read_labels(data))
@@ -187,7 +191,13 @@ def train_network(
     """Train, leaving ``last.pt`` and ``best.safetensors`` in the run folder."""
     run_folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
-    run = _prepare(run_folder, settings, start, resume)
+    run = _prepare(settings, start, made_with(asdict(settings), _data(learnt, valid)))
+    saved = read_to_resume(run_folder, run.made_with) if resume else None
+    if saved is not None:
+        run.fitting.restore(saved)
+        run.epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
+    if len(run.epochs) >= settings.epochs:
+        return run.epochs
     samples: list[Sample] = []
     for sample in load_samples(learnt, settings.image_size):
         samples.append(sample)
@@ -197,7 +207,14 @@ def train_network(
     return run.epochs
 
 
-def _prepare(run_folder: Path, settings: TrainingSettings, start: Path, resume: bool) -> _Run:
+def _data(
+    learnt: Sequence[LabelledRadiograph], valid: Sequence[LabelledRadiograph]
+) -> Iterator[object]:
+    for part in (learnt, valid):
+        yield [(row.image, row.fractured, row.boxes) for row in part]
+
+
+def _prepare(settings: TrainingSettings, start: Path, made: dict[str, Any]) -> _Run:
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = FractureNetwork()
@@ -221,12 +238,7 @@ def _prepare(run_folder: Path, settings: TrainingSettings, start: Path, resume: 
         decay=settings.average,
         warm_up_steps=settings.warm_up_steps,
     )
-    run = _Run(settings=settings, fitting=fitting, epochs=[])
-    saved = read_checkpoint(run_folder) if resume else None
-    if saved is not None:
-        fitting.restore(saved)
-        run.epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
-    return run
+    return _Run(settings=settings, made_with=made, fitting=fitting, epochs=[])
 
 
 def _one_epoch(
@@ -317,7 +329,8 @@ def _save(run: _Run, run_folder: Path) -> None:
     if max(run.epochs, key=_worth) is run.epochs[-1]:
         save_weights(run.fitting.averaged.state_dict(), run_folder / "best.safetensors")
     epochs = [asdict(epoch) for epoch in run.epochs]
-    write_checkpoint(run_folder, {**run.fitting.state(), "epochs": epochs})
+    state = {**run.fitting.state(), "epochs": epochs, MADE_WITH: run.made_with}
+    write_checkpoint(run_folder, state)
 
 
 def _worth(epoch: Epoch) -> float:

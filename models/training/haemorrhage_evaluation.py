@@ -16,6 +16,7 @@ from models.calibration import (
     auc_interval,
     brier_score,
     expected_calibration_error,
+    reliability,
     wilson_interval,
 )
 from models.detector import Image, Unsuitable
@@ -224,6 +225,8 @@ def measure(judged: Sequence[Judged], operating_point: float) -> dict[str, Any]:
         "ece_by_chance": ece_by_chance(probabilities),
         "slice_brier": brier_score(planes, slices),
         "slice_ece": expected_calibration_error(planes, slices),
+        "patient_reliability": reliability(probabilities, labels),
+        "slice_reliability": reliability(planes, slices),
         "failures": len(failed),
         "failed": [{"patient": one.patient.patient, "reason": one.reason} for one in failed],
     }

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from models.haemorrhage_network import (
 )
 from models.haemorrhage_volume import CANVAS, to_network, with_neighbours
 from models.mobilenet import freeze_early_layers
-from models.training.fitting import Fitting, read_checkpoint, write_checkpoint
+from models.training.fitting import Fitting, write_checkpoint
 from models.training.haemorrhage_augmentation import STORED, Batch, Head, draw_pass, make_batch
 from models.training.progress import Progress
+from models.training.resuming import MADE_WITH, made_with, read_to_resume
 
 _TOLD_EVERY = 3  # passes; measuring takes a quarter of the time of one
 
@@ -87,17 +88,25 @@ def train_fold(
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
-    run = _prepare(fold, folder, settings, start, resume)
+    run = _prepare(fold, settings, start)
+    made = made_with(asdict(settings), _data(learnt, apart))
+    saved = read_to_resume(folder, made) if resume else None
+    if saved is not None:
+        run.fitting.restore(saved)
+        run.epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
     while len(run.epochs) < settings.epochs:
         _one_epoch(run, learnt, apart, progress)
         epochs = [asdict(epoch) for epoch in run.epochs]
-        write_checkpoint(folder, {**run.fitting.state(), "epochs": epochs})
+        write_checkpoint(folder, {**run.fitting.state(), "epochs": epochs, MADE_WITH: made})
     return run.fitting.averaged, run.epochs
 
 
-def _prepare(
-    fold: int, folder: Path, settings: TrainingSettings, start: Path, resume: bool
-) -> _Run:
+def _data(learnt: Sequence[Head], apart: Sequence[Head]) -> Iterator[object]:
+    for part in (learnt, apart):
+        yield [(head.patient, head.blood.tolist()) for head in part]
+
+
+def _prepare(fold: int, settings: TrainingSettings, start: Path) -> _Run:
     torch.manual_seed(settings.seed + 1000 * fold)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = HaemorrhageNetwork()
@@ -126,12 +135,7 @@ def _prepare(
         decay=settings.average,
         warm_up_steps=settings.warm_up_steps,
     )
-    run = _Run(fold=fold, settings=settings, fitting=fitting, epochs=[])
-    saved = read_checkpoint(folder) if resume else None
-    if saved is not None:
-        fitting.restore(saved)
-        run.epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
-    return run
+    return _Run(fold=fold, settings=settings, fitting=fitting, epochs=[])
 
 
 def _one_epoch(

@@ -1,6 +1,7 @@
 """Train the nodule network: ``train`` is what ``vigie train nodule`` calls."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -16,13 +17,14 @@ from torch.nn import functional
 from models.calibration import auc
 from models.nodule_network import NoduleMember, start_from
 from models.training.detector_files import save_members
-from models.training.fitting import Fitting, read_checkpoint, write_checkpoint
+from models.training.fitting import Fitting, write_checkpoint
 from models.training.nodule_augmentation import batches, mix, vary
 from models.training.nodule_data import LabelledCuts, central, read_cuts, split_cuts
 from models.training.nodule_evaluation import ranking_precision
 from models.training.nodule_export import WEIGHTS_NAME, export
 from models.training.progress import Progress
 from models.training.report import write_report
+from models.training.resuming import MADE_WITH, made_with, read_to_resume
 
 _MEASURED_AT_ONCE = 128
 
@@ -140,7 +142,8 @@ def train_members(
 ) -> _Run:
     """Train one member after the other, leaving ``last.pt`` in the run folder after each pass."""
     torch.set_num_threads(settings.threads)
-    saved = read_checkpoint(run_folder) if resume else None
+    made = made_with(asdict(settings), _data(learnt, valid))
+    saved = read_to_resume(run_folder, made) if resume else None
     first = 1 if saved is None else len(saved["done"]) + 1
     run = _member(settings, min(first, settings.members), start)
     if saved is not None:
@@ -149,14 +152,20 @@ def train_members(
     while len(run.done) < settings.members:
         while _passes(run) < settings.epochs:
             _one_epoch(run, learnt, valid, progress)
-            _save(run, run_folder)
+            _save(run, made, run_folder)
         run.done.append({n: w.clone() for n, w in run.fitting.averaged.state_dict().items()})
         if len(run.done) < settings.members:
             after = _member(settings, len(run.done) + 1, start)
             after.done, after.epochs = run.done, run.epochs
             run = after
-        _save(run, run_folder)
+        _save(run, made, run_folder)
     return run
+
+
+def _data(learnt: LabelledCuts, valid: LabelledCuts) -> Iterator[bytes]:
+    for part in (learnt, valid):
+        yield part.cuts.tobytes()
+        yield part.nodule.tobytes()
 
 
 def _passes(run: _Run) -> int:
@@ -236,6 +245,7 @@ def member_logits(member: NoduleMember, cuts: LabelledCuts) -> npt.NDArray[np.fl
     return torch.cat(said).double().numpy()
 
 
-def _save(run: _Run, run_folder: Path) -> None:
+def _save(run: _Run, made: dict[str, Any], run_folder: Path) -> None:
     epochs = [asdict(epoch) for epoch in run.epochs]
-    write_checkpoint(run_folder, {**run.fitting.state(), "done": run.done, "epochs": epochs})
+    state = {**run.fitting.state(), "done": run.done, "epochs": epochs, MADE_WITH: made}
+    write_checkpoint(run_folder, state)

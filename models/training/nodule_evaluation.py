@@ -13,6 +13,7 @@ from models.calibration import (
     auc_interval,
     brier_score,
     expected_calibration_error,
+    reliability,
 )
 from models.nodule import NoduleDetector, load
 from models.training.figures import choose, identity, rates, without_nan
@@ -23,7 +24,6 @@ Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _AT_ONCE = 128
-_RELIABILITY_BINS = 10
 
 
 def evaluate(
@@ -115,16 +115,3 @@ def ranking_precision(scores: Doubles, nodule: Bools) -> float:
     precision = hits[last] / (last + 1)
     gained = np.diff(hits[last], prepend=0) / total
     return float(np.sum(precision * gained))
-
-
-def reliability(probabilities: Doubles, nodule: Bools) -> list[list[float]]:
-    """For each tenth of the scale that occurs: mean probability, share of nodules, count."""
-    place = np.minimum((probabilities * _RELIABILITY_BINS).astype(int), _RELIABILITY_BINS - 1)
-    return [
-        [
-            round(float(probabilities[place == bin_].mean()), 4),
-            round(float(nodule[place == bin_].mean()), 4),
-            int((place == bin_).sum()),
-        ]
-        for bin_ in np.unique(place)
-    ]

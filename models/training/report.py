@@ -1,10 +1,12 @@
-"""What a training run came to: ``report.json`` and ``report.svg`` in its folder."""
+"""What a training run came to: ``report.json``, ``report.svg``, ``reliability.svg``."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from models.training.reliability_plot import plot_reliability
 
 _WIDTH, _HEIGHT, _MARGIN, _GAP = 360, 240, 48, 40  # of one plot, SVG units
 _COLOURS = ("#1f77b4", "#d62728")
@@ -16,12 +18,12 @@ def write_report(
     curves: Mapping[str, str],
     passes: Sequence[Mapping[str, Any]] | None = None,
 ) -> None:
-    """Write the run's report and the plot of its passes.
+    """Write the run's report, the plot of its passes, and how reliable its probabilities are.
 
     Parameters
     ----------
     content
-        With ``epochs``, a list of mappings.
+        With ``epochs``, a list of mappings, and ``performance``, the card's figures.
     curves, passes
         What is plotted, see ``plot_passes``; None takes all epochs.
     """
@@ -29,6 +31,9 @@ def write_report(
     (folder / "report.json").write_text(text, encoding="utf-8")
     plot = plot_passes(content["epochs"] if passes is None else passes, curves)
     (folder / "report.svg").write_text(plot, encoding="utf-8")
+    reliability = plot_reliability(content.get("performance", {}))
+    if reliability is not None:
+        (folder / "reliability.svg").write_text(reliability, encoding="utf-8")
 
 
 def plot_passes(epochs: Sequence[Mapping[str, Any]], curves: Mapping[str, str]) -> str:

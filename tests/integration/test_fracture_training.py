@@ -2,10 +2,13 @@
 
 import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from models.card import read_card
@@ -23,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten bones, every other one with a dark line across; four of them in the valid split."""
     folder = tmp_path_factory.mktemp("radiographs")
     random = np.random.default_rng(0)
-    lines = ["image,split,fractured,boxes_xywh,hand,hardware"]
+    lines = ["image,split,fractured,boxes_xywh,hand,hardware,frontal,lateral,oblique"]
     for number in range(10):
         grey = random.integers(20, 40, (120, 90)).astype(np.uint8)
         grey[:, 35:55] = 200
@@ -34,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             boxes = '"[[30, 55, 30, 16]]"'
         Image.fromarray(grey).save(folder / f"{number}.png")
         split = "train" if number < 6 else "valid"
-        lines.append(f"{number}.png,{split},{fractured},{boxes},1,0")
+        lines.append(f"{number}.png,{split},{fractured},{boxes},1,0,1,{number // 8},0")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
@@ -57,6 +60,58 @@ def test_a_training_leaves_a_detector_a_report_and_a_plot(run_folder: Path) -> N
     assert card.calibration["prevalence"] == 0.5
     assert set(card.performance["robustness"]) >= {"image_size_alone", "jpeg_quality_40"}
     assert "polyline" in (run_folder / "report.svg").read_text(encoding="utf-8")
+    assert "circle" in (run_folder / "reliability.svg").read_text(encoding="utf-8")
+
+
+def test_the_operating_point_reaches_the_sensitivity_that_the_card_states(run_folder: Path) -> None:
+    performance = read_card(run_folder / CARD_NAME).performance
+    assert performance["target_sensitivity"] == 0.8
+    assert performance["sensitivity"] >= 0.8
+
+
+def test_a_run_trained_before_is_exported_anew_and_not_trained(
+    data: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    # as the first versions left it: a checkpoint that does not say what it was made with
+    folder = tmp_path / "run"
+    folder.mkdir()
+    checkpoint = torch.load(run_folder / "last.pt", weights_only=True)
+    assert checkpoint.pop("made_with")
+    torch.save(checkpoint, folder / "last.pt")
+    shutil.copy(run_folder / "best.safetensors", folder)
+    seen: list[str] = []
+    report = train(
+        data,
+        folder,
+        settings=TINY,
+        version="0.0.2",
+        resume=True,
+        progress=lambda what, _: seen.append(what),
+    )
+    assert not any(what.startswith(("pass", "reading")) for what in seen)
+    assert report["performance"]["target_sensitivity"] == 0.8
+    old, new = (read_card(where / CARD_NAME) for where in (run_folder, folder))
+    assert (new.version, new.weights_sha256) == ("0.0.2", old.weights_sha256)
+
+
+@pytest.mark.parametrize(("name", "value"), [("image_size", 128), ("seed", 2)])
+def test_a_run_is_not_taken_up_with_other_settings(
+    data: Path, run_folder: Path, name: str, value: int
+) -> None:
+    with pytest.raises(ValueError, match=f"{name} {_settings(run_folder)[name]}, not {value}"):
+        train(data, run_folder, settings=replace(TINY, **{name: value}), resume=True)
+
+
+def test_a_run_is_not_taken_up_with_other_data(
+    data: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    labels = (data / "labels.csv").read_text(encoding="utf-8").splitlines()
+    relabelled = [labels[0], *labels[2:]]
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    (folder / "labels.csv").write_text("\n".join(relabelled) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="other data"):
+        train(folder, run_folder, settings=TINY, resume=True)
 
 
 def test_a_stopped_training_goes_on_where_it_stopped(data: Path, run_folder: Path) -> None:
@@ -113,7 +168,9 @@ def test_an_evaluation_has_every_figure(data: Path, detector: FractureDetector) 
     for name in ("auc_ci95", "sensitivity_ci95", "specificity_ci95"):
         assert len(figures[name]) == 2
     assert figures["model"]["weights_sha256"] == detector.card.weights_sha256
-    assert figures["subgroups"]["hand"]["n"] == 4
+    counts = {name: part["n"] for name, part in figures["subgroups"].items()}
+    assert counts == {"hand": 4, "frontal": 4, "lateral": 2, "without_hardware": 4}
+    assert sum(count for _, _, count in figures["reliability"]) == 4
     json.dumps(figures, allow_nan=False)
 
 
@@ -140,6 +197,20 @@ def test_an_evaluation_counts_what_it_could_not_read(
     assert all(one["reason"] for one in figures["failed"])
     assert figures["auc"] is None and figures["specificity"] is None
     json.dumps(figures, allow_nan=False)
+
+
+def test_what_would_be_refused_is_listed_and_counts_in_the_figures_all_the_same(
+    data: Path, detector: FractureDetector, tmp_path: Path
+) -> None:
+    Image.new("L", (300, 300)).save(tmp_path / "empty.png")
+    (tmp_path / "labels.csv").write_text(
+        f"image,fractured\n{data}/7.png,1\nempty.png,0\n", encoding="utf-8"
+    )
+    figures = evaluate(tmp_path, detector=detector)
+    assert (figures["n"], figures["failures"]) == (2, 0)
+    assert figures["auc"] is not None
+    refused = {one["image"]: one["reason"] for one in figures["refused"]}
+    assert "empty" in refused["empty.png"]
 
 
 def test_twelve_bit_and_colour_images_are_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,23 @@ def test_a_training_leaves_an_ensemble_a_report_and_a_plot(run_folder: Path) -> 
     assert 0 < card.operating_point < 1
     assert (card.performance["n_patients"], card.performance["positives"]) == (4, 2)
     assert card.performance["boxed_slices"] == 2
+    assert card.calibration["prevalence"] == 0.5
+    assert card.performance["target_sensitivity"] == 0.8
+    assert card.performance["sensitivity"] >= 0.8
+    assert "circle" in (run_folder / "reliability.svg").read_text(encoding="utf-8")
     report = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
     assert [(e["fold"], e["number"]) for e in report["epochs"]] == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert all(math.isfinite(epoch["loss"]) for epoch in report["epochs"])
     assert sorted(report["folds"].values()) == [1, 1, 2, 2]
     assert "polyline" in (run_folder / "report.svg").read_text(encoding="utf-8")
+
+
+def test_a_fold_is_not_taken_up_with_other_settings(
+    data: Path, start: Path, run_folder: Path
+) -> None:
+    other = replace(TINY, seed=2)
+    with pytest.raises(ValueError, match="seed 1, not 2"):
+        train(data, run_folder, settings=other, start=start, resume=True)
 
 
 def test_a_fold_trained_alone_is_not_trained_again(

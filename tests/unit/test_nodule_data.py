@@ -10,7 +10,7 @@ import pytest
 from models.training.labels import LabelsError
 from models.training.nodule_augmentation import batches, mix, vary
 from models.training.nodule_data import FILE_NAME, central, read_cuts, split_cuts
-from models.training.nodule_evaluation import ranking_precision, reliability
+from models.training.nodule_evaluation import ranking_precision
 
 
 def cuts(count: int = 12) -> np.ndarray:
@@ -138,9 +138,3 @@ def test_the_precision_of_a_ranking() -> None:
     scores, nodule = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False])
     assert ranking_precision(scores, nodule) == pytest.approx((1 + 2 / 3) / 2)
     assert ranking_precision(np.ones(4), nodule) == pytest.approx(0.5)
-
-
-def test_reliability_counts_every_cut_once() -> None:
-    probabilities = np.array([0.0, 0.05, 0.55, 1.0])
-    table = reliability(probabilities, np.array([False, False, True, True]))
-    assert table == [[0.025, 0.0, 2], [0.55, 1.0, 1], [1.0, 1.0, 1]]

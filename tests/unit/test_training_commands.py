@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -49,6 +50,23 @@ def test_a_log_file_gets_lines_and_a_terminal_a_bar(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(("count", "text"), [(0, "0 passes"), (1, "1 pass"), (2, "2 passes")])
 def test_one_pass_is_not_several(count: int, text: str) -> None:
     assert counted(count, "pass", "passes") == text
+
+
+def test_an_evaluation_prints_what_would_be_refused_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = [{"image": f"{number}.png", "reason": "It is [empty]."} for number in range(22)]
+    training.tell_figures(
+        lambda _data, **_options: {"n": 30, "refused": refused, "failed": []},
+        tmp_path,
+        split=None,
+        json_file=None,
+    )
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[:3] == ["n 30", "refused 22", "failed 0"]
+    assert lines[3] == "refused: 0.png: It is [empty]."
+    assert lines[-1] == "refused: and 2 more, see --json"
+    assert len(lines) == 3 + 20 + 1
 
 
 @pytest.mark.parametrize("detector", ["fracture", "hemorrhage", "nodule"])

@@ -1,4 +1,4 @@
-"""The operating point, the least score of a region, and the card as a file."""
+"""The least score of a region, and the card as a file."""
 
 from pathlib import Path
 
@@ -9,19 +9,8 @@ from models.card import read_card
 from models.fracture import Sight
 from models.training.detector_files import write_card
 from models.training.evaluation import Judged
-from models.training.export import _neutral_card, operating_point, region_score
+from models.training.export import _neutral_card, region_score
 from models.training.labels import LabelledRadiograph
-
-
-def test_the_operating_point_separates_what_can_be_separated() -> None:
-    probabilities = np.array([0.1, 0.2, 0.6, 0.9])
-    assert operating_point(probabilities, np.array([False, False, True, True])) == 0.4
-
-
-def test_one_odd_image_does_not_move_the_operating_point_far() -> None:
-    probabilities = np.concatenate([np.linspace(0.0, 0.3, 100), np.linspace(0.5, 0.9, 100), [0.02]])
-    labels = np.array([False] * 100 + [True] * 101)
-    assert 0.25 < operating_point(probabilities, labels) < 0.55
 
 
 def _judged(scores: list[float], box: tuple[float, ...]) -> Judged:

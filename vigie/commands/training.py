@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,9 @@ from vigie.commands.common import EXIT_FAILED, err, out
 
 if TYPE_CHECKING:
     from models.training.progress import Progress
+
+_LISTED = ("failed", "refused")  # figures that are lists of a thing and why
+_LISTED_AT_MOST = 20
 
 Labelled = Annotated[
     Path,
@@ -82,7 +85,7 @@ def tell_figures(
     split: str | None,
     json_file: Path | None,
 ) -> None:
-    """Measure, write all figures to the file if there is one, and print those that are numbers.
+    """Measure, write all figures to the file if there is one; print numbers and what was refused.
 
     Parameters
     ----------
@@ -97,4 +100,17 @@ def tell_figures(
     for name, value in figures.items():
         if not isinstance(value, dict | list) or name.endswith("ci95"):
             table.add_row(name, str(value))
+        elif name in _LISTED:
+            table.add_row(name, str(len(value)))
     out.print(table)
+    for name in _LISTED:
+        tell_listed(name, figures.get(name, []))
+
+
+def tell_listed(name: str, listed: Sequence[Mapping[str, str]]) -> None:
+    """Print the first things that could not be, or would not be, looked at, with the reason."""
+    for one in listed[:_LISTED_AT_MOST]:
+        what, reason = one.values()
+        out.print(f"{name}: {what}: {reason}", markup=False, soft_wrap=True)
+    if len(listed) > _LISTED_AT_MOST:
+        out.print(f"{name}: and {len(listed) - _LISTED_AT_MOST} more, see --json")
