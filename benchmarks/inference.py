@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/inference.py [--rounds 5] [--threads 2] [--json FILE]
 
-*Networks*: each detector's network in OpenVINO and eagerly in PyTorch, turn and turn about on the
-same batch and threads, so that whatever else the machine does falls on both alike.
+*Networks*: each detector's networks in OpenVINO and eagerly in PyTorch, turn and turn about on the
+same batch and threads, so that whatever else the machine does falls on both alike. The batch is the
+one that the detector itself sent most often when it looked at the study below.
 
 *From files to outcome*: a radiograph, a head CT of about 30 slices (both real, from
 ``../shared/dicom/studies``) and a chest CT of 300 slices of 512 x 512: the 30 real ones of
@@ -15,17 +16,21 @@ loaded, in a process of its own whose peak memory is told.
 import argparse
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pydicom
 import torch
 from pydicom.uid import ExplicitVRLittleEndian
@@ -36,13 +41,11 @@ from models.assessment import look, select
 from models.card import read_card
 from models.data_set import data_set_sha256
 from models.headers import DEFAULT_LIMIT_BYTES, read_series_headers
-from models.runtime import Blueprint, load_network, load_torch_network
+from models.runtime import Blueprint, Network, load_network, load_torch_network
 from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 STUDIES = Path(__file__).resolve().parents[1].parent / "shared" / "dicom" / "studies"
-# the batches in which the detectors feed their networks: images, channels, rows, columns
-_BATCHES = {"fracture": (1, 1, 576, 448), "haemorrhage": (8, 3, 256, 256), "nodule": (1, 1, 48, 48)}
 _CHEST_SLICES = 300
 
 
@@ -51,7 +54,10 @@ class NetworkSpeed:
     """One network on both runtimes."""
 
     detector: str
-    openvino_ms: float  # medians
+    network: str  # which of the detector's
+    batch: tuple[int, ...]  # images, channels, rows, columns
+    calls: int  # with such a batch, for one study
+    openvino_ms: float  # medians of one call
     pytorch_ms: float
 
     @property
@@ -84,14 +90,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     console = Console()
-    networks = [
-        network_speed(name, options.rounds, options.threads)
-        for name in _BATCHES
-        if _installed(name)
-    ]
-    console.print(_networks_table(networks, options.threads))
-    studies = study_speeds(options.studies, options.rounds, options.threads)
-    console.print(_studies_table(studies, options.threads))
+    with tempfile.TemporaryDirectory() as folder:
+        cases = _cases(options.studies, Path(folder))
+        networks = [
+            speed
+            for _, name, study in cases
+            for speed in network_speeds(name, study, options.rounds, options.threads)
+        ]
+        console.print(_networks_table(networks, options.threads))
+        studies = study_speeds(cases, options.rounds, options.threads)
+        console.print(_studies_table(studies, options.threads))
     if options.json:
         content = {
             "threads": options.threads,
@@ -105,45 +113,115 @@ def _installed(name: str) -> bool:
     return (Path(__file__).resolve().parents[1] / "models" / "weights" / f"{name}.toml").is_file()
 
 
-def network_speed(name: str, rounds: int, threads: int) -> NetworkSpeed:
-    """The same network and batch on both, in turns."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """What a detector sends to one of its networks."""
+
+    plan: Blueprint
+    images: npt.NDArray[np.float32]  # (images, channels, rows, columns)
+    calls: int  # with a batch of this shape, for one study
+
+
+class RecordingMachine:
+    """A ``models.loading.Machine`` whose networks keep the batches they are sent."""
+
+    device = "cpu"
+    cache = None
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._sent: list[tuple[Blueprint, list[npt.NDArray[np.float32]]]] = []
+
+    def network(self, blueprint: Blueprint) -> Network:
+        """A network that is ready to run, and keeps what it is sent."""
+        run = load_network(blueprint, device="cpu", threads=self.threads)
+        batches: list[npt.NDArray[np.float32]] = []
+        self._sent.append((blueprint, batches))
+
+        def keeping(batch: npt.NDArray[np.float32]) -> Any:
+            batches.append(batch.copy())
+            return run(batch)
+
+        return keeping
+
+    def most_used(self) -> list[Batch]:
+        """Of each network, a batch of the shape it was sent most often; the largest of several."""
+        found = []
+        for plan, batches in self._sent:
+            if not batches:
+                continue
+            counts = Counter(batch.shape for batch in batches)
+            shape = max(counts, key=lambda one: (counts[one], math.prod(one)))
+            images = next(batch for batch in batches if batch.shape == shape)
+            found.append(Batch(plan=plan, images=images, calls=counts[shape]))
+        return found
+
+
+def batches_of(name: str, folder: Path, threads: int) -> list[Batch]:
+    """What the detector sends to its networks as it looks at a study."""
     module = importlib.import_module(f"models.{name}")
     card = read_card(module.CARD_PATH)
-    plan: Blueprint = module.blueprint(card, module.CARD_PATH.with_name(card.weights_file))
-    torch.set_num_threads(threads)
-    runs = {
-        "openvino": load_network(plan, device="cpu", threads=threads),
-        "pytorch": load_torch_network(plan),
-    }
-    batch = np.random.default_rng(0).uniform(-1, 1, _BATCHES[name]).astype(np.float32)
-    seconds: dict[str, list[float]] = {runtime: [] for runtime in runs}
-    for _ in range(4 * rounds + 2):
-        for runtime, run in runs.items():
-            seconds[runtime].append(timed(partial(run, batch)))
-    medians = {runtime: 1000 * statistics.median(of[2:]) for runtime, of in seconds.items()}
-    return NetworkSpeed(
-        detector=name, openvino_ms=medians["openvino"], pytorch_ms=medians["pytorch"]
+    machine = RecordingMachine(threads)
+    detector = module.assemble(card, module.CARD_PATH.with_name(card.weights_file), machine)
+    instances = [_archived(path) for path in sorted(folder.glob("*.dcm"))]
+    look(
+        detector,
+        select(detector, read_series_headers(instances, folder)),
+        limit_bytes=DEFAULT_LIMIT_BYTES,
     )
+    return machine.most_used()
 
 
-def study_speeds(studies: Path, rounds: int, threads: int) -> list[StudySpeed]:
+def network_speeds(name: str, folder: Path, rounds: int, threads: int) -> list[NetworkSpeed]:
+    """Each network of a detector on both runtimes, in turns."""
+    torch.set_num_threads(threads)
+    speeds = []
+    for sent in batches_of(name, folder, threads):
+        runs = {
+            "openvino": load_network(sent.plan, device="cpu", threads=threads),
+            "pytorch": load_torch_network(sent.plan),
+        }
+        seconds: dict[str, list[float]] = {runtime: [] for runtime in runs}
+        for _ in range(4 * rounds + 2):
+            for runtime, run in runs.items():
+                seconds[runtime].append(timed(partial(run, sent.images)))
+        medians = {runtime: 1000 * statistics.median(of[2:]) for runtime, of in seconds.items()}
+        speeds.append(
+            NetworkSpeed(
+                detector=name,
+                network=sent.plan.prefix.rstrip(".") or "all members",
+                batch=sent.images.shape,
+                calls=sent.calls,
+                openvino_ms=medians["openvino"],
+                pytorch_ms=medians["pytorch"],
+            )
+        )
+    return speeds
+
+
+def _cases(studies: Path, folder: Path) -> list[tuple[str, str, Path]]:
+    """What it is, the detector, where the study lies; those that are not there are named."""
+    chest = _thin_chest(studies / "chestct_a0001", folder)
+    wanted = [
+        ("radiograph", "fracture", next(iter(sorted(studies.glob("img*"))), None)),
+        ("head CT", "haemorrhage", next(iter(sorted(studies.glob("headct*"))), None)),
+        ("chest CT", "nodule", chest),
+    ]
+    cases = []
+    for what, detector, study in wanted:
+        if study is None or not _installed(detector):
+            print(f"{what}: left out, it is not in {studies} or has no detector")
+        else:
+            cases.append((what, detector, study))
+    return cases
+
+
+def study_speeds(cases: list[tuple[str, str, Path]], rounds: int, threads: int) -> list[StudySpeed]:
     """Each study in a fresh process."""
     speeds = []
-    with tempfile.TemporaryDirectory() as folder:
-        chest = _thin_chest(studies / "chestct_a0001", Path(folder))
-        cases = [
-            ("radiograph", "fracture", sorted(studies.glob("img*"))[:1]),
-            ("head CT", "haemorrhage", sorted(studies.glob("headct*"))[:1]),
-            ("chest CT", "nodule", [chest] if chest else []),
-        ]
-        for what, detector, folders in cases:
-            if not folders or not _installed(detector):
-                print(f"{what}: left out, it is not in {studies} or has no detector")
-                continue
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                speeds.append(
-                    pool.apply(study_speed, (what, detector, folders[0], rounds, threads))
-                )
+    for what, detector, folder in cases:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            speeds.append(pool.apply(study_speed, (what, detector, folder, rounds, threads)))
     return speeds
 
 
@@ -216,12 +294,14 @@ def _thin_chest(source: Path, folder: Path) -> Path | None:
 
 
 def _networks_table(networks: list[NetworkSpeed], threads: int) -> Table:
-    table = Table("network", "batch", "OpenVINO ms", "PyTorch ms", "ratio")
-    table.title = f"Networks, {threads} threads, medians"
+    table = Table("detector", "network", "batch", "calls", "OpenVINO ms", "PyTorch ms", "ratio")
+    table.title = f"Networks, {threads} threads, medians of one call"
     for one in networks:
         table.add_row(
             one.detector,
-            " x ".join(map(str, _BATCHES[one.detector])),
+            one.network,
+            " x ".join(map(str, one.batch)),
+            str(one.calls),
             f"{one.openvino_ms:.1f}",
             f"{one.pytorch_ms:.1f}",
             f"{one.ratio:.1f}",
