@@ -135,7 +135,10 @@ class FractureDetector:
         return plain_fault(pixels) or clock.time("guard", partial(self._guard, pixels))
 
     def look(self, pixels: npt.NDArray[np.float32], clock: Stopwatch | None = None) -> Sight:
-        """Look at one image: closely for places, and at other sizes too for the verdict.
+        """Look at one image: closely for places, and at other sizes for the verdict.
+
+        The verdict is the mean over the card's sizes for it: on the valid images it is better at
+        a smaller size than places are. Without such sizes the look for places gives it.
 
         Parameters
         ----------
@@ -147,7 +150,7 @@ class FractureDetector:
             "prepare", lambda: to_canvas(pixels, self._image_size, CANVAS_MULTIPLE)
         )
         logit, heat, distances = clock.time("network", lambda: self._twice(canvas))
-        image_logit = (logit + sum(self._verdicts(pixels, clock))) / (1 + len(self._verdict_sizes))
+        image_logit = float(np.mean(self._verdicts(pixels, clock) or [logit]))
         boxes, heat_scores = decode(
             heat, distances, stride=STRIDE, count=_CANDIDATES, overlap_limit=_OVERLAP
         )

@@ -230,17 +230,20 @@ def test_a_black_image_is_assessed() -> None:
     assert 0 <= sight.probability <= 1
 
 
-def test_the_verdict_looks_at_every_size_of_the_card_and_places_at_one() -> None:
-    class Larger(BrightestPixel):
+@pytest.mark.parametrize(("sizes", "logit"), [((), SIZE), ((320,), 320), ((320, 256), 288)])
+def test_the_verdict_is_the_mean_of_the_sizes_for_it_and_places_have_their_own(
+    sizes: tuple[int, ...], logit: float
+) -> None:
+    class SaysItsSize(BrightestPixel):
         def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
             said = super().__call__(batch)
-            said["image_logit"][:] = 3.0 if max(batch.shape) == SIZE else 1.0
+            said["image_logit"][:] = max(batch.shape)
             return said
 
-    network = Larger()
-    sight = _detector(network, _card(verdict_sizes=(320,))).look(_image().pixels)
-    assert network.calls == 4
-    assert sight.evidence[0] == pytest.approx(2.0)
+    network = SaysItsSize()
+    sight = _detector(network, _card(verdict_sizes=sizes)).look(_image().pixels)
+    assert network.calls == 2 * (1 + len(sizes))
+    assert sight.evidence[0] == pytest.approx(logit)
     assert sight.boxes[0] == pytest.approx(_detector().look(_image().pixels).boxes[0])
 
 
