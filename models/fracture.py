@@ -150,13 +150,12 @@ class FractureDetector:
             "prepare", lambda: to_canvas(pixels, self._image_size, CANVAS_MULTIPLE)
         )
         logit, heat, distances = clock.time("network", lambda: self._twice(canvas))
-        image_logit = float(np.mean(self._verdicts(pixels, clock) or [logit]))
+        evidence = self._verdict(pixels, clock) or (logit, float(heat.max()))
         boxes, heat_scores = decode(
             heat, distances, stride=STRIDE, count=_CANDIDATES, overlap_limit=_OVERLAP
         )
-        evidence = (image_logit, float(heat.max()))
         # a hot place in an image that looks whole is less likely a fracture
-        scores = np.sqrt(heat_scores * expit(image_logit))
+        scores = np.sqrt(heat_scores * expit(evidence[0]))
         return Sight(
             evidence=evidence,
             probability=float(self._calibrate(np.array([evidence]))[0]),
@@ -164,13 +163,19 @@ class FractureDetector:
             scores=np.asarray(scores, np.float32),
         )
 
-    def _verdicts(self, pixels: npt.NDArray[np.float32], clock: Stopwatch) -> list[float]:
-        """Log odds of the whole image, looked at in the card's other sizes."""
-        logits = []
+    def _verdict(
+        self, pixels: npt.NDArray[np.float32], clock: Stopwatch
+    ) -> tuple[float, float] | None:
+        """Evidence that the whole image shows a fracture, the mean of the card's sizes for it."""
+        seen = []
         for size in self._verdict_sizes:
             canvas, _ = clock.time("prepare", partial(to_canvas, pixels, size, CANVAS_MULTIPLE))
-            logits.append(clock.time("network", partial(self._twice, canvas))[0])
-        return logits
+            logit, heat, _ = clock.time("network", partial(self._twice, canvas))
+            seen.append((logit, float(heat.max())))
+        if not seen:
+            return None
+        logit, hottest = np.mean(seen, axis=0).tolist()
+        return logit, hottest
 
     def _twice(self, canvas: Floats) -> tuple[float, Floats, Floats]:
         """Average what the network says of the canvas and of its mirror image.

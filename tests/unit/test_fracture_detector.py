@@ -238,12 +238,15 @@ def test_the_verdict_is_the_mean_of_the_sizes_for_it_and_places_have_their_own(
         def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
             said = super().__call__(batch)
             said["image_logit"][:] = max(batch.shape)
+            said["heat_logit"] += max(batch.shape) - SIZE
             return said
 
+    hottest = _detector().look(_image().pixels).evidence[1]
     network = SaysItsSize()
     sight = _detector(network, _card(verdict_sizes=sizes)).look(_image().pixels)
     assert network.calls == 2 * (1 + len(sizes))
     assert sight.evidence[0] == pytest.approx(logit)
+    assert sight.evidence[1] - hottest == pytest.approx(logit - SIZE)
     assert sight.boxes[0] == pytest.approx(_detector().look(_image().pixels).boxes[0])
 
 
