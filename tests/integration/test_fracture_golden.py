@@ -17,16 +17,16 @@ from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 GOLDEN = {
-    "img0003742": 0.058,
-    "img0003820": 0.742,
-    "img0003851": 0.098,
-    "img0003904": 0.107,
-    "img0003934": 0.083,
-    "img0003954": 0.118,
-    "img0003988": 0.043,
-    "img0004012": 0.178,
-    "img0004044": 0.829,
-    "img0004071": 0.971,
+    "img0003742": 0.108,
+    "img0003820": 0.504,
+    "img0003851": 0.158,
+    "img0003904": 0.094,
+    "img0003934": 0.076,
+    "img0003954": 0.215,
+    "img0003988": 0.028,
+    "img0004012": 0.207,
+    "img0004044": 0.878,
+    "img0004071": 0.957,
 }
 SEEN = {True: Flagged, False: NotFlagged}
 
