@@ -4,8 +4,6 @@ A network of its own says so: to the fracture network's features, an inverted ra
 like any other.
 """
 
-import hashlib
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.card import CardError
+from models.guard_weights import settings_of
 from models.letterbox import to_canvas
 from models.runtime import Blueprint, Device, Floats, Network, load_network
 
@@ -81,16 +79,12 @@ def load_radiograph_guard(
     models.card.CardError
         If the weights are not the ones that the toml names.
     """
-    settings = tomllib.loads(weights.with_suffix(".toml").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if digest != settings["weights_sha256"]:
-        said = settings["weights_sha256"]
-        raise CardError(f"{weights} has SHA-256 {digest}, its toml says {said}")
+    settings = settings_of(weights)
     blueprint = Blueprint(
         build=_build,
         sources=(Path(__file__).with_name("radiograph_guard_network.py"),),
         weights=weights,
-        weights_sha256=digest,
+        weights_sha256=settings["weights_sha256"],
         outputs=("logit",),
         channels=1,
         side_multiple=SIDE,

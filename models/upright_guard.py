@@ -4,8 +4,6 @@ Front and back of a skull differ in many small ways and in none that a rule can 
 where bone lies told four heads of 58 wrongly): a small network looks at the bone alone.
 """
 
-import hashlib
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image as Pillow
 
-from models.card import CardError
+from models.guard_weights import settings_of
 from models.haemorrhage_volume import CANVAS, Matrix, Skull, Stack
 from models.runtime import Blueprint, Device, Floats, Network, load_network
 
@@ -114,16 +112,12 @@ def load_upright_guard(
     models.card.CardError
         If the weights are not the ones that the toml names.
     """
-    settings = tomllib.loads(weights.with_suffix(".toml").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if digest != settings["weights_sha256"]:
-        said = settings["weights_sha256"]
-        raise CardError(f"{weights} has SHA-256 {digest}, its toml says {said}")
+    settings = settings_of(weights)
     blueprint = Blueprint(
         build=_build,
         sources=(Path(__file__).with_name("upright_guard_network.py"),),
         weights=weights,
-        weights_sha256=digest,
+        weights_sha256=settings["weights_sha256"],
         outputs=("logit",),
         channels=1,
         side_multiple=SIDE,
