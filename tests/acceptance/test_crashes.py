@@ -244,7 +244,8 @@ def test_a_worker_killed_in_mid_job_leaves_a_job_that_another_takes_over(
             assert (
                 node.run("send", "127.0.0.1", str(node.dicom_port), str(sent.path)).returncode == 0
             )
-            wait_until(lambda: _jobs(node) == ["doing"], "the worker has the job in hand")
+            # "doing" alone would not do: a worker killed before its first event leaves one start.
+            wait_until(lambda: _starts(node) == 1, "the worker has begun the assessment")
             [before] = node.role_pids("work")
             _kill(before)
         node.all_assessed(1)
@@ -259,10 +260,11 @@ def _url(node: Node) -> str:
     return EmbeddedPostgres(node.data / "postgres").url
 
 
-def _jobs(node: Node) -> list[str]:
+def _starts(node: Node) -> int:
     with psycopg.connect(_url(node)) as database:
-        rows = database.execute("SELECT status::text FROM procrastinate_jobs").fetchall()
-    return [status for (status,) in rows]
+        return database.execute(
+            "SELECT count(*)::int FROM event WHERE kind = 'assessment_started'"
+        ).fetchone()[0]
 
 
 def test_killing_the_supervisor_leaves_no_process_behind(node: Node) -> None:
