@@ -113,8 +113,9 @@ class Node:
             called_ae_title="VIGIE",
             address="10.0.0.7",
         )
+        self.inbox = Inbox(listener.inbox)  # of what receives
         self._handler = StoreHandler(
-            inbox=Inbox(listener.inbox),
+            inbox=self.inbox,
             settings=listener,
             origin=self.origin,
             clock_ns=lambda: int(self.now.timestamp() * 10**9),
