@@ -41,7 +41,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from rich.console import Console
 from rich.table import Table
 
-from dicom_listener.inbox import Inbox, ReceivedName
+from dicom_listener.inbox import Inbox
 from dicom_listener.indexer import Indexer, IndexerSettings, utc_now
 from vigie.settings import load_settings
 from vigie.wiring import make_worklist, migrated_engine
@@ -146,10 +146,7 @@ class Disk(Contender):
         inbox = Inbox(folder)
         for writers, source in images.items():
             content = next(source.glob("*/*.dcm")).read_bytes()
-            names = [
-                ReceivedName(received_at_ns=number, association_id=f"disk-{writers}", number=number)
-                for number in range(options.images)
-            ]
+            names = [f"{writers}-{number}" for number in range(options.images)]
             rest(options)
             started = time.perf_counter()
             with ThreadPoolExecutor(writers) as threads:
@@ -162,10 +159,10 @@ class Disk(Contender):
             self.rates[writers].append(options.images / (time.perf_counter() - started))
 
 
-def keep(inbox: Inbox, names: list[ReceivedName], content: bytes) -> None:
+def keep(inbox: Inbox, names: list[str], content: bytes) -> None:
     """Make objects durable one after the other, as an association does."""
     for name in names:
-        incoming = inbox.create(b"", str(name))
+        incoming = inbox.create(b"", name)
         incoming.write(memoryview(content))
         incoming.finish(name)
 

@@ -88,7 +88,7 @@ class Reception:
         except OSError as error:
             self._fail_with(error)
 
-    def finish(self, name: ReceivedName) -> Outcome:
+    def finish(self, name: str) -> Outcome:
         """Make the object durable, and only then return Success (promise P1)."""
         if self._object is not None:
             try:
@@ -176,4 +176,4 @@ class StoreHandler:
             association_id=self._origin.association_id,
             number=self._number,
         )
-        return reception.finish(name)
+        return reception.finish(str(name))

@@ -4,40 +4,32 @@
 
     inbox/tmp/            being received, where files cannot be without a name; worthless
                           after a crash
-    inbox/<name>.dcm      received, durable, not yet filed; if marked as unsynced, perhaps not
-                          durable yet
+    inbox/<name>.dcm      received, durable, not yet filed
     inbox/associations/   one marker an open association (see `association_evidence`)
     inbox/listeners/      one lock a running listener
 
-An object is written to a file without a name, which is linked into ``inbox/`` and synced. Where
-the file system cannot be trusted with that (see `trusted_disk`), it is written to one in
-``tmp/``, which is synced and renamed into ``inbox/``, and the folder is synced. Only then may
-Success be answered. Names are made here, never from the network, and sort by the time of
-reception.
+An object is written to a file without a name (see `incoming_file`) or in ``tmp/``, the file is
+synced, linked or renamed into ``inbox/``, and the folder is synced; only then may Success be
+answered. Names are made here, never from the network, and sort by the time of reception.
 """
 
 import os
 import re
 import struct
 import threading
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
 from dicom_listener.durable import make_root, sync_folder
-from dicom_listener.incoming_file import LinkedFile, RenamedFile, is_unsynced
-from dicom_listener.trusted_disk import syncs_names
+from dicom_listener.incoming_file import IncomingFile, can_be_unnamed
 from dicom_listener.uid import padded
 
 IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"
 
-_NAME = re.compile(
-    r"(?P<ns>[0-9]{20})_(?P<association>[0-9a-z-]{1,48})_(?P<n>[0-9]{6,10})"
-    r"(_(?P<crc32>[0-9a-f]{8}))?\.dcm"
-)
+_NAME = re.compile(r"(?P<ns>[0-9]{20})_(?P<association>[0-9a-z-]{1,48})_(?P<n>[0-9]{6,10})\.dcm")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,11 +49,9 @@ class ReceivedName:
     received_at_ns: int  # since 1970, UTC
     association_id: str
     number: int  # within the association, from 1
-    crc32: int | None = None  # of the whole file; None: named after its sync
 
     def __str__(self) -> str:
-        crc32 = "" if self.crc32 is None else f"_{self.crc32:08x}"
-        return f"{self.received_at_ns:020d}_{self.association_id}_{self.number:06d}{crc32}.dcm"
+        return f"{self.received_at_ns:020d}_{self.association_id}_{self.number:06d}.dcm"
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
@@ -73,13 +63,7 @@ class ReceivedName:
             received_at_ns=int(match["ns"]),
             association_id=match["association"],
             number=int(match["n"]),
-            crc32=None if match["crc32"] is None else int(match["crc32"], 16),
         )
-
-    @property
-    def listener_id(self) -> str:
-        """The listener that received it."""
-        return self.association_id.split("-", 1)[0]
 
     @property
     def received_at(self) -> datetime:
@@ -109,8 +93,8 @@ class Inbox:
         self._tried: tuple[tuple[int, int], bool] | None = None  # folder, and its answer
 
     @property
-    def one_sync(self) -> bool:
-        """Whether one sync makes an object durable with its name (see `trusted_disk`).
+    def unnamed_files(self) -> bool:
+        """Whether objects are received into files without a name.
 
         Tried once for each folder that stands at the path: one that took its place (restored,
         mounted over) may lie on another file system.
@@ -119,7 +103,7 @@ class Inbox:
         folder = (state.st_dev, state.st_ino)
         tried = self._tried
         if tried is None or tried[0] != folder:
-            tried = self._tried = (folder, syncs_names(self.temporary))
+            tried = self._tried = (folder, can_be_unnamed(self.temporary))
         return tried[1]
 
     def create(self, header: bytes, temporary_name: str) -> "IncomingObject":
@@ -137,12 +121,10 @@ class Inbox:
         """
         return IncomingObject(self, header, f"{self.temporary}/{temporary_name}")
 
-    def publish(self, file: LinkedFile | RenamedFile, name: ReceivedName) -> None:
+    def publish(self, file: IncomingFile, name: str) -> None:
         """Give a written file its name, and return when both are durable."""
-        path = f"{self.root}/{replace(name, crc32=file.crc32)}"
+        path = f"{self.root}/{name}"
         file.finish(path)
-        if file.syncs_its_name:
-            return
         try:
             self._folder_sync.sync()
         except OSError:
@@ -150,22 +132,9 @@ class Inbox:
             raise
 
     def pending(self) -> list[str]:
-        """Names of the durable objects not yet filed, in the order of their reception."""
-        return [name for name, unsynced in self._objects() if not unsynced]
-
-    def unsynced(self) -> list[str]:
-        """Names of the objects whose sync is under way, or was when their listener died."""
-        return [name for name, unsynced in self._objects() if unsynced]
-
-    def _objects(self) -> list[tuple[str, bool]]:
-        """(name, whether it is marked as unsynced), sorted."""
-        found = []
+        """Names of the objects not yet filed, in the order of their reception."""
         with os.scandir(self.root) as entries:
-            for entry in entries:
-                if entry.name.endswith(".dcm"):
-                    with suppress(FileNotFoundError):  # taken back by a listener whose sync failed
-                        found.append((entry.name, is_unsynced(entry.stat())))
-        return sorted(found)
+            return sorted(entry.name for entry in entries if entry.name.endswith(".dcm"))
 
     def free_bytes(self) -> int:
         """Free space of the file system for an ordinary user."""
@@ -178,20 +147,20 @@ class IncomingObject:
 
     def __init__(self, inbox: Inbox, header: bytes, temporary: str) -> None:
         self._inbox = inbox
-        self._file = LinkedFile(str(inbox.root)) if inbox.one_sync else RenamedFile(temporary)
+        self._file = IncomingFile(temporary, unnamed=inbox.unnamed_files)
         self.size_bytes = 0  # of the data set so far
         self._pending = header
 
     def write(self, data: memoryview) -> None:
         """Append bytes of the data set as they came."""
         if self._pending:
-            self._file.write(self._pending, data)
+            self._file.write(b"".join((self._pending, data)))
             self._pending = b""
         else:
             self._file.write(data)
         self.size_bytes += len(data)
 
-    def finish(self, name: ReceivedName) -> None:
+    def finish(self, name: str) -> None:
         """Make the object durable under its final name; Success may be answered afterwards."""
         if self._pending:
             self._file.write(self._pending)

@@ -5,8 +5,11 @@ and goes on where it was, and nothing is lost, because an object leaves the inbo
 is durable in the archive and recorded.
 """
 
+import fcntl
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,8 +36,6 @@ from dicom_listener.received_object import (
     data_set_digest,
     open_received,
 )
-from dicom_listener.sole_indexer import only_one
-from dicom_listener.unsettled import NOT_WHOLE, settle, unsettled
 from worklist.errors import RefusedByStore, StoreUnavailable
 from worklist.study import (
     ArrivalResult,
@@ -110,7 +111,7 @@ def run(
         If the folders cannot be used at all.
     """
     indexer = Indexer(settings, store, clock)
-    with only_one(indexer.inbox, stop) as is_ours:
+    with _only_one(indexer.inbox, stop) as is_ours:
         if is_ours:
             indexer.run(stop)
 
@@ -157,7 +158,6 @@ class Indexer:
         # listing below, and whatever was received before `now` is filed when `decide` asks.
         senders = frozenset(a.sender for a in open_associations(self.inbox))
         now = self._clock()
-        self._settle(now)
         names = self._due_names(now)
         for number, start in enumerate(range(0, len(names), self._settings.batch_size), start=1):
             if stop is not None and stop.is_set():
@@ -172,18 +172,6 @@ class Indexer:
         if senders != self._open_before or self._is_due(now):
             self._complete(lambda _: senders, now)
             self._open_before = senders
-
-    def _settle(self, now: datetime) -> None:
-        """Decide on the objects that dead listeners left unsettled."""
-        for name in unsettled(self.inbox):
-            if self._retry_at.get(name, now) > now:
-                continue
-            try:
-                filed = Filed() if settle(self.inbox, name) else self._quarantine(name, NOT_WHOLE)
-            except OSError as error:
-                log.error("an object cannot be settled for now", name=name, error=str(error))
-                filed = Filed(failed=(name,))
-            self._retry_at |= dict.fromkeys(filed.failed, now + _RETRY_AFTER)
 
     def _due_names(self, now: datetime) -> list[str]:
         """The names to file now: all, but those that failed a moment ago."""
@@ -385,3 +373,21 @@ class _Batch:
     quarantined: list[QuarantinedObject] = field(default_factory=list)
     done: list[str] = field(default_factory=list)  # may leave the inbox once recorded
     failed: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def _only_one(inbox: Inbox, stop: threading.Event) -> Iterator[bool]:
+    """Wait until this process is the inbox's only indexer; False if stopped before."""
+    descriptor = os.open(inbox.root / "indexer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        while not stop.is_set():
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stop.wait(0.5)
+            else:
+                yield True
+                return
+        yield False
+    finally:
+        os.close(descriptor)

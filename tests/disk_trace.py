@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from dicom_listener.incoming_file import is_unsynced
-
 
 class DiskTrace:
     """Notes every sync and every name given while the calls go on to the system."""
@@ -15,11 +13,9 @@ class DiskTrace:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self._fsync, self._rename, self._link = os.fsync, os.rename, os.link
-        self._fchmod = os.fchmod
         monkeypatch.setattr(os, "fsync", self.fsync)
         monkeypatch.setattr(os, "rename", self.rename)
         monkeypatch.setattr(os, "link", self.link)
-        monkeypatch.setattr(os, "fchmod", self.fchmod)
 
     def link(self, source: str, target: str, **how: Any) -> None:
         self._note_name(target)
@@ -33,11 +29,6 @@ class DiskTrace:
         is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         self.calls.append("sync folder" if is_folder else "sync file")
         self._fsync(descriptor)
-
-    def fchmod(self, descriptor: int, mode: int) -> None:
-        self._fchmod(descriptor, mode)
-        if not is_unsynced(os.fstat(descriptor)):
-            self.calls.append("note as synced")
 
     def _note_name(self, target: str) -> None:
         if str(target).endswith(".dcm"):  # no marker of an association, no trial

@@ -113,9 +113,8 @@ class Node:
             called_ae_title="VIGIE",
             address="10.0.0.7",
         )
-        self.inbox = Inbox(listener.inbox)  # of what receives
         self._handler = StoreHandler(
-            inbox=self.inbox,
+            inbox=Inbox(listener.inbox),
             settings=listener,
             origin=self.origin,
             clock_ns=lambda: int(self.now.timestamp() * 10**9),

@@ -127,7 +127,7 @@ def put_into_inbox(node: Node, files: Sequence[Path]) -> dict[Path, str]:
         name = ReceivedName(
             received_at_ns=time.time_ns(), association_id=origin.association_id, number=number
         )
-        incoming.finish(name)
+        incoming.finish(str(name))
         put[path] = hashlib.sha256(content).hexdigest()
     return put
 

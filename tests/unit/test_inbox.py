@@ -3,8 +3,6 @@
 import errno
 import os
 import threading
-import zlib
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -19,6 +17,7 @@ from dicom_listener.association_evidence import (
     remove_stale_temporaries,
 )
 from dicom_listener.inbox import FolderSync, Inbox, Origin, ReceivedName, file_header
+from dicom_listener.incoming_file import can_be_unnamed
 from tests.disk_trace import DiskTrace
 
 ORIGIN = Origin(
@@ -27,25 +26,17 @@ ORIGIN = Origin(
     called_ae_title="VIGIE",
     address="10.0.0.7",
 )
-NAME = ReceivedName(received_at_ns=1, association_id="0123456789abcdef-000001", number=1)
+NAME = "00000000000000000001_0123456789abcdef-000001_000001.dcm"
 
 
-@pytest.fixture(params=["one sync", "renamed"])
+@pytest.fixture(params=["unnamed", "renamed"])
 def inbox(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """An inbox whose objects need one sync, and one whose need two."""
+    """An inbox on a file system with, and on one without, files that have no name."""
     if request.param == "renamed":
-        monkeypatch.setattr("dicom_listener.inbox.syncs_names", lambda _: False)
-        return Inbox(tmp_path / "inbox")
-    return one_sync_inbox(tmp_path, monkeypatch)
-
-
-def one_sync_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """An inbox on a file system that is trusted, whatever the tests' own is called."""
-    monkeypatch.setattr("dicom_listener.trusted_disk._file_system", lambda _: "xfs")
-    inbox = Inbox(tmp_path / "inbox")
-    if not inbox.one_sync:
-        pytest.skip("there are no files without a name here")
-    return inbox
+        monkeypatch.setattr("dicom_listener.inbox.can_be_unnamed", lambda _: False)
+    else:  # whatever the tests' own file system is called
+        monkeypatch.setattr("dicom_listener.incoming_file._file_system", lambda _: "ext4")
+    return Inbox(tmp_path / "inbox")
 
 
 def test_p1_an_object_is_written_synced_named_and_its_folder_synced(
@@ -56,79 +47,28 @@ def test_p1_an_object_is_written_synced_named_and_its_folder_synced(
     incoming.write(memoryview(b"data"))
     assert inbox.pending() == []
     incoming.finish(NAME)
-    if inbox.one_sync:
-        assert trace.calls == ["name", "sync file", "note as synced"]
-    else:
-        assert trace.calls == ["sync file", "name", "sync folder"]
-    crc32 = zlib.crc32(b"headerdata") if inbox.one_sync else None
-    assert inbox.pending() == [str(replace(NAME, crc32=crc32))]
-    assert (inbox.root / inbox.pending()[0]).read_bytes() == b"headerdata"
+    assert trace.calls == ["sync file", "name", "sync folder"]
+    assert (inbox.root / NAME).read_bytes() == b"headerdata"
+    assert inbox.pending() == [NAME]
     assert list(inbox.temporary.iterdir()) == []
 
 
-def test_p1_an_object_whose_name_cannot_be_synced_is_not_in_the_inbox(
+def test_p1_an_object_whose_folder_cannot_be_synced_is_not_in_the_inbox(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incoming = inbox.create(b"header", "one")
     incoming.write(memoryview(b"data"))
     synced: list[int] = []
 
-    def fail_the_last(descriptor: int) -> None:
+    def fail_the_second(descriptor: int) -> None:
         synced.append(descriptor)
-        if len(synced) == (1 if inbox.one_sync else 2):
+        if len(synced) == 2:
             raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", fail_the_last)
+    monkeypatch.setattr(os, "fsync", fail_the_second)
     with pytest.raises(OSError, match="Input/output"):
         incoming.finish(NAME)
-    assert inbox.pending() == inbox.unsynced() == []
-
-
-def test_p1_an_object_is_pending_only_when_its_name_is_synced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inbox = one_sync_inbox(tmp_path, monkeypatch)
-    incoming = inbox.create(b"header", "one")
-    incoming.write(memoryview(b"data"))
-    meanwhile: list[tuple[list[str], list[str]]] = []
-    monkeypatch.setattr(
-        os, "fsync", lambda _: meanwhile.append((inbox.pending(), inbox.unsynced()))
-    )
-    incoming.finish(NAME)
-    assert meanwhile == [([], inbox.pending())]
-    assert inbox.unsynced() == []
-
-
-def test_p1_an_object_that_cannot_be_noted_as_synced_is_not_in_the_inbox(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inbox = one_sync_inbox(tmp_path, monkeypatch)
-    incoming = inbox.create(b"header", "one")
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr(os, "fchmod", fail)
-    with pytest.raises(OSError, match="Read-only"):
-        incoming.finish(NAME)
-    assert inbox.pending() == inbox.unsynced() == []
-
-
-def test_p1_a_disk_that_takes_a_few_bytes_at_a_time_gets_them_all(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = os.write
-
-    def write_a_little(descriptor: int, data: bytes | memoryview) -> int:
-        return write(descriptor, memoryview(data)[:3])
-
-    monkeypatch.setattr(os, "write", write_a_little)
-    monkeypatch.setattr(os, "writev", lambda fd, parts: write(fd, b"".join(parts)[:8]))
-    incoming = inbox.create(b"header", "one")
-    incoming.write(memoryview(b"0123456789"))
-    incoming.write(memoryview(b"abcdefghijkl"))
-    incoming.finish(NAME)
-    assert (inbox.root / inbox.pending()[0]).read_bytes() == b"header0123456789abcdefghijkl"
+    assert inbox.pending() == []
 
 
 def test_p1_an_object_whose_bytes_cannot_be_synced_never_gets_a_name(
@@ -150,15 +90,51 @@ def test_p1_an_object_whose_bytes_cannot_be_synced_never_gets_a_name(
 
 
 def test_what_is_discarded_leaves_nothing_and_keeps_nothing_open(inbox: Inbox) -> None:
-    assert inbox.one_sync in (True, False)  # tried before descriptors are counted
+    assert inbox.unnamed_files in (True, False)  # tried before descriptors are counted
     before = len(list(Path("/proc/self/fd").iterdir()))
     incoming = inbox.create(b"header", "one")
     incoming.write(memoryview(b"data"))
-    assert len(list(inbox.temporary.iterdir())) == (0 if inbox.one_sync else 1)
+    assert len(list(inbox.temporary.iterdir())) == (0 if inbox.unnamed_files else 1)
     incoming.discard()
     incoming.discard()
     assert list(inbox.temporary.iterdir()) == []
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_file_without_a_name_is_tried_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    with monkeypatch.context() as no_unnamed_files:
+        no_unnamed_files.setattr(os, "open", refuse)
+        assert not can_be_unnamed(tmp_path)
+    with monkeypatch.context() as no_proc:
+        no_proc.setattr(os, "link", refuse)
+        assert not can_be_unnamed(tmp_path)
+    can_be_unnamed(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file_system", "sound"), [("ext4", True), ("xfs", True), ("btrfs", False), ("nfs4", False)]
+)
+def test_p1_only_file_systems_that_sync_unnamed_files_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_system: str, sound: bool
+) -> None:
+    device = tmp_path.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 0:21 / /proc rw shared:12 - proc proc rw\n"
+        f"29 1 {os.major(device)}:{os.minor(device)} / / rw shared:1 - {file_system} /dev/x rw\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr("dicom_listener.incoming_file._MOUNTS", mounts)
+    monkeypatch.setattr("dicom_listener.incoming_file._link_unnamed", lambda *_: None)
+    assert can_be_unnamed(tmp_path) is sound
+    mounts.unlink()
+    assert not can_be_unnamed(tmp_path), "where nothing tells the type, files are renamed"
 
 
 @pytest.mark.parametrize("at_first", [True, False])
@@ -171,7 +147,7 @@ def test_p1_a_folder_that_took_the_inboxs_place_is_tried_anew(
         tried.append(folder)
         return at_first is (len(tried) == 1)
 
-    monkeypatch.setattr("dicom_listener.inbox.syncs_names", answer)
+    monkeypatch.setattr("dicom_listener.inbox.can_be_unnamed", answer)
     root = tmp_path / "inbox"
     inbox = Inbox(root)
     for _ in range(3):
@@ -189,9 +165,8 @@ def receive(inbox: Inbox, *, named_meanwhile: bool) -> None:
     incoming.write(memoryview(b"data"))
     assert len(list(inbox.temporary.iterdir())) == named_meanwhile
     incoming.finish(NAME)
-    [name] = inbox.pending()
-    assert (inbox.root / name).read_bytes() == b"headerdata"
-    (inbox.root / name).unlink()
+    assert (inbox.root / NAME).read_bytes() == b"headerdata"
+    (inbox.root / NAME).unlink()
 
 
 def test_p1_the_folder_that_stands_at_the_path_now_is_synced(
@@ -228,9 +203,6 @@ def test_names_sort_by_the_time_of_reception_and_say_it() -> None:
     )
     assert str(early) < str(late)
     assert ReceivedName.parse(str(late)) == late
-    assert ReceivedName.parse(str(replace(late, crc32=0x0000BEEF))) == replace(late, crc32=0xBEEF)
-    assert str(early) < str(replace(early, crc32=0)) < str(late)
-    assert late.listener_id == "a"
     assert late.received_at == datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=UTC)
     assert ReceivedName.parse("IM00001.dcm") is None
 
