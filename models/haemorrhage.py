@@ -23,7 +23,7 @@ from models.detector import (
     SeriesImages,
     Unsuitable,
 )
-from models.haemorrhage_findings import findings_of
+from models.haemorrhage_findings import Thresholds, findings_of
 from models.haemorrhage_guard import content_of, why_no_head, why_no_values
 from models.haemorrhage_network import KINDS
 from models.haemorrhage_places import Place, find_places
@@ -47,6 +47,7 @@ from models.haemorrhage_volume import (
 from models.loading import Machine, loading
 from models.reconstructions import shows_again
 from models.runtime import Blueprint, Floats, Network
+from models.skull_signs import SkullSigns, find_signs
 from models.stopwatch import Stopwatch
 from models.upright_guard import HeadGuard, load_upright_guard
 
@@ -54,8 +55,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 CARD_PATH = Path(__file__).with_name("weights") / "haemorrhage.toml"
+PLANES, WALLS = "planes", "walls"  # the names of the networks' weights
+FRACTURE = 2  # column of the log odds
 _BATCH = 8  # planes a call of the network
 _HIGHEST = 3  # planes whose mean stands for a study
+_NO_WALL = -3.0  # log odds of a head that cannot be unrolled
 _SIDE_MULTIPLE = 32
 
 
@@ -65,52 +69,85 @@ class Sight:
 
     stack: Stack
     skull: Skull
-    evidence: tuple[float, float]  # log odds: the most suspect plane's, the mean of the highest
+    evidence: tuple[float, ...]  # of each column of logits the mean of the highest
     probability: float  # of the study, calibrated
     planes: npt.NDArray[np.float64]  # (slab,), calibrated probability that it shows blood
-    logits: npt.NDArray[np.float64]  # (slab,), smoothed log odds, not calibrated; -inf: no brain
+    fractured: npt.NDArray[np.float64]  # (slab,), the same of a fracture of the skull
+    logits: npt.NDArray[np.float64]  # (slab, 3), smoothed, not calibrated; -inf: no brain
     kinds: npt.NDArray[np.float64]  # (slab, 5), scores of KINDS
-    places: tuple[Place, ...]  # their planes count from the skull's first
+    places: tuple[Place, ...]  # of blood; their planes count from the skull's first
+    fractures: tuple[Place, ...]  # of the skull, the same
 
 
 _Seen = tuple[SeriesImages, Sight]
 
 
-def blueprint(card: ModelCard, weights: Path) -> Blueprint:
-    """How the runtime builds this network."""
+def planes_blueprint(card: ModelCard, weights: Path) -> Blueprint:
+    """How the runtime builds the network of the planes."""
     return Blueprint(
-        build=partial(_build, int(card.calibration["members"])),
-        sources=tuple(map(Path(__file__).with_name, ("haemorrhage_network.py", "mobilenet.py"))),
+        build=partial(_build_planes, int(card.calibration["members"])),
+        sources=_sources("haemorrhage_network.py"),
         weights=weights,
         weights_sha256=card.weights_sha256,
         outputs=("slice_logit", "kind_logits", "heat_logit"),
         channels=3,
         side_multiple=_SIDE_MULTIPLE,
         batch=None,
+        prefix=f"{PLANES}.",
     )
 
 
-def _build(members: int) -> "nn.Module":
+def walls_blueprint(card: ModelCard, weights: Path) -> Blueprint:
+    """How the runtime builds the network of the skull's walls."""
+    return Blueprint(
+        build=partial(_build_walls, int(card.calibration["members"])),
+        sources=_sources("skull_network.py"),
+        weights=weights,
+        weights_sha256=card.weights_sha256,
+        outputs=("sign_logits", "heat_logits"),
+        channels=3,
+        side_multiple=_SIDE_MULTIPLE,
+        batch=None,
+        prefix=f"{WALLS}.",
+    )
+
+
+def _sources(network: str) -> tuple[Path, ...]:
+    return tuple(map(Path(__file__).with_name, (network, "both_halves.py", "mobilenet.py")))
+
+
+def _build_planes(members: int) -> "nn.Module":
     from models.haemorrhage_network import HaemorrhageEnsemble
 
     return HaemorrhageEnsemble(members)
 
 
+def _build_walls(members: int) -> "nn.Module":
+    from models.skull_network import SkullEnsemble
+
+    return SkullEnsemble(members)
+
+
 class HaemorrhageDetector:
     """Blood in head CT without contrast (``models.detector.Detector``).
 
-    Every plane that holds brain is seen between its neighbours by several networks at once. A
-    study is judged by its most suspect planes, after each was smoothed with its neighbours: blood
-    on one plane alone is less likely blood.
+    Every plane that holds brain is seen between its neighbours by several networks at once, and
+    the wall of its skull, unrolled, by several others: blood is likely where the skull is broken.
+    A study is judged by its most suspect planes, after each was smoothed with its neighbours:
+    blood on one plane alone is less likely blood.
     """
 
-    def __init__(self, *, card: ModelCard, network: Network, guard: HeadGuard) -> None:
+    def __init__(
+        self, *, card: ModelCard, planes: Network, walls: Network, guard: HeadGuard
+    ) -> None:
         self.card = card
-        self._network = network
+        self._planes = planes
+        self._walls = walls
         self._guard = guard
         self._calibrate = LogisticCalibration.from_card(card.calibration)
         self._calibrate_plane = LogisticCalibration.from_card(card.calibration["plane"])
-        self._plane_point = float(card.calibration["plane"]["operating_point"])
+        self._calibrate_fracture = LogisticCalibration.from_card(card.calibration["fracture"])
+        self._thresholds = Thresholds.from_card(card.calibration)
         self._least_heat = float(card.calibration["least_heat"])
 
     def eligibility(self, series: SeriesHeader) -> Eligibility:
@@ -150,7 +187,7 @@ class HaemorrhageDetector:
         flagged = sight.probability >= self.card.operating_point
         decisive_first = sorted(seen, key=lambda pair: pair[0] is not decisive)
         best, *others = (
-            findings_of(one.images, seen_in, flagged=flagged, plane_point=self._plane_point)
+            findings_of(one.images, seen_in, flagged=flagged, thresholds=self._thresholds)
             for one, seen_in in decisive_first
         )
         return Assessment(
@@ -196,27 +233,34 @@ class HaemorrhageDetector:
             return Unsuitable(reason=reason)
         canvases = clock.time("prepare", lambda: _canvases(stack, skull))
         said = clock.time("network", lambda: self._said(canvases))
-        return clock.time("places", lambda: self._sight(stack, skull, canvases, said))
+        signs = clock.time("skull", lambda: find_signs(stack, skull, self._walls))
+        return clock.time("places", lambda: self._sight(stack, skull, canvases, said, signs))
 
     def _said(self, canvases: Floats) -> dict[str, Floats]:
         """The network's outputs for every plane, a few at a time."""
         batch = with_neighbours(to_network(canvases))
         parts = [
-            self._network(np.ascontiguousarray(batch[first : first + _BATCH]))
+            self._planes(np.ascontiguousarray(batch[first : first + _BATCH]))
             for first in range(0, len(batch), _BATCH)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _sight(
-        self, stack: Stack, skull: Skull, canvases: Floats, said: dict[str, Floats]
+        self,
+        stack: Stack,
+        skull: Skull,
+        canvases: Floats,
+        said: dict[str, Floats],
+        signs: SkullSigns,
     ) -> Sight:
-        smooth = smoothed(said["slice_logit"])
-        slabs = len(stack.planes)
         inside = slice(skull.first, skull.last + 1)
-        logits = np.full(slabs, -np.inf)
+        smooth = smoothed(said["slice_logit"], signs.logits[inside])
+        slabs = len(stack.planes)
+        logits = np.full((slabs, smooth.shape[1]), -np.inf)
         logits[inside] = smooth
         kinds = np.zeros((slabs, len(KINDS)))
         kinds[inside] = expit(said["kind_logits"])
+        heat = np.maximum(expit(said["heat_logit"][:, 0]), signs.blood_heat[inside])
         return self.calibrated(
             Sight(
                 stack=stack,
@@ -224,21 +268,23 @@ class HaemorrhageDetector:
                 evidence=study_evidence(smooth),
                 probability=0.0,
                 planes=np.zeros(slabs),
+                fractured=np.zeros(slabs),
                 logits=logits,
                 kinds=kinds,
-                places=find_places(
-                    canvases, expit(said["heat_logit"][:, 0]), least=self._least_heat
-                ),
+                places=find_places(canvases, heat, least=self._least_heat),
+                fractures=signs.fractures,
             )
         )
 
     def calibrated(self, sight: Sight) -> Sight:
         """What was seen with the probabilities of this detector's card."""
-        looked_at = np.isfinite(sight.logits)
-        planes = np.zeros(len(sight.logits))
-        planes[looked_at] = self._calibrate_plane(sight.logits[looked_at][:, None])
+        looked_at = np.isfinite(sight.logits).all(axis=1)
+        logits = sight.logits[looked_at]
+        planes, fractured = np.zeros((2, len(sight.logits)))
+        planes[looked_at] = self._calibrate_plane(logits)
+        fractured[looked_at] = self._calibrate_fracture(logits[:, FRACTURE : FRACTURE + 1])
         probability = float(self._calibrate(np.array([sight.evidence]))[0])
-        return replace(sight, probability=probability, planes=planes)
+        return replace(sight, probability=probability, planes=planes, fractured=fractured)
 
 
 def _judged(seen: Sequence[_Seen]) -> tuple[list[_Seen], list[PassedOver]]:
@@ -260,16 +306,26 @@ def _passed_over(series: SeriesImages, reason: str) -> PassedOver:
     return PassedOver(series_instance_uid=uid, reason=reason, seen=True)
 
 
-def smoothed(logits: Floats) -> npt.NDArray[np.float64]:
-    """Each plane's log odds, half its own and a quarter each of its neighbours'."""
-    padded = np.pad(logits.astype(np.float64), 1, mode="edge")
+def smoothed(planes: Floats, walls: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log odds (plane, 3): each half its own and a quarter each of its neighbours'.
+
+    Parameters
+    ----------
+    planes
+        (plane,), of blood, by the network of the planes.
+    walls
+        (plane, 2), of blood and of a fracture, by that of the walls; nan where a wall was not
+        unrolled, which then counts as the least suspect one.
+    """
+    lowest = np.nanmin(walls, axis=0) if np.isfinite(walls).any() else np.full(2, _NO_WALL)
+    both = np.column_stack([planes, np.where(np.isnan(walls), lowest, walls)]).astype(np.float64)
+    padded = np.pad(both, ((1, 1), (0, 0)), mode="edge")
     return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
 
 
-def study_evidence(planes: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """What a study's probability rests on: the highest plane, the mean of the highest few."""
-    highest = np.sort(planes)[::-1][:_HIGHEST]
-    return float(highest[0]), float(highest.mean())
+def study_evidence(logits: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """What a study's probability rests on: the mean of the highest few of each column."""
+    return tuple(float(mean) for mean in np.sort(logits, axis=0)[-_HIGHEST:].mean(axis=0))
 
 
 def _canvases(stack: Stack, skull: Skull) -> Floats:
@@ -295,7 +351,10 @@ def assemble(card: ModelCard, weights: Path, machine: Machine) -> HaemorrhageDet
     """The detector that a card describes, with its networks made ready."""
     guard = load_upright_guard(device=machine.device, threads=machine.threads, cache=machine.cache)
     return HaemorrhageDetector(
-        card=card, network=machine.network(blueprint(card, weights)), guard=guard
+        card=card,
+        planes=machine.network(planes_blueprint(card, weights)),
+        walls=machine.network(walls_blueprint(card, weights)),
+        guard=guard,
     )
 
 

@@ -1,10 +1,10 @@
 """From what the detector saw in one series to regions, scores, kinds and lesions for people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ Points = npt.NDArray[np.float64]
 
 _KIND_SCORE = 0.3  # from which on a kind is named
 _PLACES_A_PLANE = 3
+_FRACTURES_A_PLANE = 2
+FRACTURE_OF_SKULL = "fracture of the skull"  # kind of a region that is no blood
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +38,24 @@ class Findings:
         return replace(self.evidence, image_scores=tuple(scores))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thresholds:
+    """Calibrated probabilities of a plane from which on its places are shown."""
+
+    plane: float  # of blood
+    fracture: float  # of the skull
+
+    @classmethod
+    def from_card(cls, calibration: Mapping[str, Any]) -> "Thresholds":
+        """Read from the calibration table of a model card."""
+        return cls(
+            plane=float(calibration["plane"]["operating_point"]),
+            fracture=float(calibration["fracture"]["operating_point"]),
+        )
+
+
 def findings_of(
-    images: Sequence[Image], sight: "Sight", *, flagged: bool, plane_point: float
+    images: Sequence[Image], sight: "Sight", *, flagged: bool, thresholds: Thresholds
 ) -> Findings:
     """Put what was seen into the coordinates and words of the source.
 
@@ -45,13 +63,11 @@ def findings_of(
     ----------
     flagged
         Whether the study is; the most suspect plane of such a one always shows a region.
-    plane_point
-        Calibrated probability of a plane from which on its places are shown.
     """
     shown = [
         place
         for place in sight.places
-        if sight.planes[place.plane + sight.skull.first] >= plane_point
+        if sight.planes[place.plane + sight.skull.first] >= thresholds.plane
     ]
     if flagged and not shown and sight.places:
         shown = [max(sight.places, key=lambda place: (_worth(sight, place), -place.plane))]
@@ -62,11 +78,12 @@ def findings_of(
         for region in _regions(images, sight, place, names[place.lesion])
     ]
     regions.sort(key=lambda region: -region.score)
+    fractures = _fractures(images, sight, thresholds.fracture)
     return Findings(
-        regions=tuple(regions),
+        regions=(*regions, *fractures),
         evidence=Evidence(
             image_scores=_image_scores(images, sight),
-            kinds=_kinds(sight, flagged=flagged, plane_point=plane_point),
+            kinds=_kinds(sight, flagged=flagged, plane_point=thresholds.plane),
             lesions=_lesions(images, sight, shown, names),
         ),
     )
@@ -99,21 +116,53 @@ def _best_of_each_plane(shown: Sequence[Place], sight: "Sight") -> list[Place]:
 
 def _regions(images: Sequence[Image], sight: "Sight", place: Place, number: int) -> list[Region]:
     """One region on each source image of the plane."""
-    slab = place.plane + sight.skull.first
-    polygon = _to_source(place.outline, sight)
-    scores = sight.kinds[slab]
+    scores = sight.kinds[place.plane + sight.skull.first]
     kind = KINDS[int(scores.argmax())] if scores.max() >= _KIND_SCORE else ""
+    words = f"{kind} haemorrhage" if kind else ""
+    return _outlined(images, sight, place, _worth(sight, place), words, number)
+
+
+def _fractures(images: Sequence[Image], sight: "Sight", least: float) -> list[Region]:
+    """Where the skull seems broken: no blood, but why it is likely."""
+    shown: dict[int, list[tuple[float, Place]]] = defaultdict(list)
+    for place in sight.fractures:
+        probability = float(sight.fractured[place.plane + sight.skull.first])
+        if probability >= least:
+            shown[place.plane].append((float(np.sqrt(place.score * probability)), place))
+    best = [
+        pair
+        for pairs in shown.values()
+        for pair in sorted(pairs, key=lambda pair: -pair[0])[:_FRACTURES_A_PLANE]
+    ]
+    best.sort(key=lambda pair: -pair[0])
+    return [
+        region
+        for score, place in best
+        for region in _outlined(images, sight, place, score, FRACTURE_OF_SKULL, None)
+    ]
+
+
+def _outlined(
+    images: Sequence[Image],
+    sight: "Sight",
+    place: Place,
+    score: float,
+    kind: str,
+    lesion: int | None,
+) -> list[Region]:
+    """A place's outline on each source image of its plane."""
+    polygon = _to_source(place.outline, sight)
     return [
         Region(
             sop_instance_uid=images[member].sop_instance_uid,
             frame_number=images[member].frame_number,
             polygon=tuple((float(column), float(row)) for column, row in polygon),
-            score=_worth(sight, place),
+            score=score,
             polygon_mm=_to_mm(polygon, images[member]),
-            kind=f"{kind} haemorrhage" if kind else "",
-            lesion=number,
+            kind=kind,
+            lesion=lesion,
         )
-        for member in sight.stack.members[slab]
+        for member in sight.stack.members[place.plane + sight.skull.first]
     ]
 
 

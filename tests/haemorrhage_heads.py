@@ -206,11 +206,12 @@ def card(operating_point: float = 0.5) -> ModelCard:
         weights_sha256="",
         operating_point=operating_point,
         calibration={
-            "weights": [0.0, 1.0],
+            "weights": [1.0, 0.0, 0.0],
             "bias": 0.0,
             "members": 1,
             "least_heat": 0.3,
-            "plane": {"weights": [1.0], "bias": 0.0, "operating_point": 0.5},
+            "plane": {"weights": [1.0, 0.0, 0.0], "bias": 0.0, "operating_point": 0.5},
+            "fracture": {"weights": [1.0], "bias": 0.0, "operating_point": 0.5},
         },
         performance={},
     )
@@ -219,3 +220,12 @@ def card(operating_point: float = 0.5) -> ModelCard:
 def upright(_stack: Stack, _skull: Skull) -> str | None:
     """A guard that takes every head to lie as its header says."""
     return None
+
+
+def sound_walls(batch: Floats) -> dict[str, Floats]:
+    """A network of the walls that sees neither blood nor a fracture."""
+    cells = (len(batch), 2, batch.shape[2] // 8, batch.shape[3] // 8)
+    return {
+        "sign_logits": np.full((len(batch), 2), -6, np.float32),
+        "heat_logits": np.full(cells, -9, np.float32),
+    }

@@ -22,14 +22,18 @@ def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
     save_file(halves, path)
 
 
-def save_members(members: Iterable[Mapping[str, torch.Tensor]], path: Path) -> None:
-    """Write the weights of several networks as the members of one ensemble."""
-    named = {
+def members_named(members: Iterable[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The weights of several networks as those of the members of one ensemble."""
+    return {
         f"members.{number}.{name}": weight
         for number, member in enumerate(members)
         for name, weight in member.items()
     }
-    save_weights(named, path)
+
+
+def save_members(members: Iterable[Mapping[str, torch.Tensor]], path: Path) -> None:
+    """Write the weights of several networks as the members of one ensemble."""
+    save_weights(members_named(members), path)
 
 
 def install(run_folder: Path, names: Iterable[str], weights_folder: Path) -> None:

@@ -1,25 +1,48 @@
 """Train the haemorrhage ensemble: ``train`` is what ``vigie train hemorrhage`` calls."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from models.haemorrhage import CARD_PATH
+from models.haemorrhage import CARD_PATH, PLANES, WALLS
 from models.training.figures import without_nan
+from models.training.fold import Epoch, Going, Recipe, train_fold
 from models.training.haemorrhage_augmentation import Head, load_heads
 from models.training.haemorrhage_data import LabelledPatient, read_patients
-from models.training.haemorrhage_export import export
-from models.training.haemorrhage_fold import Epoch, TrainingSettings, train_fold
+from models.training.haemorrhage_export import Pair, export
+from models.training.haemorrhage_planes import PlaneLesson, PlaneRecipe
 from models.training.haemorrhage_report import mean_passes
 from models.training.labels import LabelsError
 from models.training.progress import Progress
-from models.training.report import write_report
+from models.training.report import plot_passes, write_report
+from models.training.skull_lesson import SkullLesson
+from models.training.skull_walls import Walls, load_walls
 
-__all__ = ["TrainingSettings", "folds_of", "train"]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings:
+    """How to train; written into the run's report."""
+
+    folds: int = 5  # of the cross-validation; as many networks make each ensemble
+    seed: int = 1
+    threads: int = 1
+    planes: PlaneRecipe = field(default_factory=PlaneRecipe)
+    walls: Recipe = field(default_factory=partial(Recipe, rate=1.5e-3, trunk_rate=4e-4))
+
+
+def with_passes(epochs: int, *, folds: int, seed: int, threads: int) -> TrainingSettings:
+    """The usual settings, with so many passes of each network."""
+    usual = TrainingSettings(folds=folds, seed=seed, threads=threads)
+    return replace(
+        usual,
+        planes=replace(usual.planes, epochs=epochs),
+        walls=replace(usual.walls, epochs=epochs),
+    )
 
 
 def train(
@@ -36,16 +59,19 @@ def train(
     """Cross-validate by patient, and make an ensemble of the networks of all folds.
 
     The folder then holds ``haemorrhage.safetensors`` and ``haemorrhage.toml`` (what
-    ``models.training.haemorrhage_export.promote`` installs), ``report.json``, ``report.svg`` and
-    a folder with a checkpoint for each fold.
+    ``models.training.haemorrhage_export.promote`` installs), ``report.json``, ``report.svg`` (the
+    networks of the planes), ``report_walls.svg`` (of the skull's walls) and a folder with
+    checkpoints for each fold.
 
     Parameters
     ----------
     data
         A folder with ``labels.csv``; patients of split ``valid`` or ``test`` are left out.
     start
-        Weights to start from (safetensors): a haemorrhage ensemble or the ImageNet trunk. None
-        starts from the installed detector's.
+        Weights to start from (safetensors): a haemorrhage detector's, where the networks of each
+        fold go on from that fold's, or the ImageNet trunk. None starts from the installed
+        detector's: with other patients than it learnt from, or other folds, the cross-validation
+        would then flatter.
     only_fold
         Train the network of this fold (counts from 1) and stop, so that folds can be trained
         side by side; a last call with ``resume`` and without it puts them together.
@@ -66,24 +92,29 @@ def train(
     patients = [one for one in read_patients(data) if one.split in (None, "train")]
     folds = folds_of(patients, settings.folds)
     start = start or CARD_PATH.with_suffix(".safetensors")
-    heads = _read(patients, progress)
+    heads, walls = _read(patients, progress)
+    torch.set_num_threads(settings.threads)
     epochs: list[Epoch] = []
-    networks = []
+    networks: list[Pair] = []
     for fold in range(1, settings.folds + 1):
         if only_fold not in (None, fold):
             continue
-        network, of_fold = train_fold(
-            fold,
-            [heads[p.patient] for p in patients if folds[p.patient] != fold],
-            [heads[p.patient] for p in patients if folds[p.patient] == fold],
-            run_folder / f"fold_{fold}",
-            settings,
-            start=start,
-            resume=resume,
-            progress=progress,
+        learnt = [p.patient for p in patients if folds[p.patient] != fold]
+        apart = [p.patient for p in patients if folds[p.patient] == fold]
+        plane_lesson = PlaneLesson(
+            learnt=[heads[name] for name in learnt],
+            apart=[heads[name] for name in apart],
+            recipe=settings.planes,
         )
-        networks.append(network)
-        epochs += of_fold
+        wall_lesson = SkullLesson(
+            learnt=[walls[name] for name in learnt], apart=[walls[name] for name in apart]
+        )
+        folder = run_folder / f"fold_{fold}"
+        how = Going(seed=settings.seed, start=start, resume=resume, progress=progress)
+        planes, of_planes = train_fold(fold, plane_lesson, folder / PLANES, settings.planes, how)
+        skull, of_walls = train_fold(fold, wall_lesson, folder / WALLS, settings.walls, how)
+        networks.append(Pair(planes=planes, walls=skull))
+        epochs += of_planes + of_walls
     if only_fold is not None:
         return None
     card = export(networks, patients, folds, run_folder, version=version, progress=progress)
@@ -100,7 +131,9 @@ def train(
         }
     )
     curves = {"slice AUC, patients apart": "slice_auc", "patient AUC": "patient_auc"}
-    write_report(run_folder, report, curves, mean_passes(report["epochs"]))
+    write_report(run_folder, report, curves, mean_passes(report["epochs"], PLANES))
+    plot = plot_passes(mean_passes(report["epochs"], WALLS), curves)
+    (run_folder / "report_walls.svg").write_text(plot, encoding="utf-8")
     return report
 
 
@@ -128,9 +161,11 @@ def folds_of(patients: Sequence[LabelledPatient], count: int) -> dict[str, int]:
     return folds
 
 
-def _read(patients: Sequence[LabelledPatient], progress: Progress) -> dict[str, Head]:
-    heads = {}
-    for head in load_heads(patients):
-        heads[head.patient] = head
+def _read(
+    patients: Sequence[LabelledPatient], progress: Progress
+) -> tuple[dict[str, Head], dict[str, Walls]]:
+    heads, walls = {}, {}
+    for head, wall in zip(load_heads(patients), load_walls(patients), strict=True):
+        heads[head.patient], walls[wall.patient] = head, wall
         progress("reading head CTs", len(heads) / len(patients))
-    return heads
+    return heads, walls

@@ -20,6 +20,8 @@ Box = tuple[float, float, float, float]  # left, top, width, height, pixels
 BRAIN_LOW_HU, BRAIN_WIDTH_HU = -20.0, 120.0
 BONE_LOW_HU, BONE_WIDTH_HU = -900.0, 3200.0
 _BONE_WHERE_UNKNOWN_HU = 400.0
+_LOSS = 8  # grey values by which lossy compression moves what a window clips
+_FRACTURE = "skull_fracture"
 _NEEDED = ("patient", "slice", "brain", "bone", "hemorrhage")
 
 
@@ -33,6 +35,7 @@ class LabelledSlice:
     blood: bool
     kinds: tuple[bool, ...]  # of KINDS
     boxes: tuple[Box, ...]  # empty: not known where, or no blood
+    fracture: bool = False  # of the skull
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +79,7 @@ def read_patients(data: Path) -> tuple[LabelledPatient, ...]:
             blood=_truth(path, line, row, "hemorrhage"),
             kinds=tuple(bool(row.get(k)) and _truth(path, line, row, k) for k in KINDS),
             boxes=boxes.get((patient, number), ()),
+            fracture=bool(row.get(_FRACTURE)) and _truth(path, line, row, _FRACTURE),
         )
         splits.setdefault(patient, row.get("split") or None)
     if not found:
@@ -136,9 +140,10 @@ def _truth(path: Path, line: int, row: Mapping[str, str], name: str) -> bool:
 def read_hu(one: LabelledSlice) -> Floats:
     """Hounsfield units of a slice, (row, column), rebuilt from its two windows.
 
-    What the brain window clips comes from the bone window. A bone window that shows soft tissue
-    where the brain window shows bone is of another cut or field of view (one patient of CT-ICH):
-    its values are not used.
+    What the brain window clips comes from the bone window; so does what lies within a few grey
+    values of it, for lossy compression moves those. A bone window that shows soft tissue where the
+    brain window shows bone is of another cut or field of view (one patient of CT-ICH): its values
+    are not used.
 
     Raises
     ------
@@ -152,12 +157,11 @@ def read_hu(one: LabelledSlice) -> Floats:
         raise ValueError(f"{one.brain} and {one.bone} differ in size")
     soft = BRAIN_LOW_HU + brain * np.float32(BRAIN_WIDTH_HU / 255)
     dense = BONE_LOW_HU + bone * np.float32(BONE_WIDTH_HU / 255)
-    bright = brain >= 255
+    bright = brain >= 256 - _LOSS
     if bright.any() and (dense[bright] < 80).mean() > 0.05:
         dense = np.where(bright, np.float32(_BONE_WHERE_UNKNOWN_HU), np.float32(-1000))
-    highest = BRAIN_LOW_HU + BRAIN_WIDTH_HU
-    hu = np.where(bright, np.maximum(dense, highest), soft)
-    return np.where(brain <= 0, np.minimum(dense, BRAIN_LOW_HU), hu).astype(np.float32)
+    hu = np.where(bright, np.maximum(dense, soft), soft)
+    return np.where(brain < _LOSS, np.minimum(dense, soft), hu).astype(np.float32)
 
 
 def as_images(patient: LabelledPatient) -> tuple[Image, ...]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from models.calibration import (
     Floats,
@@ -21,7 +23,7 @@ from models.calibration import (
 )
 from models.detector import Image, Unsuitable
 from models.haemorrhage import HaemorrhageDetector, Sight, load
-from models.haemorrhage_findings import findings_of
+from models.haemorrhage_findings import FRACTURE_OF_SKULL, Thresholds, findings_of
 from models.training.figures import choose, identity, rates, without_nan
 from models.training.haemorrhage_data import Box, LabelledPatient, as_images, read_patients
 from models.training.progress import Progress
@@ -36,8 +38,8 @@ class Judged:
     patient: LabelledPatient
     probability: float  # of the study; 0 where the detector did not look
     planes: Floats  # (slice,), calibrated probability that it shows blood; 0 where not looked at
-    logits: Floats  # (slice,), uncalibrated log odds; -inf where not looked at
-    evidence: tuple[float, float] | None  # None: the detector did not look
+    logits: Floats  # (slice, 3), uncalibrated log odds; -inf where not looked at
+    evidence: tuple[float, ...] | None  # None: the detector did not look
     hits: tuple[bool, ...] = ()  # for each slice with boxes, whether a region overlaps one
     images: tuple[Image, ...] = ()  # without pixels
     sight: Sight | None = None  # without pixels
@@ -133,7 +135,7 @@ def _judged(
     images: tuple[Image, ...],
     sight: Sight,
 ) -> Judged:
-    planes, logits = np.zeros(len(images)), np.full(len(images), -np.inf)
+    planes, logits = np.zeros(len(images)), np.full((len(images), 3), -np.inf)
     for slab, members in enumerate(sight.stack.members):
         planes[list(members)] = sight.planes[slab]
         logits[list(members)] = sight.logits[slab]
@@ -155,7 +157,7 @@ def _not_judged(patient: LabelledPatient, reason: str) -> Judged:
         patient=patient,
         probability=0.0,
         planes=np.zeros(slices),
-        logits=np.full(slices, -np.inf),
+        logits=np.full((slices, 3), -np.inf),
         evidence=None,
         hits=tuple(False for one in patient.slices if one.boxes),
         reason=reason,
@@ -172,10 +174,12 @@ def _hits(
         images,
         sight,
         flagged=sight.probability >= detector.card.operating_point,
-        plane_point=float(detector.card.calibration["plane"]["operating_point"]),
+        thresholds=Thresholds.from_card(detector.card.calibration),
     )
     polygons: dict[str, list[npt.NDArray[np.float64]]] = {}
     for region in found.regions:
+        if region.kind == FRACTURE_OF_SKULL:
+            continue  # boxes are around blood
         polygons.setdefault(region.sop_instance_uid, []).append(np.array(region.polygon))
     return tuple(
         any(
@@ -189,12 +193,12 @@ def _hits(
 
 
 def _overlap(box: Box, polygon: npt.NDArray[np.float64]) -> bool:
-    """Whether the box around a polygon shares area with a true box."""
+    """Whether a polygon covers a pixel of a true box."""
     left, top, width, height = box
-    low, high = polygon.min(axis=0), polygon.max(axis=0)
-    return bool(
-        low[0] < left + width and high[0] > left and low[1] < top + height and high[1] > top
-    )
+    inside = Pillow.new("1", (math.ceil(width), math.ceil(height)))
+    corners = [(float(x), float(y)) for x, y in polygon - (left, top)]
+    ImageDraw.Draw(inside).polygon(corners, fill=1)
+    return inside.getbbox() is not None
 
 
 def measure(judged: Sequence[Judged], operating_point: float) -> dict[str, Any]:

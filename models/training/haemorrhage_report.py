@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 
-def mean_passes(epochs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For each pass the means over the folds; a figure that no fold has is None."""
+def mean_passes(epochs: Sequence[Mapping[str, Any]], part: str) -> list[dict[str, Any]]:
+    """For each pass of one part's networks the means over the folds; None where no fold has one."""
+    epochs = [epoch for epoch in epochs if epoch["part"] == part]
     numbers = sorted({epoch["number"] for epoch in epochs})
     return [
         {

@@ -10,9 +10,16 @@ import pytest
 
 from models.card import read_card
 from models.detector import Assessment, Eligible, NotEligible, SeriesImages, Unsuitable
-from models.haemorrhage import CARD_PATH, HaemorrhageDetector, blueprint, load
+from models.haemorrhage import (
+    CARD_PATH,
+    HaemorrhageDetector,
+    load,
+    planes_blueprint,
+    walls_blueprint,
+)
 from models.haemorrhage_volume import CANVAS
-from models.runtime import load_network, load_torch_network
+from models.runtime import Blueprint, load_network, load_torch_network
+from models.skull_unrolled import COLUMNS, ROWS
 from tests.haemorrhage_heads import (
     head,
     images_of,
@@ -46,17 +53,30 @@ def test_the_card_names_the_weights_beside_it() -> None:
     assert card.name == "haemorrhage"
     assert 0 < card.operating_point < 1
     assert card.limits and card.training_data and card.intended_use
-    assert CARD_PATH.with_suffix(".safetensors").stat().st_size < 25e6
+    assert CARD_PATH.with_suffix(".safetensors").stat().st_size < 45e6
 
 
-@pytest.mark.parametrize("planes", [1, 3, 8])
-def test_openvino_and_pytorch_agree(planes: int, cache: Path) -> None:
+@pytest.mark.parametrize("images", [1, 3, 8])
+@pytest.mark.parametrize(
+    ("blueprint", "shape", "outputs"),
+    [
+        (planes_blueprint, (CANVAS, CANVAS), ["slice_logit", "kind_logits", "heat_logit"]),
+        (walls_blueprint, (ROWS, COLUMNS), ["sign_logits", "heat_logits"]),
+    ],
+    ids=["planes", "walls"],
+)
+def test_openvino_and_pytorch_agree(
+    images: int,
+    blueprint: Callable[..., Blueprint],
+    shape: tuple[int, int],
+    outputs: list[str],
+    cache: Path,
+) -> None:
     plan = blueprint(read_card(CARD_PATH), CARD_PATH.with_suffix(".safetensors"))
-    batch = np.random.default_rng(0).uniform(-1, 1, (planes, 3, CANVAS, CANVAS))
-    batch = batch.astype(np.float32)
+    batch = np.random.default_rng(0).uniform(-1, 1, (images, 3, *shape)).astype(np.float32)
     fast = load_network(plan, device="cpu", cache=cache)(batch)
     slow = load_torch_network(plan)(batch)
-    assert list(fast) == list(slow) == ["slice_logit", "kind_logits", "heat_logit"]
+    assert list(fast) == list(slow) == outputs
     for name, said in fast.items():
         np.testing.assert_allclose(said, slow[name], atol=1e-3)
 

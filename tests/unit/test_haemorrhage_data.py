@@ -33,13 +33,28 @@ def test_slices_are_gathered_by_patient_and_in_order(tmp_path: Path) -> None:
     assert seven.split is None
 
 
-def test_boxes_and_kinds_need_not_be_there(tmp_path: Path) -> None:
+def test_boxes_kinds_and_fractures_need_not_be_there(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(
         "patient,slice,brain,bone,hemorrhage,split\n1,1,a,b,1,test\n", encoding="utf-8"
     )
     (patient,) = read_patients(tmp_path)
     assert patient.split == "test"
     assert patient.slices[0].boxes == () and not any(patient.slices[0].kinds)
+    assert patient.slices[0].fracture is False
+
+
+def test_fractures_of_the_skull_are_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(
+        "patient,slice,brain,bone,hemorrhage,skull_fracture\n1,1,a,b,0,1\n1,2,a,b,0,0\n",
+        encoding="utf-8",
+    )
+    (patient,) = read_patients(tmp_path)
+    assert [one.fracture for one in patient.slices] == [True, False]
+    (tmp_path / "labels.csv").write_text(
+        "patient,slice,brain,bone,hemorrhage,skull_fracture\n1,1,a,b,0,x\n", encoding="utf-8"
+    )
+    with pytest.raises(LabelsError, match="line 2: skull_fracture is 'x', not 0 or 1"):
+        read_patients(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +109,26 @@ def _slice(folder: Path, brain: np.ndarray, bone: np.ndarray) -> LabelledSlice:
 
 
 def test_hounsfield_units_come_from_both_windows(tmp_path: Path) -> None:
-    hu = np.array([[-800.0, -10.0, 35.0, 60.0, 99.0, 700.0]]).repeat(4, axis=0)
+    hu = np.array([[-800.0, -10.0, 35.0, 60.0, 94.0, 700.0]]).repeat(4, axis=0)
     brain = np.clip((hu + 20) / 120 * 255, 0, 255).round()
     bone = np.clip((hu + 900) / 3200 * 255, 0, 255).round()
     read = read_hu(_slice(tmp_path, brain, bone))
     np.testing.assert_allclose(read[:, 1:5], hu[:, 1:5], atol=0.3)
     np.testing.assert_allclose(read[:, [0, 5]], hu[:, [0, 5]], atol=7)
+
+
+def test_what_lossy_compression_moved_off_the_end_of_the_window_is_still_bone_or_air(
+    tmp_path: Path,
+) -> None:
+    brain, bone = np.full((8, 8), 120), np.full((8, 8), 75)
+    brain[:4], bone[:4] = 255, 160
+    brain[1, 3:6] = (254, 251, 249)  # bone, a little darker than white
+    brain[6:], bone[6:] = 0, 0
+    brain[7, 2:5] = (1, 3, 6)  # air, a little brighter than black
+    read = read_hu(_slice(tmp_path, brain, bone))
+    assert (read[:4] > 1000).all()
+    assert (read[6:] == -900).all()
+    assert read[4:6] == pytest.approx(-20 + 120 * 120 / 255)
 
 
 def test_a_bone_window_of_another_cut_is_not_used(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from models.detector import Assessment, Eligible, Image, NotEligible, SeriesImages, Unsuitable
 from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
+from models.haemorrhage_findings import FRACTURE_OF_SKULL
 from models.haemorrhage_network import KINDS, STRIDE
 from models.haemorrhage_volume import CANVAS
 from tests.haemorrhage_heads import (
@@ -19,6 +20,7 @@ from tests.haemorrhage_heads import (
     instance,
     mirrored_left_right,
     series_of,
+    sound_walls,
     transposed,
     upright,
     upside_down,
@@ -63,7 +65,7 @@ def assessment(bleeding: tuple[Image, ...]) -> Assessment:
 
 
 def _detector() -> HaemorrhageDetector:
-    return HaemorrhageDetector(card=card(), network=Dense(), guard=upright)
+    return HaemorrhageDetector(card=card(), planes=Dense(), walls=sound_walls, guard=upright)
 
 
 def _assess(images: tuple[Image, ...]) -> Assessment:
@@ -171,7 +173,9 @@ def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> N
     clear = images_of(head())
     bone = series_of(bleeding, 1, convolution_kernel="H70h")
     soft = series_of(clear, 2)
-    answer = HaemorrhageDetector(card=card(), network=Dense(), guard=upright).assess([bone, soft])
+    answer = HaemorrhageDetector(
+        card=card(), planes=Dense(), walls=sound_walls, guard=upright
+    ).assess([bone, soft])
     assert isinstance(answer, Assessment)
     assert answer.probability < 0.1
     assert answer.regions == ()
@@ -217,7 +221,7 @@ def test_the_base_and_the_vertex_of_a_head_scanned_apart_are_both_judged() -> No
 
 def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) -> None:
     empty = [replace(i, pixels=np.zeros_like(i.pixels)) for i in bleeding]
-    detector = HaemorrhageDetector(card=card(), network=Dense(), guard=upright)
+    detector = HaemorrhageDetector(card=card(), planes=Dense(), walls=sound_walls, guard=upright)
     answer = detector.assess(
         [series_of(empty, 1), series_of(bleeding, 2, convolution_kernel="H70h")]
     )
@@ -233,12 +237,14 @@ def test_only_planes_with_brain_go_through_the_network() -> None:
     network = Dense()
     air = np.full((10, SIDE, SIDE), -1000.0, np.float32)
     images = images_of(np.concatenate([air, head()]))
-    HaemorrhageDetector(card=card(), network=network, guard=upright).assess([series_of(images)])
+    HaemorrhageDetector(card=card(), planes=network, walls=sound_walls, guard=upright).assess(
+        [series_of(images)]
+    )
     assert sum(len(batch) for batch in network.seen) <= 26
 
 
 def test_eligibility_comes_with_the_images_left_out() -> None:
-    detector = HaemorrhageDetector(card=card(), network=Dense(), guard=upright)
+    detector = HaemorrhageDetector(card=card(), planes=Dense(), walls=sound_walls, guard=upright)
     assert detector.eligibility(header_of()) == Eligible()
     scout = instance(99, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))
     answer = detector.eligibility(header_of(instances=(scout, *header_of().instances)))
@@ -249,9 +255,41 @@ def test_eligibility_comes_with_the_images_left_out() -> None:
 def test_one_plane_alone_counts_less_than_three() -> None:
     alone, three = np.full(9, -4.0, np.float32), np.full(9, -4.0, np.float32)
     alone[4], three[3:6] = 6, 6
-    assert study_evidence(smoothed(alone))[1] < study_evidence(smoothed(three))[1]
-    assert smoothed(three)[4] == 6 and smoothed(alone)[4] == 1
+    walls = np.full((9, 2), -5.0)
+    assert study_evidence(smoothed(alone, walls))[0] < study_evidence(smoothed(three, walls))[0]
+    assert smoothed(three, walls)[4].tolist() == [6, -5, -5]
+    assert smoothed(alone, walls)[4, 0] == 1
+
+
+def test_a_wall_that_was_not_unrolled_counts_as_the_least_suspect() -> None:
+    planes = np.zeros(4, np.float32)
+    walls = np.array([[np.nan, np.nan], [2.0, -2.0], [-4.0, 1.0], [0.0, 0.0]])
+    seen = smoothed(planes, walls)
+    assert seen[0].tolist() == pytest.approx([0, -4 * 0.75 + 2 / 4, -2])
+    none = smoothed(planes, np.full((4, 2), np.nan))
+    assert np.isfinite(none).all() and (none[:, 1:] < 0).all()
+
+
+def test_a_broken_skull_is_shown_as_such_and_is_no_blood(bleeding: tuple[Image, ...]) -> None:
+    def broken(batch: np.ndarray) -> dict[str, np.ndarray]:
+        said = sound_walls(batch)
+        said["sign_logits"][:, 1] = 6
+        said["heat_logits"][:, 1, 4:6, 30] = 5
+        return said
+
+    detector = HaemorrhageDetector(card=card(), planes=Dense(), walls=broken, guard=upright)
+    answer = detector.assess([series_of(bleeding)])
+    assert isinstance(answer, Assessment)
+    kinds = [region.kind for region in answer.regions]
+    assert {*kinds} == {"subdural haemorrhage", FRACTURE_OF_SKULL}
+    assert kinds.index(FRACTURE_OF_SKULL) == kinds.count("subdural haemorrhage")
+    assert all(lesion.number == 1 for lesion in answer.evidence.lesions)
+    for region in answer.regions:
+        if region.kind == FRACTURE_OF_SKULL:
+            assert region.lesion is None
+            # less than half around from the back, over the right
+            assert np.mean(np.array(region.polygon)[:, 0]) < SIDE / 2
 
 
 def test_fewer_planes_than_usual_still_make_a_study() -> None:
-    assert study_evidence(np.array([1.0, 3.0])) == (3.0, 2.0)
+    assert study_evidence(np.array([[1.0, 5.0], [3.0, 5.0]])) == (2.0, 5.0)

@@ -5,7 +5,7 @@ import pytest
 
 from models.detector import Unsuitable
 from models.haemorrhage import HaemorrhageDetector
-from tests.haemorrhage_heads import PIXEL_MM, card, head, images_of, upright
+from tests.haemorrhage_heads import PIXEL_MM, card, head, images_of, sound_walls, upright
 
 
 class Nothing:
@@ -21,7 +21,7 @@ class Nothing:
 
 
 def _why(volume: np.ndarray, **header: float | None) -> str:
-    detector = HaemorrhageDetector(card=card(), network=Nothing(), guard=upright)
+    detector = HaemorrhageDetector(card=card(), planes=Nothing(), walls=sound_walls, guard=upright)
     sight = detector.look(images_of(volume, **header))  # type: ignore[arg-type]
     return sight.reason if isinstance(sight, Unsuitable) else ""
 
@@ -86,7 +86,7 @@ def test_a_head_cut_by_the_edge_of_the_image_is_refused() -> None:
 
 
 def test_no_images_are_no_head() -> None:
-    detector = HaemorrhageDetector(card=card(), network=Nothing(), guard=upright)
+    detector = HaemorrhageDetector(card=card(), planes=Nothing(), walls=sound_walls, guard=upright)
     answer = detector.assess([])
     assert isinstance(answer, Unsuitable)
 
@@ -95,6 +95,8 @@ def test_a_head_that_lies_wrongly_is_refused_before_it_is_looked_at() -> None:
     def never(batch: np.ndarray) -> dict[str, np.ndarray]:
         raise AssertionError("looked at")
 
-    detector = HaemorrhageDetector(card=card(), network=never, guard=lambda *_: "It lies wrongly.")
+    detector = HaemorrhageDetector(
+        card=card(), planes=never, walls=sound_walls, guard=lambda *_: "It lies wrongly."
+    )
     sight = detector.look(images_of(head()))
     assert sight == Unsuitable(reason="It lies wrongly.")

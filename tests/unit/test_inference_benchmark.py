@@ -10,6 +10,7 @@ from models.haemorrhage_network import KINDS, STRIDE
 from models.haemorrhage_volume import CANVAS
 from models.nodule_cuts import SIDE
 from models.runtime import Blueprint, Floats, Network
+from models.skull_unrolled import COLUMNS, ROWS
 
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 
@@ -29,6 +30,10 @@ def unsuspicious(monkeypatch: pytest.MonkeyPatch) -> None:
                 "heat_logit": np.full(
                     (images, 1, rows // STRIDE, columns // STRIDE), -9.0, np.float32
                 ),
+                "sign_logits": np.full((images, 2), -9.0, np.float32),
+                "heat_logits": np.full(
+                    (images, 2, rows // STRIDE, columns // STRIDE), -9.0, np.float32
+                ),
             }
             return {name: said[name] for name in blueprint.outputs}
 
@@ -38,10 +43,11 @@ def unsuspicious(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_head_is_sent_a_few_canvases_at_a_time() -> None:
-    [sent] = inference.batches_of("haemorrhage", PHANTOMS / "head_ct_bleed", 1)
-    images, channels, *sides = sent.images.shape
-    assert images > 1
-    assert (channels, sides) == (3, [CANVAS, CANVAS])
+    planes, walls = inference.batches_of("haemorrhage", PHANTOMS / "head_ct_bleed", 1)
+    for sent, shape in ((planes, (CANVAS, CANVAS)), (walls, (ROWS, COLUMNS))):
+        images, channels, *sides = sent.images.shape
+        assert images > 1
+        assert (channels, tuple(sides)) == (3, shape)
 
 
 def test_a_chest_is_sent_in_sheets_of_cuts_first_to_one_member_then_to_all() -> None:

@@ -61,7 +61,7 @@ def train(
 
     if fold is not None and fold > folds:
         raise typer.BadParameter(f"there are {folds} folds", param_hint="--fold")
-    settings = training.TrainingSettings(epochs=epochs, folds=folds, seed=seed, threads=threads)
+    settings = training.with_passes(epochs, folds=folds, seed=seed, threads=threads)
     start = weights_to_start(start, data, otherwise="the installed detector")
     with under_way() as progress:
         report = training.train(
