@@ -128,7 +128,9 @@ class Assessment:
     """What a detector thinks of the eligible series of one study."""
 
     probability: float  # calibrated, 0 to 1, that the finding is present in the study
-    regions: tuple[Region, ...] = ()  # highest score first
+    regions: tuple[
+        Region, ...
+    ] = ()  # the finding's, highest score first; then what is told besides
     evidence: Evidence = NO_EVIDENCE
     passed_over: tuple[PassedOver, ...] = ()  # where there are several eligible series
     refused: tuple[Refused, ...] = ()  # unless flagged, such a study counts as failed (P4)

@@ -59,7 +59,7 @@ PLANES, WALLS = "planes", "walls"  # the names of the networks' weights
 FRACTURE = 2  # column of the log odds
 _BATCH = 8  # planes a call of the network
 _HIGHEST = 3  # planes whose mean stands for a study
-_NO_WALL = -3.0  # log odds of a head that cannot be unrolled
+_NO_WALL = np.array([-1.64, -2.77])  # median log odds of walls that show neither
 _SIDE_MULTIPLE = 32
 
 
@@ -233,7 +233,7 @@ class HaemorrhageDetector:
             return Unsuitable(reason=reason)
         canvases = clock.time("prepare", lambda: _canvases(stack, skull))
         said = clock.time("network", lambda: self._said(canvases))
-        signs = clock.time("skull", lambda: find_signs(stack, skull, self._walls))
+        signs = clock.time("skull", lambda: self._signs(stack, skull))
         return clock.time("places", lambda: self._sight(stack, skull, canvases, said, signs))
 
     def _said(self, canvases: Floats) -> dict[str, Floats]:
@@ -244,6 +244,9 @@ class HaemorrhageDetector:
             for first in range(0, len(batch), _BATCH)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _signs(self, stack: Stack, skull: Skull) -> SkullSigns:
+        return find_signs(stack, skull, self._walls, least_heat=self._least_heat)
 
     def _sight(
         self,
@@ -315,10 +318,10 @@ def smoothed(planes: Floats, walls: npt.NDArray[np.float64]) -> npt.NDArray[np.f
         (plane,), of blood, by the network of the planes.
     walls
         (plane, 2), of blood and of a fracture, by that of the walls; nan where a wall was not
-        unrolled, which then counts as the least suspect one.
+        unrolled, which then says neither: it counts as one that shows nothing usually does.
     """
-    lowest = np.nanmin(walls, axis=0) if np.isfinite(walls).any() else np.full(2, _NO_WALL)
-    both = np.column_stack([planes, np.where(np.isnan(walls), lowest, walls)]).astype(np.float64)
+    known = np.where(np.isnan(walls), _NO_WALL, walls)
+    both = np.column_stack([planes, known]).astype(np.float64)
     padded = np.pad(both, ((1, 1), (0, 0)), mode="edge")
     return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
 

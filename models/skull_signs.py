@@ -11,11 +11,13 @@ from models.haemorrhage_places import Place
 from models.haemorrhage_volume import CANVAS, Skull, Stack
 from models.runtime import Floats, Network
 from models.skull_network import SIGNS, STRIDE
-from models.skull_unrolled import Strip, to_network, unroll
+from models.skull_unrolled import COLUMNS, INSIDE, WRAP, Strip, to_network, unroll
+
+Mask = npt.NDArray[np.bool_]
 
 _BATCH = 8  # strips a call of the network
 _CELLS = CANVAS // STRIDE  # of a canvas, a side
-_LEAST_HEAT = 0.3  # of a cell that belongs to a fracture
+_WITHIN = INSIDE // STRIDE + 1  # rows of cells on which blood lies: beyond them is the scalp
 _CORNER_EVERY = 4  # columns of an outline
 
 
@@ -28,8 +30,14 @@ class SkullSigns:
     fractures: tuple[Place, ...]  # their planes count from the skull's first
 
 
-def find_signs(stack: Stack, skull: Skull, network: Network) -> SkullSigns:
-    """Unroll the skull of a series and look at it."""
+def find_signs(stack: Stack, skull: Skull, network: Network, *, least_heat: float) -> SkullSigns:
+    """Unroll the skull of a series and look at it.
+
+    Parameters
+    ----------
+    least_heat
+        Of a cell that belongs to a fracture, 0 to 1.
+    """
     strips = list(unroll(stack, skull))
     logits = np.full((len(stack.planes), len(SIGNS)), np.nan)
     heat = np.zeros((len(stack.planes), _CELLS, _CELLS), np.float32)
@@ -41,28 +49,36 @@ def find_signs(stack: Stack, skull: Skull, network: Network) -> SkullSigns:
         for strip, signs, (blood, fracture) in zip(batch, said["sign_logits"], heats, strict=True):
             logits[strip.slab] = signs
             _onto_canvas(heat[strip.slab], strip, blood)
-            fractures += _outlines(strip, fracture, strip.slab - skull.first)
+            fractures += _outlines(
+                strip, fracture >= least_heat, fracture, strip.slab - skull.first
+            )
     return SkullSigns(logits=logits, blood_heat=heat, fractures=tuple(fractures))
 
 
 def _onto_canvas(canvas: Floats, strip: Strip, cells: Floats) -> None:
-    """Each cell of a strip to the canvas cell in which its middle lies, the hottest counting."""
+    """Each cell within the skull to the canvas cell of its middle, the hottest counting."""
+    cells = cells[:_WITHIN]
     rows, columns = (np.indices(cells.shape) + 0.5) * STRIDE
-    middles = strip.table.on_canvas(rows, columns)
-    places = np.clip(middles // STRIDE, 0, _CELLS - 1).astype(int)
-    np.maximum.at(canvas, (places[..., 1], places[..., 0]), cells)
+    places = np.floor(strip.table.on_canvas(rows, columns) / STRIDE).astype(int)
+    shown = ((places >= 0) & (places < _CELLS)).all(axis=-1)
+    column, row = places[shown].T
+    np.maximum.at(canvas, (row, column), cells[shown])
 
 
-def _outlines(strip: Strip, cells: Floats, plane: int) -> list[Place]:
-    """An outline around the cells that hang together; what both ends show counts once."""
-    parts, count = ndimage.label(cells >= _LEAST_HEAT)
-    outlines = []
+def _outlines(strip: Strip, hot: Mask, cells: Floats, plane: int) -> list[Place]:
+    """An outline around the hot cells that hang together; what both ends show counts once."""
+    parts, count = ndimage.label(hot, np.ones((3, 3)))
+    outlines: list[Place] = []
+    seen: list[slice] = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(parts, count), start=1):
-        top, bottom = rows.start * STRIDE, rows.stop * STRIDE
-        left, right = columns.start * STRIDE, columns.stop * STRIDE
-        along = np.arange(left, right + 1, _CORNER_EVERY)
-        inner = strip.table.on_canvas(np.full(len(along), top), np.minimum(along, right - 1))
-        outer = strip.table.on_canvas(np.full(len(along), bottom), np.minimum(along, right - 1))
+        if any(_same_again(columns, before) for before in seen):
+            continue
+        seen.append(columns)
+        along = np.arange(columns.start * STRIDE, columns.stop * STRIDE + 1, _CORNER_EVERY)
+        inner, outer = (
+            strip.table.on_canvas(np.full(len(along), end * STRIDE), along)
+            for end in (rows.start, rows.stop)
+        )
         outline = np.concatenate([inner, outer[::-1]])
         x, y = outline[:, 0], outline[:, 1]
         area = abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
@@ -75,15 +91,11 @@ def _outlines(strip: Strip, cells: Floats, plane: int) -> list[Place]:
                 area=area,
             )
         )
-    return _once(outlines)
+    return outlines
 
 
-def _once(places: list[Place]) -> list[Place]:
-    """Of outlines whose middles lie within another's, seen at both ends of a strip, the surest."""
-    kept: list[Place] = []
-    for place in sorted(places, key=lambda one: -one.score):
-        middle = place.outline.mean(axis=0)
-        near = (np.linalg.norm(one.outline.mean(axis=0) - middle) < STRIDE for one in kept)
-        if not any(near):
-            kept.append(place)
-    return kept
+def _same_again(columns: slice, before: slice) -> bool:
+    """Whether a part at one end of a strip shows what one at the other end shows already."""
+    around = (COLUMNS - 2 * WRAP) // STRIDE
+    near, far = sorted((columns, before), key=lambda part: int(part.start))
+    return bool(far.start < near.stop + around and near.start + around < far.stop)

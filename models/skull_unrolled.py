@@ -51,7 +51,7 @@ class InnerTable:
             Of the strip, whole numbers at corners; of one shape.
         """
         place = np.floor(columns).astype(int) - WRAP
-        radius = self.radius[place % _AROUND] + (rows - INSIDE) * _ROW
+        radius = np.maximum(self.radius[place % _AROUND] + (rows - INSIDE) * _ROW, 0)
         points: Matrix = self.middle + radius[..., None] * _OUTWARDS[place % _AROUND]
         return points
 
@@ -116,7 +116,7 @@ def _inner_table(plane: Floats, cavity: npt.NDArray[np.bool_], skull: Skull) -> 
 
 def _strip(planes: Floats, table: InnerTable, to_plane: Matrix, margin: int) -> Floats:
     rows = np.arange(-margin, ROWS + margin) + 0.5
-    reach = table.radius + (rows[:, None] - INSIDE) * _ROW
+    reach = np.maximum(table.radius + (rows[:, None] - INSIDE) * _ROW, 0)
     column, row = _rays(table.middle, reach, to_plane)
     around = np.arange(-WRAP, _AROUND + WRAP) % _AROUND
     strips = [_sampled(plane, column, row)[:, around] for plane in planes]

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -109,7 +110,8 @@ def train_fold(
     """
     folder.mkdir(parents=True, exist_ok=True)
     run = _prepare(fold, lesson, recipe, going)
-    made = made_with({**asdict(recipe), "seed": going.seed}, lesson.data())
+    start = sha256(going.start.read_bytes()).hexdigest()
+    made = made_with({**asdict(recipe), "seed": going.seed, "start": start}, lesson.data())
     saved = read_to_resume(folder, made) if going.resume else None
     if saved is not None:
         run.fitting.restore(saved)

@@ -1,6 +1,6 @@
 """Train the haemorrhage ensemble: ``train`` is what ``vigie train hemorrhage`` calls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from models.haemorrhage import CARD_PATH, PLANES, WALLS
 from models.training.figures import without_nan
@@ -86,14 +87,16 @@ def train(
     Raises
     ------
     models.training.labels.LabelsError
-        If the folder cannot be trained on.
+        If the folder cannot be trained on, or ``start`` is of another number of folds.
     """
     settings = settings or TrainingSettings()
+    start = start or CARD_PATH.with_suffix(".safetensors")
+    _check_start(start, settings.folds)
     patients = [one for one in read_patients(data) if one.split in (None, "train")]
     folds = folds_of(patients, settings.folds)
-    start = start or CARD_PATH.with_suffix(".safetensors")
     heads, walls = _read(patients, progress)
     torch.set_num_threads(settings.threads)
+    going = Going(seed=settings.seed, start=start, resume=resume, progress=progress)
     epochs: list[Epoch] = []
     networks: list[Pair] = []
     for fold in range(1, settings.folds + 1):
@@ -110,9 +113,8 @@ def train(
             learnt=[walls[name] for name in learnt], apart=[walls[name] for name in apart]
         )
         folder = run_folder / f"fold_{fold}"
-        how = Going(seed=settings.seed, start=start, resume=resume, progress=progress)
-        planes, of_planes = train_fold(fold, plane_lesson, folder / PLANES, settings.planes, how)
-        skull, of_walls = train_fold(fold, wall_lesson, folder / WALLS, settings.walls, how)
+        planes, of_planes = train_fold(fold, plane_lesson, folder / PLANES, settings.planes, going)
+        skull, of_walls = train_fold(fold, wall_lesson, folder / WALLS, settings.walls, going)
         networks.append(Pair(planes=planes, walls=skull))
         epochs += of_planes + of_walls
     if only_fold is not None:
@@ -130,11 +132,34 @@ def train(
             "performance": card.performance,
         }
     )
+    _write(run_folder, report)
+    return report
+
+
+def _write(run_folder: Path, report: Mapping[str, Any]) -> None:
+    """The report, and a plot of the passes of each part's networks."""
     curves = {"slice AUC, patients apart": "slice_auc", "patient AUC": "patient_auc"}
     write_report(run_folder, report, curves, mean_passes(report["epochs"], PLANES))
     plot = plot_passes(mean_passes(report["epochs"], WALLS), curves)
     (run_folder / "report_walls.svg").write_text(plot, encoding="utf-8")
-    return report
+
+
+def _check_start(start: Path, folds: int) -> None:
+    """Refuse a detector of another cross-validation: its networks know the patients set apart.
+
+    Raises
+    ------
+    LabelsError
+        If it has more or fewer networks than there are folds.
+    """
+    with safe_open(start, "pt") as weights:
+        prefix = f"{PLANES}.members."
+        members = {n.split(".")[2] for n in weights.keys() if n.startswith(prefix)}  # noqa: SIM118
+    if members and len(members) != folds:
+        raise LabelsError(
+            f"{start} holds the networks of {len(members)} folds: each knows the patients of all "
+            f"but its own. Train with --folds {len(members)}, or start from the ImageNet weights"
+        )
 
 
 def folds_of(patients: Sequence[LabelledPatient], count: int) -> dict[str, int]:

@@ -28,6 +28,7 @@ from models.training.figures import choose, identity, rates, without_nan
 from models.training.haemorrhage_data import Box, LabelledPatient, as_images, read_patients
 from models.training.progress import Progress
 
+_FINE = 4  # parts of a pixel in which overlap is looked for
 _DRAWS = 400  # of labels, for the calibration error that chance alone gives
 
 
@@ -193,10 +194,11 @@ def _hits(
 
 
 def _overlap(box: Box, polygon: npt.NDArray[np.float64]) -> bool:
-    """Whether a polygon covers a pixel of a true box."""
+    """Whether a polygon covers some of a true box, to a quarter of a pixel."""
     left, top, width, height = box
-    inside = Pillow.new("1", (math.ceil(width), math.ceil(height)))
-    corners = [(float(x), float(y)) for x, y in polygon - (left, top)]
+    inside = Pillow.new("1", (math.ceil(width * _FINE), math.ceil(height * _FINE)))
+    # Pillow's polygons hold the pixels that their edges touch: half a fine one to all sides
+    corners = [(float(x), float(y)) for x, y in (polygon - (left, top)) * _FINE - 0.5]
     ImageDraw.Draw(inside).polygon(corners, fill=1)
     return inside.getbbox() is not None
 

@@ -77,8 +77,8 @@ class _Step:
         last = plane.shape[1]
         for column in range(max(0, start), min(last, start + self._length)):
             rows = round(self._depth * (1 - (column - start) / self._length))
-            if rows:
-                plane[:, column] = np.roll(plane[:, column], -rows)
+            from_row = np.clip(np.arange(len(plane)) + rows, 0, len(plane) - 1)
+            plane[:, column] = plane[from_row, column]
 
 
 def draw_swelling(strip: Floats, margin: int, middle: int, random: Random) -> None:

@@ -70,7 +70,10 @@ class SkullLesson:
     def data(self) -> Iterator[object]:
         """What tells these patients from others."""
         for part in (self.learnt, self.apart):
-            yield [(one.patient, one.blood.tolist(), one.fracture.tolist()) for one in part]
+            yield [
+                (one.patient, one.blood.tolist(), one.surface.tolist(), one.fracture.tolist())
+                for one in part
+            ]
 
 
 def total_loss(said: SkullPredictions, batch: Batch) -> Tensor:

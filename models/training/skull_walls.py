@@ -12,7 +12,7 @@ from torch.nn import functional
 from models.haemorrhage_network import KINDS
 from models.haemorrhage_volume import find_skull, stack_of
 from models.skull_network import STRIDE
-from models.skull_unrolled import COLUMNS, ROWS, to_network, unroll
+from models.skull_unrolled import COLUMNS, ROWS, WRAP, to_network, unroll
 from models.training.haemorrhage_data import LabelledPatient, as_images
 from models.training.skull_drawings import draw_fracture, draw_surface_blood, draw_swelling
 
@@ -173,7 +173,8 @@ def _warp(strip: Floats, masks: Floats, random: np.random.Generator) -> tuple[Te
     down = (rows[:, None] * high + (bend + random.uniform(-0.06, 0.06))[None]) * (
         ROWS / strip.shape[1]
     )
-    across = (columns * wide + turn + 1) % 2 - 1  # beyond one end, the other follows
+    around = (COLUMNS - 2 * WRAP) / COLUMNS  # half of it to either side of the middle
+    across = (columns * wide + turn + around) % (2 * around) - around  # the back follows the back
     grid = torch.stack([across[None].expand(ROWS, COLUMNS), down], dim=-1)[None].float()
     moved = [
         functional.grid_sample(

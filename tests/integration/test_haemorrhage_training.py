@@ -106,6 +106,22 @@ def test_a_fold_is_not_taken_up_with_other_settings(
         train(data, run_folder, settings=other, start=start, resume=True)
 
 
+def test_the_networks_of_other_folds_are_no_start(
+    data: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    other = replace(TINY, folds=3)
+    with pytest.raises(LabelsError, match=r"holds the networks of 2 folds.*Train with --folds 2"):
+        train(data, tmp_path, settings=other, start=run_folder / WEIGHTS_NAME)
+
+
+def test_a_fold_goes_on_from_its_own_network(data: Path, run_folder: Path, tmp_path: Path) -> None:
+    start = run_folder / WEIGHTS_NAME
+    one = replace(TINY, planes=replace(TINY.planes, epochs=1))
+    train(data, tmp_path, settings=one, start=start, only_fold=2)
+    with pytest.raises(ValueError, match="was made with start"):  # of other weights
+        train(data, run_folder, settings=TINY, start=start, resume=True)
+
+
 def test_a_fold_trained_alone_is_not_trained_again(
     data: Path, start: Path, run_folder: Path
 ) -> None:

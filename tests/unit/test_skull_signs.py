@@ -39,7 +39,7 @@ def _saying(sign: int, cells: list[tuple[int, int]], planes: tuple[int, ...] = (
 
 def test_log_odds_stand_at_their_planes(scene: tuple[Stack, Skull]) -> None:
     stack, skull = scene
-    signs = find_signs(stack, skull, _saying(1, []))
+    signs = find_signs(stack, skull, _saying(1, []), least_heat=0.3)
     assert signs.logits.shape == (len(stack.planes), 2)
     assert signs.logits[skull.first + 3].tolist() == [-6, 4]
     assert signs.logits[skull.first].tolist() == [-6, -6]
@@ -50,7 +50,7 @@ def test_the_heat_of_blood_lies_on_the_canvas_where_the_strip_was(
     scene: tuple[Stack, Skull],
 ) -> None:
     stack, skull = scene
-    heat = find_signs(stack, skull, _saying(0, [(CELL_ROW, FRONT)])).blood_heat
+    heat = find_signs(stack, skull, _saying(0, [(CELL_ROW, FRONT)]), least_heat=0.3).blood_heat
     assert heat.shape == (len(stack.planes), CANVAS // STRIDE, CANVAS // STRIDE)
     ((plane, row, column),) = np.argwhere(heat > 0.5)
     assert plane == skull.first + 3
@@ -60,7 +60,9 @@ def test_the_heat_of_blood_lies_on_the_canvas_where_the_strip_was(
 
 def test_cells_that_hang_together_are_one_fracture(scene: tuple[Stack, Skull]) -> None:
     cells = [(CELL_ROW, FRONT), (CELL_ROW, FRONT + 1), (CELL_ROW, FRONT + 20)]
-    near, far = sorted(find_signs(*scene, _saying(1, cells)).fractures, key=lambda one: -one.area)
+    near, far = sorted(
+        find_signs(*scene, _saying(1, cells), least_heat=0.3).fractures, key=lambda one: -one.area
+    )
     assert near.plane == far.plane == 3
     assert 1.2 * far.area < near.area < 3 * far.area
     assert near.score == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-4)
@@ -69,11 +71,31 @@ def test_cells_that_hang_together_are_one_fracture(scene: tuple[Stack, Skull]) -
     assert far.outline[:, 0].mean() > x  # further along is to the patient's left
 
 
+def test_what_is_hot_in_the_scalp_is_no_blood(scene: tuple[Stack, Skull]) -> None:
+    stack, skull = scene
+    scalp = ROWS // STRIDE - 1
+    heat = find_signs(stack, skull, _saying(0, [(scalp, FRONT)]), least_heat=0.3).blood_heat
+    assert heat.max() < 0.01
+
+
+def test_an_oblique_fracture_is_one(scene: tuple[Stack, Skull]) -> None:
+    cells = [(CELL_ROW - 1, FRONT), (CELL_ROW, FRONT + 1), (CELL_ROW + 1, FRONT + 2)]
+    (one,) = find_signs(*scene, _saying(1, cells), least_heat=0.3).fractures
+    assert np.ptp(one.outline[:, 0]) > 2 * STRIDE / 2
+
+
+def test_cells_below_the_least_heat_are_none(scene: tuple[Stack, Skull]) -> None:
+    assert find_signs(*scene, _saying(1, [(CELL_ROW, 30)]), least_heat=0.99).fractures == ()
+
+
 def test_a_fracture_that_both_ends_of_a_strip_show_counts_once(scene: tuple[Stack, Skull]) -> None:
     last = COLUMNS // STRIDE - 1
     back = WRAP // STRIDE
     cells = [(CELL_ROW, 1), (CELL_ROW, last - 2 * back + 2)]
-    assert len(find_signs(*scene, _saying(1, cells)).fractures) == 1
+    long = [(CELL_ROW - 1, n) for n in range(back + 3)]
+    long += [(CELL_ROW - 1, n) for n in range(last - 2 * back + 1, last + 1)]
+    assert len(find_signs(*scene, _saying(1, long), least_heat=0.3).fractures) == 1
+    assert len(find_signs(*scene, _saying(1, cells), least_heat=0.3).fractures) == 1
 
 
 def test_the_strips_come_a_few_at_a_time(scene: tuple[Stack, Skull]) -> None:
@@ -83,7 +105,7 @@ def test_the_strips_come_a_few_at_a_time(scene: tuple[Stack, Skull]) -> None:
         shapes.append(batch.shape)
         return sound_walls(batch)
 
-    find_signs(*scene, network)
+    find_signs(*scene, network, least_heat=0.3)
     assert all(shape[1:] == (3, ROWS, COLUMNS) and shape[0] <= 8 for shape in shapes)
     assert sum(shape[0] for shape in shapes) == scene[1].last - scene[1].first + 1
 
@@ -94,5 +116,5 @@ def test_a_head_whose_walls_cannot_be_followed_has_no_signs(scene: tuple[Stack, 
         **{name: getattr(skull, name) for name in Skull.__slots__ if name != "cavity"},
         cavity=np.zeros_like(skull.cavity),
     )
-    signs = find_signs(stack, nothing, sound_walls)
+    signs = find_signs(stack, nothing, sound_walls, least_heat=0.3)
     assert np.isnan(signs.logits).all() and not signs.fractures and signs.blood_heat.max() == 0

@@ -1,5 +1,7 @@
 """The wall of the skull as a strip: what lies where, and back to the canvas."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,15 +64,21 @@ def test_both_ends_show_the_back(plain: tuple[Stack, Skull, dict[int, Strip]]) -
     np.testing.assert_array_equal(hu[:, :, : 2 * WRAP], hu[:, :, -2 * WRAP :])
 
 
-def test_a_strips_neighbours_follow_its_own_curve(
+def test_a_strips_neighbours_follow_its_own_curve() -> None:
+    volume = head()
+    volume[MIDDLE + 1] = -500  # nothing of a skull to follow
+    _, _, strips = _unrolled(volume)
+    assert MIDDLE in strips
+    assert (strips[MIDDLE].hu[2] == -500).mean() > 0.95
+
+
+def test_rows_do_not_reach_through_the_middle_of_a_small_plane(
     plain: tuple[Stack, Skull, dict[int, Strip]],
 ) -> None:
-    stack, skull, strips = plain
-    top = strips[skull.last]
-    assert np.median(top.hu[1][: INSIDE - 8]) < 100
-    # the plane beyond the crown of the head is bone or air where this one still has brain
-    if skull.last + 1 < len(stack.planes):
-        assert not 20 < np.median(top.hu[2][: INSIDE - 8]) < 50
+    table = plain[2][MIDDLE].table
+    small = replace(table, radius=np.full_like(table.radius, 5.0))
+    points = small.on_canvas(np.zeros(3), np.array([100.5, 300.5, 500.5]))
+    np.testing.assert_allclose(points, np.tile(table.middle, (3, 1)))
 
 
 def test_strip_pixels_go_back_to_where_they_were_sampled(

@@ -28,9 +28,10 @@ def train(
     start: Annotated[
         Path | None,
         start_option(
-            "Weights to start from (safetensors): a haemorrhage ensemble or the ImageNet "
-            "MobileNetV2; left out: the latter if it is in weights/ beside the data's folder, "
-            "else the installed detector's."
+            "Weights to start from (safetensors): the ImageNet MobileNetV2, or a haemorrhage "
+            "detector's of as many folds that learnt from the same patients (from others, the "
+            "cross-validation flatters); left out: the former if it is in weights/ beside the "
+            "data's folder, else the installed detector's."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of each network.")] = 14,

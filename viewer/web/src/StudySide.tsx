@@ -3,10 +3,10 @@ import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 
-import type { Detector, Evidence, Provenance, Study } from "./api";
+import type { Detector, Evidence, Provenance, Region, Study } from "./api";
 import { useNow } from "./clock";
 import { byUrgency, DetectorChip } from "./DetectorChip";
-import { extentOf, seriesName, sliceWords, suspicion } from "./evidence";
+import { byKind, extentOf, seriesName, sliceWords, suspicion } from "./evidence";
 import { framesOf, markedFrames } from "./frames";
 import { ModelCardDrawer } from "./ModelCardDrawer";
 import classes from "./StudySide.module.css";
@@ -204,17 +204,24 @@ function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
 
 const PLACES_SHOWN = 12;
 
-function Places({ detector, study, onShow }: { detector: Detector } & Props) {
-  const regions = study.regions.filter(
+function Places({ detector, ...props }: { detector: Detector } & Props) {
+  const regions = props.study.regions.filter(
     ({ detector: by, lesion }) => by === detector.name && lesion === null, // lesions have a list
   );
-  if (regions.length === 0) return null;
+  return byKind(regions).map(([kind, ofKind]) => (
+    <PlacesOfKind key={kind} kind={kind} regions={ofKind} {...props} />
+  ));
+}
+
+function PlacesOfKind(
+  { kind, regions, study, onShow }: { kind: string; regions: readonly Region[] } & Props,
+) {
   const places = study.series.flatMap((series, seriesAt) =>
     markedFrames(framesOf(series), regions).map((frameAt) => ({ series, seriesAt, frameAt })),
   );
   return (
     <div className={classes.places}>
-      {plural(regions.length, "place")} marked:
+      {plural(regions.length, "place")} marked{kind !== "" && ` as ${kind}`}:
       {places.slice(0, PLACES_SHOWN).map(({ series, seriesAt, frameAt }) => (
         <button
           key={`${series.series_instance_uid} ${frameAt}`}

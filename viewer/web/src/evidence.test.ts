@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Evidence, Lesion, Region, Series } from "./api";
 import {
+  byKind,
   extentOf,
   frameScores,
   regionLabel,
@@ -119,6 +120,19 @@ describe("a region", () => {
     expect(regionLabel(region("1.1", 1, null))).toBe("nodule");
     expect(regionLabel(region("1.1", 1, 3))).toBe("nodule 3");
     expect(regionLabel({ ...region("1.1", 1, null), kind: "subdural" })).toBe("subdural");
+  });
+});
+
+describe("regions", () => {
+  it("are told apart by what they show, in the order in which each kind comes first", () => {
+    const plain = region("1.1", 1, null);
+    const skull = { ...region("1.2", 1, null), kind: "fracture of the skull" };
+    const other = { ...region("1.3", 1, null), kind: "fracture of the skull" };
+    expect(byKind([skull, plain, other])).toEqual([
+      ["fracture of the skull", [skull, other]],
+      ["", [plain]],
+    ]);
+    expect(byKind([])).toEqual([]);
   });
 });
 

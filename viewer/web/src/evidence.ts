@@ -87,3 +87,12 @@ export function seriesName(uid: string, series: readonly Series[]): string {
   if (description !== "") return description;
   return at < 0 ? "a series that is no longer here" : `series ${at + 1}`;
 }
+
+/** Regions by what they show, in words; those of which nothing is said under "". */
+export function byKind(regions: readonly Region[]): [string, Region[]][] {
+  const groups = new Map<string, Region[]>();
+  for (const region of regions) {
+    groups.set(region.kind, [...(groups.get(region.kind) ?? []), region]);
+  }
+  return [...groups];
+}

@@ -50,6 +50,14 @@ describe("what is opened first", () => {
     expect(firstSeries(both, regions)).toBe(1);
     expect(firstFrame(framesOf(series("2", [1, 1, 1])), regions)).toBe(2);
   });
+  it("is a lesion before what its detector marks besides, and not before others' places", () => {
+    const blood = { ...region("2.1", 1, 0.4), lesion: 1 };
+    const fractureOfSkull = region("2.3", 1, 0.9);
+    const limb = { ...region("1.1", 1, 0.8), detector: "fracture" };
+    expect(firstFrame(framesOf(series("2", [1, 1, 1])), [fractureOfSkull, blood])).toBe(0);
+    expect(firstSeries(both, [fractureOfSkull, blood, limb])).toBe(0);
+    expect(firstFrame(framesOf(series("2", [1, 1, 1])), [fractureOfSkull])).toBe(2);
+  });
   it("is the middle of the first series with pixels when nothing is marked", () => {
     expect(firstSeries([series("0", [1], null), ...both], [])).toBe(1);
     expect(firstFrame(framesOf(series("2", [1, 1, 1])), [])).toBe(1);

@@ -38,10 +38,23 @@ export function markedFrames(frames: readonly Frame[], regions: readonly Region[
   );
 }
 
+/**
+ * The surest first; behind them what a detector that numbers its lesions marks besides, for example
+ * a fracture of the skull that makes blood likely and is none.
+ */
+function surestFirst(regions: readonly Region[]): Region[] {
+  const numbering = new Set(
+    regions.filter(({ lesion }) => lesion !== null).map(({ detector }) => detector),
+  );
+  const besides = ({ detector, lesion }: Region) => lesion === null && numbering.has(detector);
+  return regions.toSorted(
+    (a, b) => Number(besides(a)) - Number(besides(b)) || b.score - a.score,
+  );
+}
+
 /** Where to look first: the frame of the surest region, or the middle of the series. */
 export function firstFrame(frames: readonly Frame[], regions: readonly Region[]): number {
-  const surest = regions.toSorted((a, b) => b.score - a.score);
-  for (const region of surest) {
+  for (const region of surestFirst(regions)) {
     const index = frames.findIndex((frame) => isOn(region, frame));
     if (index >= 0) return index;
   }
@@ -50,8 +63,7 @@ export function firstFrame(frames: readonly Frame[], regions: readonly Region[])
 
 /** The series to open: the one with the surest region, else the first that has frames. */
 export function firstSeries(series: readonly Series[], regions: readonly Region[]): number {
-  const surest = regions.toSorted((a, b) => b.score - a.score);
-  for (const region of surest) {
+  for (const region of surestFirst(regions)) {
     const index = series.findIndex((one) => framesOf(one).some((frame) => isOn(region, frame)));
     if (index >= 0) return index;
   }
