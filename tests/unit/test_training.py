@@ -197,9 +197,11 @@ def test_a_report_of_one_pass_without_an_auc_can_be_written(tmp_path: Path) -> N
 
 
 def test_a_figure_of_several_folds_is_plotted_as_the_mean_of_those_that_have_it() -> None:
-    known = {"number": 1, "loss": 1.0, "slice_auc": 0.5, "patient_auc": None}
-    other = {"number": 1, "loss": 2.0, "slice_auc": None, "patient_auc": None}
-    assert mean_passes([known, {**known, "slice_auc": 0.7}, other, {**known, "number": 2}]) == [
+    known = {"part": "planes", "number": 1, "loss": 1.0, "slice_auc": 0.5, "patient_auc": None}
+    other = {**known, "loss": 2.0, "slice_auc": None}
+    walls = {**known, "part": "walls", "loss": 9.0}
+    passes = [known, walls, {**known, "slice_auc": 0.7}, other, {**known, "number": 2}]
+    assert mean_passes(passes, "planes") == [
         {"number": 1, "loss": pytest.approx(4 / 3), "slice_auc": 0.6, "patient_auc": None},
         {"number": 2, "loss": 1.0, "slice_auc": 0.5, "patient_auc": None},
     ]
