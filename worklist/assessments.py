@@ -1,9 +1,19 @@
 """Detectors have looked: outcomes are kept and the study moves, in one transaction."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged, Outcome, Provenance
+from worklist.finding import (
+    Failed,
+    Flagged,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    Provenance,
+    Region,
+)
 from worklist.oversight import AISwitch
 from worklist.placement import VIGIE, Rules, brought_forward, locked, moved_event
 from worklist.ports import AssessmentTask, Event, StudyRecord, Transaction
@@ -147,15 +157,21 @@ def _outcome_details(
     }
     match outcome:
         case Flagged(probability=probability, regions=regions):
-            details |= {"outcome": "flagged", "probability": probability, "regions": len(regions)}
+            details |= {"outcome": "flagged", "probability": probability, **_counted(regions)}
         case NotFlagged(probability=probability, regions=regions):
-            details |= {
-                "outcome": "not_flagged",
-                "probability": probability,
-                "regions": len(regions),
-            }
+            details |= {"outcome": "not_flagged", "probability": probability, **_counted(regions)}
         case NotApplicable(reason=reason):
             details |= {"outcome": "not_applicable", "why": reason}
         case Failed(reason=reason):
             details |= {"outcome": "failed", "why": reason}
     return details
+
+
+def _counted(regions: Sequence[Region]) -> dict[str, Any]:
+    """How many outlines there are on all images together, and how many of each kind.
+
+    A kind may be no finding of the detector but what it tells besides, as a fracture of the
+    skull is no blood.
+    """
+    kinds = Counter(region.kind or "kind not said" for region in regions)
+    return {"regions": len(regions), "regions_of_kind": dict(sorted(kinds.items()))}

@@ -237,6 +237,36 @@ def test_a_place_of_suspicion_travels_with_the_outcome(queued: Worklist, kept: K
 
 
 @pytest.mark.parametrize("result", [Flagged, NotFlagged])
+def test_the_event_counts_the_regions_of_each_kind_apart(
+    queued: Worklist, kept: Kept, result: type[Flagged | NotFlagged]
+) -> None:
+    kinds = ("subdural haemorrhage", "fracture of the skull", "subdural haemorrhage", "", "a\0b")
+    regions = tuple(
+        Region(
+            sop_instance_uid=SOPInstanceUID("1.2.3.1.1"),
+            frame_number=1,
+            polygon=((0.0, 0.0), (10.5, 0.0), (10.5, 4.0)),
+            score=0.8,
+            kind=kind,
+        )
+        for kind in kinds
+    )
+    outcome = result(probability=0.9, regions=regions)
+    queued.record_outcome(STUDY, 1, outcome, provenance(), now=NOON)
+    details = kept.events("outcome_recorded")[0].details
+    assert details["regions"] == 5
+    told = {
+        kind.replace("\0", "\ufffd"): count for kind, count in details["regions_of_kind"].items()
+    }
+    assert told == {
+        "subdural haemorrhage": 2,
+        "fracture of the skull": 1,
+        "kind not said": 1,
+        "a\ufffdb": 1,
+    }
+
+
+@pytest.mark.parametrize("result", [Flagged, NotFlagged])
 def test_p6_what_a_probability_rests_on_travels_with_the_outcome(
     queued: Worklist, kept: Kept, result: type[Flagged | NotFlagged]
 ) -> None:
