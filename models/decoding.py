@@ -5,7 +5,7 @@ JPEG XL, mislabelled streams) goes by the signature of its codestream to imageco
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from models.data_set import MALFORMED, describe, integer_of, quiet, text_of, val
 
 # GDCM ends the whole process on some broken JPEG and JPEG 2000 streams (std::terminate).
 _CRASHING_PLUGINS = frozenset({"gdcm"})
+_WORDS = frozenset({8, 16, 32})  # bits, of which a sample may take the upper part
 _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 _JPEG_XL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
@@ -45,6 +46,7 @@ class ImagePixel:
     samples_per_pixel: int
     bits_allocated: int
     bits_stored: int
+    high_bit: int  # of a sample in its word, from 0; at least bits_stored - 1
     pixel_representation: int  # 0 unsigned, 1 two's complement
     photometric_interpretation: str
     planar_configuration: int
@@ -54,6 +56,16 @@ class ImagePixel:
         """Size of one frame once decoded: as stored or as float32, the larger."""
         bytes_per_sample = max(1, self.bits_allocated // 8)
         return self.rows * self.columns * max(4, self.samples_per_pixel * bytes_per_sample)
+
+    @property
+    def unused_low_bits(self) -> int:
+        """Bits of a word below the sample (PS3.5 8.1.1), as very old devices have; mostly 0."""
+        return self.high_bit + 1 - self.bits_stored
+
+    def in_words(self) -> "ImagePixel":
+        """The same with whole words for samples."""
+        last = self.bits_allocated - 1
+        return replace(self, bits_stored=self.bits_allocated, high_bit=last)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +88,9 @@ def image_pixel(data_set: Dataset) -> ImagePixel:
         raise UndecodableImage("the object holds no pixel data")
     samples = integer_of(data_set, "SamplesPerPixel") or 1
     bits_allocated = integer_of(data_set, "BitsAllocated") or 0
+    bits_stored = integer_of(data_set, "BitsStored") or bits_allocated
+    high_bit = integer_of(data_set, "HighBit") or 0
+    has_low_bits = bits_stored <= high_bit < bits_allocated and bits_allocated in _WORDS
     described = ImagePixel(
         transfer_syntax_uid=UID(text_of(data_set.file_meta, "TransferSyntaxUID")),
         rows=integer_of(data_set, "Rows") or 0,
@@ -83,7 +98,8 @@ def image_pixel(data_set: Dataset) -> ImagePixel:
         number_of_frames=max(1, integer_of(data_set, "NumberOfFrames") or 1),
         samples_per_pixel=samples,
         bits_allocated=bits_allocated,
-        bits_stored=integer_of(data_set, "BitsStored") or bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=high_bit if has_low_bits else bits_stored - 1,
         pixel_representation=integer_of(data_set, "PixelRepresentation") or 0,
         photometric_interpretation=text_of(data_set, "PhotometricInterpretation").upper()
         or ("RGB" if samples == 3 else "MONOCHROME2"),
@@ -154,12 +170,14 @@ def _native_frames(data_set: Dataset, described: ImagePixel) -> Callable[[int], 
     )
     element = data_set[keyword]
     decoder = get_decoder(described.transfer_syntax_uid)
+    words = described.in_words() if described.unused_low_bits else described
     options = _decoder_options(
-        described, described.number_of_frames, pixel_keyword=keyword, pixel_vr=element.VR
+        words, described.number_of_frames, pixel_keyword=keyword, pixel_vr=element.VR
     )
 
     def frame_at(index: int) -> StoredFrame:
-        return _stored_frame(decoder.as_array(element.value, index=index, **options))
+        frame = _stored_frame(decoder.as_array(element.value, index=index, **options))
+        return _samples_of(frame, described)
 
     return frame_at
 
@@ -176,7 +194,11 @@ def _encapsulated_frames(
                 f"the header claims {described.number_of_frames} frames, frame {index + 1} "
                 "is not there"
             )
-        return _decode_codestream(codestreams[index], described)
+        codestream = codestreams[index]
+        precision = declared_precision(codestream)
+        if not described.unused_low_bits or (precision or 64) <= described.bits_stored:
+            return _decode_codestream(codestream, described)  # there are no other bits in it
+        return _samples_of(_decode_codestream(codestream, described.in_words()), described)
 
     return frame_at
 
@@ -186,6 +208,29 @@ def _stored_frame(decoded: tuple[npt.NDArray[Any], dict[str, str | int]]) -> Sto
     return StoredFrame(
         values=values, photometric_interpretation=str(properties["photometric_interpretation"])
     )
+
+
+def _samples_of(words: StoredFrame, described: ImagePixel) -> StoredFrame:
+    """Samples out of their words, by High Bit unless the words themselves contradict it.
+
+    Many devices that write a High Bit above Bits Stored - 1 put the samples into the lowest bits
+    nevertheless. Then bits are set below where samples should lie, and none above.
+    """
+    if not described.unused_low_bits:
+        return words
+    kind, size = "ui"[described.pixel_representation == 1], described.bits_allocated // 8
+    values = words.values.astype(f"{kind}{size}")
+    above = described.bits_allocated - 1 - described.high_bit
+    if (values & ((1 << described.unused_low_bits) - 1)).any():
+        if not np.isin(values >> described.bits_stored, (0, -1)).all():
+            raise UndecodableImage(
+                f"the header puts samples of {described.bits_stored} bits below High Bit "
+                f"{described.high_bit} (0028,0102), but bits outside of them are set too, so that "
+                "no value is certain: the sender has to correct Bits Stored or High Bit"
+            )
+        above = described.bits_allocated - described.bits_stored
+    values = (values << above) >> (described.bits_allocated - described.bits_stored)
+    return replace(words, values=values)
 
 
 def _codestreams(data_set: Dataset, described: ImagePixel) -> Iterator[bytes]:
@@ -313,8 +358,19 @@ def declared_size(codestream: bytes) -> tuple[int, int] | None:
     return (y1 - y0, x1 - x0)
 
 
-def _jpeg_frame_header(codestream: bytes) -> tuple[int, int, int] | None:
-    """(marker, rows, columns) of the first SOF segment (ISO 10918-1 B.2.2)."""
+def declared_precision(codestream: bytes) -> int | None:
+    """Bits a sample as the codestream's own header says; None if it cannot be told."""
+    if codestream.startswith(_JPEG_START):
+        frame = _jpeg_frame_header(codestream)
+        return None if frame is None else frame[3]
+    start = codestream[:256].find(_JPEG_2000_START)
+    if start < 0 or len(codestream) <= start + 42:
+        return None
+    return (codestream[start + 42] & 0x7F) + 1  # ISO 15444-1 A.5.1: Ssiz of the first component
+
+
+def _jpeg_frame_header(codestream: bytes) -> tuple[int, int, int, int] | None:
+    """(marker, rows, columns, precision) of the first SOF segment (ISO 10918-1 B.2.2)."""
     position = 2
     while position + 9 <= len(codestream) and codestream[position] == 0xFF:
         marker = codestream[position + 1]
@@ -325,6 +381,6 @@ def _jpeg_frame_header(codestream: bytes) -> tuple[int, int, int] | None:
         if in_range or marker == _JPEG_LS_FRAME:
             rows = int.from_bytes(codestream[position + 5 : position + 7], "big")
             columns = int.from_bytes(codestream[position + 7 : position + 9], "big")
-            return (marker, rows, columns)
+            return (marker, rows, columns, codestream[position + 4])
         position += 2 + int.from_bytes(codestream[position + 2 : position + 4], "big")
     return None

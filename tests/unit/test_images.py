@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     HTJ2KLossless,
     JPEG2000Lossless,
     JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
 )
 
 from models import data_set as data_set_module
@@ -74,6 +78,97 @@ def test_a_modality_lut_is_applied(write: Write, tmp_path: Path) -> None:
     lut.add_new("LUTData", "US", [100 * n for n in range(12)])
     instance = write(image(Modality="DX", PixelRepresentation=0, ModalityLUTSequence=[lut]))
     np.testing.assert_array_equal(pixels_of(tmp_path, instance)[0], RAMP * 100.0)
+
+
+HIGH = np.array([[0, 1, 2, 1000], [2047, 5, 6, 7]], np.uint16)
+
+
+def _of_12_bits(words: np.ndarray[Any, Any], high_bit: int, **others: Any) -> Dataset:
+    """A CT image of these words whose header says 12 bits below a high bit."""
+    native = words.view(np.int16)
+    return image(native, **{"BitsStored": 12, "HighBit": high_bit, **others})
+
+
+@pytest.mark.parametrize(("high_bit", "shift"), [(15, 4), (14, 3), (12, 1), (11, 0)])
+@pytest.mark.parametrize("signed", [True, False])
+def test_samples_lie_below_the_high_bit_that_the_header_names(
+    write: Write, tmp_path: Path, high_bit: int, shift: int, signed: bool
+) -> None:
+    samples = HIGH.astype(np.int16) - 1000 if signed else HIGH.astype(np.int16) + 2048
+    words = (samples & 0xFFF).astype(np.uint16) << shift
+    representation = 1 if signed else 0
+    instance = write(_of_12_bits(words, high_bit, PixelRepresentation=representation))
+    np.testing.assert_array_equal(pixels_of(tmp_path, instance)[0], samples)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_samples_in_the_low_bits_are_read_though_the_header_names_a_higher_one(
+    write: Write, tmp_path: Path, signed: bool
+) -> None:
+    samples = HIGH.astype(np.int16) - 1000 if signed else HIGH.astype(np.int16) + 2048
+    representation = 1 if signed else 0
+    data_set = _of_12_bits(samples.view(np.uint16), 15, PixelRepresentation=representation)
+    np.testing.assert_array_equal(pixels_of(tmp_path, write(data_set))[0], samples)
+
+
+@pytest.mark.parametrize("representation", [0, 1])
+def test_p4_samples_on_both_sides_of_where_the_header_puts_them_are_refused_with_the_reason(
+    write: Write, tmp_path: Path, representation: int
+) -> None:
+    words = np.array([[0x7FF1, 0x0020], [0x0030, 0x0040]], np.uint16)
+    instance = write(_of_12_bits(words, 15, PixelRepresentation=representation))
+    with pytest.raises(UndecodableImage, match=r"12 bits below High Bit 15 .* correct Bits Stored"):
+        pixels_of(tmp_path, instance)
+
+
+@pytest.mark.parametrize("high_bit", [0, 7, 10, 16, 40, None])
+def test_a_high_bit_that_cannot_be_counts_for_nothing(
+    write: Write, tmp_path: Path, high_bit: int | None
+) -> None:
+    data_set = _of_12_bits(HIGH, 11, HighBit=high_bit)
+    np.testing.assert_array_equal(pixels_of(tmp_path, write(data_set))[0], HIGH)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (JPEG2000Lossless, partial(imagecodecs.jpeg2k_encode, level=0, codecformat="j2k")),
+        (JPEGLSLossless, imagecodecs.jpegls_encode),
+        (JPEGLosslessSV1, imagecodecs.ljpeg_encode),
+        (HTJ2KLossless, imagecodecs.htj2k_encode),
+    ],
+)
+def test_compressed_words_hold_their_samples_below_the_high_bit(
+    write: Write, tmp_path: Path, syntax: UID, encode: Callable[..., bytes], signed: bool
+) -> None:
+    samples = np.tile(HIGH.astype(np.int16) - (1000 if signed else 0), (16, 8))
+    representation = 1 if signed else 0
+    words = (samples & 0xFFF).astype(np.uint16) << 4
+    data_set = _of_12_bits(words, 15, PixelRepresentation=representation)
+    data_set.PixelData = encapsulate([bytes(encode(words))])
+    data_set.file_meta.TransferSyntaxUID = syntax
+    np.testing.assert_array_equal(pixels_of(tmp_path, write(data_set))[0], samples)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (
+            JPEG2000Lossless,
+            partial(imagecodecs.jpeg2k_encode, level=0, codecformat="j2k", bitspersample=12),
+        ),
+        (JPEGLosslessSV1, partial(imagecodecs.ljpeg_encode, bitspersample=12)),
+    ],
+)
+def test_a_codestream_of_no_more_bits_than_a_sample_has_none_below_it(
+    write: Write, tmp_path: Path, syntax: UID, encode: Callable[..., bytes]
+) -> None:
+    samples = np.tile(HIGH & 0xFF0, (16, 8))
+    data_set = _of_12_bits(samples, 15, PixelRepresentation=0)
+    data_set.PixelData = encapsulate([bytes(encode(samples))])
+    data_set.file_meta.TransferSyntaxUID = syntax
+    np.testing.assert_array_equal(pixels_of(tmp_path, write(data_set))[0], samples)
 
 
 def test_an_enhanced_ct_has_the_rescale_and_position_of_each_frame(
