@@ -264,6 +264,7 @@ class HaemorrhageDetector:
         kinds = np.zeros((slabs, len(KINDS)))
         kinds[inside] = expit(said["kind_logits"])
         heat = np.maximum(expit(said["heat_logit"][:, 0]), signs.blood_heat[inside])
+        tables = [signs.tables.get(slab) for slab in range(skull.first, skull.last + 1)]
         return self.calibrated(
             Sight(
                 stack=stack,
@@ -274,7 +275,7 @@ class HaemorrhageDetector:
                 fractured=np.zeros(slabs),
                 logits=logits,
                 kinds=kinds,
-                places=find_places(canvases, heat, least=self._least_heat),
+                places=find_places(canvases, heat, tables, least=self._least_heat),
                 fractures=signs.fractures,
             )
         )

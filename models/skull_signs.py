@@ -1,5 +1,6 @@
 """Blood beneath the skull's wall and fractures of it, seen on the unrolled skull of one series."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from models.haemorrhage_places import Place
 from models.haemorrhage_volume import CANVAS, Skull, Stack
 from models.runtime import Floats, Network
 from models.skull_network import SIGNS, STRIDE
-from models.skull_unrolled import COLUMNS, INSIDE, WRAP, Strip, to_network, unroll
+from models.skull_unrolled import COLUMNS, INSIDE, WRAP, InnerTable, Strip, to_network, unroll
 
 Mask = npt.NDArray[np.bool_]
 
@@ -28,6 +29,7 @@ class SkullSigns:
     logits: npt.NDArray[np.float64]  # (slab, 2), log odds of each of SIGNS; nan: not unrolled
     blood_heat: Floats  # (slab, CANVAS / STRIDE, CANVAS / STRIDE), 0 to 1, on the canvas
     fractures: tuple[Place, ...]  # their planes count from the skull's first
+    tables: Mapping[int, InnerTable]  # of each slab that was unrolled
 
 
 def find_signs(stack: Stack, skull: Skull, network: Network, *, least_heat: float) -> SkullSigns:
@@ -52,7 +54,12 @@ def find_signs(stack: Stack, skull: Skull, network: Network, *, least_heat: floa
             fractures += _outlines(
                 strip, fracture >= least_heat, fracture, strip.slab - skull.first
             )
-    return SkullSigns(logits=logits, blood_heat=heat, fractures=tuple(fractures))
+    return SkullSigns(
+        logits=logits,
+        blood_heat=heat,
+        fractures=tuple(fractures),
+        tables={one.slab: one.table for one in strips},
+    )
 
 
 def _onto_canvas(canvas: Floats, strip: Strip, cells: Floats) -> None:

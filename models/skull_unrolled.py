@@ -55,6 +55,16 @@ class InnerTable:
         points: Matrix = self.middle + radius[..., None] * _OUTWARDS[place % _AROUND]
         return points
 
+    def encloses(self, points: Matrix, beyond: float = 0.0) -> npt.NDArray[np.bool_]:
+        """Whether canvas points, (..., 2), (column, row), lie within, or not so far beyond."""
+        offset = points - self.middle
+        turn = np.arctan2(offset[..., 0], -offset[..., 1])
+        place = np.floor((turn + np.pi) / (2 * np.pi) * _AROUND).astype(int) % _AROUND
+        held: npt.NDArray[np.bool_] = np.hypot(*np.moveaxis(offset, -1, 0)) <= (
+            self.radius[place] + beyond
+        )
+        return held
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strip:
