@@ -3,7 +3,7 @@
 What is looked for in a head is rarely symmetrical; sutures, sinuses and the base of the skull are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -83,6 +83,11 @@ class BothHalves(nn.Module):
 def _with_opposite(features: Tensor) -> Tensor:
     """Each place with the place opposite, (N, 2 C, H, W)."""
     return torch.cat([features, torch.flip(features, dims=(3,))], dim=1)
+
+
+def mean_of(said: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Of each output the mean over the members of an ensemble."""
+    return tuple(torch.stack(outputs).mean(dim=0) for outputs in zip(*said, strict=True))
 
 
 def start_from(network: BothHalves, weights: Mapping[str, Tensor], part: str, member: int) -> None:

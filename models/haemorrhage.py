@@ -1,6 +1,6 @@
 """The haemorrhage detector: head CT without contrast; a probability, scores, places and kinds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,12 @@ from models.detector import (
     SeriesImages,
     Unsuitable,
 )
-from models.haemorrhage_findings import Thresholds, findings_of
+from models.haemorrhage_findings import Findings, Thresholds, findings_of
 from models.haemorrhage_guard import content_of, why_no_head, why_no_values
 from models.haemorrhage_network import KINDS
 from models.haemorrhage_places import Place, find_places
-from models.haemorrhage_rules import (
-    aptness,
-    instances_left_out,
-    why_less_apt,
-    why_not_usable,
-)
+from models.haemorrhage_rules import instances_left_out, why_not_usable
+from models.haemorrhage_scans import scans_of, together
 from models.haemorrhage_volume import (
     NoSkull,
     NotAxial,
@@ -45,7 +41,6 @@ from models.haemorrhage_volume import (
     with_neighbours,
 )
 from models.loading import Machine, loading
-from models.reconstructions import shows_again
 from models.runtime import Blueprint, Floats, Network
 from models.skull_signs import SkullSigns, find_signs
 from models.stopwatch import Stopwatch
@@ -79,36 +74,36 @@ class Sight:
     fractures: tuple[Place, ...]  # of the skull, the same
 
 
-_Seen = tuple[SeriesImages, Sight]
-
-
 def planes_blueprint(card: ModelCard, weights: Path) -> Blueprint:
     """How the runtime builds the network of the planes."""
-    return Blueprint(
-        build=partial(_build_planes, int(card.calibration["members"])),
-        sources=_sources("haemorrhage_network.py"),
-        weights=weights,
-        weights_sha256=card.weights_sha256,
-        outputs=("slice_logit", "kind_logits", "heat_logit"),
-        channels=3,
-        side_multiple=_SIDE_MULTIPLE,
-        batch=None,
-        prefix=f"{PLANES}.",
-    )
+    outputs = ("slice_logit", "kind_logits", "heat_logit")
+    return _blueprint(card, weights, PLANES, _build_planes, "haemorrhage_network.py", outputs)
 
 
 def walls_blueprint(card: ModelCard, weights: Path) -> Blueprint:
     """How the runtime builds the network of the skull's walls."""
+    outputs = ("sign_logits", "heat_logits")
+    return _blueprint(card, weights, WALLS, _build_walls, "skull_network.py", outputs)
+
+
+def _blueprint(
+    card: ModelCard,
+    weights: Path,
+    part: str,
+    build: Callable[[int], "nn.Module"],
+    source: str,
+    outputs: tuple[str, ...],
+) -> Blueprint:
     return Blueprint(
-        build=partial(_build_walls, int(card.calibration["members"])),
-        sources=_sources("skull_network.py"),
+        build=partial(build, int(card.calibration["members"])),
+        sources=_sources(source),
         weights=weights,
         weights_sha256=card.weights_sha256,
-        outputs=("sign_logits", "heat_logits"),
+        outputs=outputs,
         channels=3,
         side_multiple=_SIDE_MULTIPLE,
         batch=None,
-        prefix=f"{WALLS}.",
+        prefix=f"{part}.",
     )
 
 
@@ -158,45 +153,34 @@ class HaemorrhageDetector:
         return Eligible(left_out=instances_left_out(series))
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
-        """Look at every series; the most suspect scan judges the study.
+        """Look at one reconstruction of every scan; the most suspect scan judges the study.
 
-        Of several reconstructions of one scan the one most apt for blood judges it; what is no
-        reconstruction of another is judged by itself: the base and the vertex of a head scanned
-        apart, a control some time later. Series that show no head without contrast are passed
-        over; if all are, the first's reason is the answer.
+        Of several reconstructions the one most apt for blood is looked at, and another only if
+        that one cannot be decoded or shows no head; what is no reconstruction of another is judged
+        by itself: the base and the vertex of a head scanned apart, a control some time later.
+        Series that show no head without contrast are passed over; if all are, the first's reason
+        is the answer.
         """
         clock = Stopwatch()
-        seen: list[_Seen] = []
-        passed_over: list[PassedOver] = []
-        for one in sorted(series, key=lambda one: aptness(one.header)):
-            sight = self.look(one.images, _thickness_mm(one.header), clock)
-            if isinstance(sight, Unsuitable):
-                passed_over.append(_passed_over(one, sight.reason))
-            else:
-                seen.append((one, sight))
-        if not seen:
-            reasons = [one.reason for one in passed_over]
-            return Unsuitable(reason=reasons[0] if reasons else "There are no images.")
-        judged, less_apt = _judged(seen)
-        decisive, sight = max(judged, key=lambda pair: pair[1].probability)
-        less_suspect = [
-            _passed_over(one, f"Judged by itself ({other.probability:.2f}), it is less suspect.")
-            for one, other in judged
-            if one is not decisive
-        ]
-        flagged = sight.probability >= self.card.operating_point
-        decisive_first = sorted(seen, key=lambda pair: pair[0] is not decisive)
-        best, *others = (
-            findings_of(one.images, seen_in, flagged=flagged, thresholds=self._thresholds)
-            for one, seen_in in decisive_first
+        scans = scans_of(
+            series, lambda one: self.look(one.images, _thickness_mm(one.header), clock)
         )
+        if not scans.judged:
+            reasons = [one.reason for one in scans.passed_over]
+            return Unsuitable(reason=reasons[0] if reasons else "There are no images.")
+        by_suspicion = sorted(scans.judged, key=lambda scan: -scan[1].probability)
+        findings = together([self._findings(one, sight) for one, sight in by_suspicion])
         return Assessment(
-            probability=sight.probability,
-            regions=best.regions,
-            evidence=best.with_scores_of(others),
-            passed_over=(*passed_over, *less_apt, *less_suspect),
+            probability=by_suspicion[0][1].probability,
+            regions=findings.regions,
+            evidence=findings.evidence,
+            passed_over=(*scans.passed_over, *(_less_suspect(*scan) for scan in by_suspicion[1:])),
             seconds=dict(clock.seconds),
         )
+
+    def _findings(self, series: SeriesImages, sight: Sight) -> Findings:
+        flagged = sight.probability >= self.card.operating_point
+        return findings_of(series.images, sight, flagged=flagged, thresholds=self._thresholds)
 
     def look(
         self,
@@ -291,23 +275,14 @@ class HaemorrhageDetector:
         return replace(sight, probability=probability, planes=planes, fractured=fractured)
 
 
-def _judged(seen: Sequence[_Seen]) -> tuple[list[_Seen], list[PassedOver]]:
-    """The scans among the series, most apt first, and why not the other reconstructions of them."""
-    judged: list[_Seen] = []
-    less_apt: list[PassedOver] = []
-    for one, sight in seen:
-        instead = next((other for other, _ in judged if shows_again(one, other)), None)
-        if instead is None:
-            judged.append((one, sight))
-        else:
-            less_apt.append(_passed_over(one, why_less_apt(instead.header, one.header)))
-    return judged, less_apt
-
-
-def _passed_over(series: SeriesImages, reason: str) -> PassedOver:
-    """Every series is looked at; not all count for the study's probability."""
-    uid = series.header.series_instance_uid
-    return PassedOver(series_instance_uid=uid, reason=reason, seen=True)
+def _less_suspect(series: SeriesImages, sight: Sight) -> PassedOver:
+    """Why a scan does not decide."""
+    return PassedOver(
+        series_instance_uid=series.header.series_instance_uid,
+        reason=f"Judged by itself ({sight.probability:.2f}), it is less suspect.",
+        seen=True,
+        judged=True,
+    )
 
 
 def smoothed(planes: Floats, walls: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models import mobilenet
-from models.both_halves import STRIDE, BothHalves
+from models.both_halves import STRIDE, BothHalves, mean_of
 
 __all__ = ["KINDS", "STRIDE", "HaemorrhageEnsemble", "HaemorrhageNetwork", "Predictions"]
 
@@ -68,8 +68,4 @@ class HaemorrhageEnsemble(nn.Module):
 
     def forward(self, x: Tensor) -> Predictions:
         """Look at a batch as ``HaemorrhageNetwork.forward`` does."""
-        said = [member(x) for member in self.members]
-        slices, kinds, heats = (
-            torch.stack([one[place] for one in said]).mean(dim=0) for place in range(3)
-        )
-        return Predictions(slices, kinds, heats)
+        return Predictions(*mean_of([member(x) for member in self.members]))

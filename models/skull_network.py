@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models import mobilenet
-from models.both_halves import STRIDE, BothHalves
+from models.both_halves import STRIDE, BothHalves, mean_of
 
 __all__ = ["SIGNS", "STRIDE", "SkullEnsemble", "SkullNetwork", "SkullPredictions"]
 
@@ -67,6 +67,4 @@ class SkullEnsemble(nn.Module):
 
     def forward(self, x: Tensor) -> SkullPredictions:
         """Look at a batch as ``SkullNetwork.forward`` does."""
-        said = [member(x) for member in self.members]
-        signs, heats = (torch.stack([one[n] for one in said]).mean(dim=0) for n in range(2))
-        return SkullPredictions(signs, heats)
+        return SkullPredictions(*mean_of([member(x) for member in self.members]))
