@@ -158,7 +158,10 @@ def _passed_over(said: object) -> PassedOver:
     except InvalidUID as error:
         raise OddAnswer(f"a series that is {error}") from None
     return PassedOver(
-        series_instance_uid=uid, reason=_text(said.reason, "a reason"), seen=bool(said.seen)
+        series_instance_uid=uid,
+        reason=_text(said.reason, "a reason"),
+        seen=bool(said.seen),
+        judged=bool(said.judged),
     )
 
 

@@ -1,4 +1,4 @@
-"""One detector looks at one study: which series, are they what was filed, what comes of it."""
+"""One detector looks at one study: which series, and what comes of it."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from models.answers import plain_answer, plain_eligibility
-from models.data_set import UnreadableDataSet, data_set_sha256
 from models.detector import (
     Assessment,
     Detector,
     Eligibility,
-    InstanceHeader,
     NotEligible,
     PassedOver,
     SeriesHeader,
@@ -19,7 +17,9 @@ from models.detector import (
     Unsuitable,
 )
 from models.headers import SeriesHeaders
-from models.images import UndecodableImage, load_series
+from models.images import UndecodableImage
+from models.reconstructions import shows_again
+from models.series_on_demand import SeriesOnDemand, on_demand
 from worklist.finding import (
     Evidence,
     Failed,
@@ -32,10 +32,6 @@ from worklist.finding import (
 from worklist.uid import SOPInstanceUID
 
 _REASONS_SHOWN = 3
-
-
-class AlteredInstance(Exception):
-    """An archived object whose bytes are not those that were received."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,16 +107,17 @@ def _used(series: SeriesHeader, answer: Eligibility) -> tuple[SeriesHeader, str]
 
 
 def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
-    """Decode the eligible series, let the detector assess them, and judge its answer.
+    """Let the detector assess the eligible series, and judge its answer.
 
     What could not be read or decoded, or was refused by the detector for what it shows, never
     makes a study look unflagged: the detector sees the rest, and unless it flags that, the
-    outcome is ``Failed`` (P4).
+    outcome is ``Failed`` (P4). Only what the detector neither wanted nor needs may be broken:
+    another reconstruction of what it judged.
 
     Raises
     ------
     AlteredInstance
-        If an object is not, bit for bit, what was received (P6).
+        If an object looked at is not, bit for bit, what was received (P6).
     OddAnswer
         If the detector answers what no detector may.
     """
@@ -128,32 +125,24 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
         return Look(
             outcome=_not_applicable(selection), instances=(), not_used=selection.not_eligible
         )
-    seen: list[SeriesImages] = []
-    problems = list(selection.unread)
-    for header in selection.eligible:
-        for instance in header.instances:
-            _verify(instance)
-        try:
-            seen.append(load_series(header, limit_bytes=limit_bytes))
-        except UndecodableImage as error:
-            problems.append(f"series {header.series_instance_uid}: {error}")
-    if not seen:
-        return Look(
-            outcome=Failed(reason=join_reasons(problems)),
-            instances=(),
-            not_used=selection.not_eligible,
-        )
-    assessment = plain_answer(detector.assess(seen))
-    outcome = judge(assessment, detector.card.operating_point)
+    offered = [on_demand(header, limit_bytes=limit_bytes) for header in selection.eligible]
+    assessment = _asked(detector, offered)
     passed_over, refused = _left_out(assessment)
+    spares = _spares(offered, passed_over)
+    needed = [one for one in offered if _uid(one) not in spares]
+    seen = [one for one in needed if one.is_sound()]
+    broken = [(_uid(one), one.undecodable) for one in offered if one.undecodable is not None]
     not_looked_at = _not_looked_at(seen, refused)
-    problems += [words for _, words in not_looked_at]
-    if problems and not isinstance(outcome, Flagged):
-        outcome = Failed(
-            reason="nothing was flagged in what could be looked at, but not all could be: "
-            + join_reasons(problems)
-        )
-    why_not = [(one.series_instance_uid, one.reason) for one in passed_over]
+    problems = [
+        *selection.unread,
+        *(f"series {uid}: {reason}" for uid, reason in broken if uid not in spares),
+        *(words for _, words in not_looked_at),
+    ]
+    outcome = _outcome(assessment, detector.card.operating_point, problems, has_seen=bool(seen))
+    why_not = [
+        *((str(one.series_instance_uid), one.reason) for one in passed_over),
+        *((uid, f"It cannot be decoded: {reason}") for uid, reason in broken),
+    ]
     return Look(
         outcome=outcome,
         instances=_looked_at(seen, passed_over, refused),
@@ -161,12 +150,73 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
     )
 
 
+def _uid(series: SeriesImages) -> str:
+    return series.header.series_instance_uid
+
+
+def _asked(detector: Detector, offered: Sequence[SeriesOnDemand]) -> Assessment | Unsuitable | None:
+    """What the detector says; if it stumbles over what is broken, of the rest; None: of nothing."""
+    if not offered:
+        return None
+    try:
+        said = detector.assess(list(offered))
+    except Exception:
+        if all(one.undecodable is None for one in offered):
+            raise
+        sound = [one for one in offered if one.is_sound()]
+        return plain_answer(detector.assess(sound)) if sound else None
+    return plain_answer(said)
+
+
+def _spares(offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver]) -> set[str]:
+    """Series passed over unseen that show nothing but what another shows that was judged."""
+    unseen = {one.series_instance_uid for one in passed_over if not one.seen}
+    not_judged = {one.series_instance_uid for one in passed_over if not one.judged}
+    judged = [
+        one
+        for one in offered
+        if _uid(one) not in not_judged and one.was_asked_for and one.is_sound()
+    ]
+    return {
+        _uid(one)
+        for one in offered
+        if _uid(one) in unseen and any(_shows_again(one, other) for other in judged)
+    }
+
+
+def _shows_again(spare: SeriesImages, other: SeriesImages) -> bool:
+    try:
+        return shows_again(spare, other)
+    except UndecodableImage:
+        return False  # what is not known to be shown may be what matters
+
+
+def _outcome(
+    assessment: Assessment | Unsuitable | None,
+    operating_point: float,
+    problems: Sequence[str],
+    *,
+    has_seen: bool,
+) -> Outcome:
+    outcome = None if assessment is None else judge(assessment, operating_point)
+    if outcome is not None and (not problems or isinstance(outcome, Flagged)):
+        return outcome
+    if not has_seen:
+        return Failed(reason=join_reasons(problems))
+    return Failed(
+        reason="nothing was flagged in what could be looked at, but not all could be: "
+        + join_reasons(problems)
+    )
+
+
 _Refusals = Mapping[tuple[SOPInstanceUID, int], str]  # image and frame to why
 
 
-def _left_out(assessment: Assessment | Unsuitable) -> tuple[Sequence[PassedOver], _Refusals]:
+def _left_out(
+    assessment: Assessment | Unsuitable | None,
+) -> tuple[Sequence[PassedOver], _Refusals]:
     """The series and the images that the answer does not rest on."""
-    if isinstance(assessment, Unsuitable):
+    if not isinstance(assessment, Assessment):
         return (), {}
     refused = {(r.sop_instance_uid, r.frame_number): r.reason for r in assessment.refused}
     return assessment.passed_over, refused
@@ -249,15 +299,3 @@ def join_reasons(reasons: Sequence[str]) -> str:
 def _not_applicable(selection: Selection) -> NotApplicable:
     reasons = [reason for _, reason in selection.not_eligible]
     return NotApplicable(reason=join_reasons(reasons) or "the study holds no objects")
-
-
-def _verify(instance: InstanceHeader) -> None:
-    try:
-        digest = data_set_sha256(instance.path)
-    except UnreadableDataSet as error:
-        raise AlteredInstance(f"object {instance.sop_instance_uid}: {error}") from error
-    if digest != instance.sha256:
-        raise AlteredInstance(
-            f"object {instance.sop_instance_uid} is not what was received: its SHA-256 is "
-            f"{digest}, filed was {instance.sha256}"
-        )

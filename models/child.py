@@ -20,13 +20,14 @@ from time import perf_counter
 from typing import Any
 
 from models.answers import OddAnswer, plain_identity
-from models.assessment import AlteredInstance, Look, look, select
+from models.assessment import Look, look, select
 from models.card import card_content
 from models.detector import Detector
 from models.headers import SeriesHeaders, read_series_headers
 from models.prevalence import adjusted
 from models.process_family import Family, found_family
 from models.registry import BrokenDetector, Loadable, load_detector
+from models.series_on_demand import AlteredInstance
 from worklist.finding import DetectorIdentity, Failed, Outcome, TargetFinding
 from worklist.study import ArchivedInstance
 from worklist.uid import SOPInstanceUID
@@ -83,7 +84,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selected:
-    """What a detector is about to see; sent ahead, so that a crash still has provenance."""
+    """What a detector may look at; sent ahead, so that a crash still has provenance."""
 
     instances: tuple[tuple[SOPInstanceUID, str], ...]
     not_eligible: tuple[tuple[str, str], ...]

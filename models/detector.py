@@ -79,7 +79,10 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesImages:
-    """A series with its frames decoded, in the order of the series (CT: by position)."""
+    """A series with its frames decoded, in the order of the series (CT: by position).
+
+    Those that a detector gets are decoded when it first asks for ``images``.
+    """
 
     header: SeriesHeader
     images: tuple[Image, ...]
@@ -107,11 +110,16 @@ Eligibility = Eligible | NotEligible
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassedOver:
-    """An eligible series that the probability does not rest on."""
+    """An eligible series that the probability does not rest on.
+
+    If it was not seen it need not be decodable, as long as another series that was judged shows
+    all that it does (``models.reconstructions``); else the study counts as failed unless flagged.
+    """
 
     series_instance_uid: SeriesInstanceUID
     reason: str  # a sentence for people
     seen: bool = False  # its images were looked at nevertheless
+    judged: bool = False  # by itself; it would have decided, had it been the most suspect
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +157,12 @@ class Detector(Protocol):
 
     ``assess`` gets every eligible series of the study at once, so that a radiograph's views
     count together. It may raise: the runner turns that into ``Failed``.
+
+    A series is decoded when ``assess`` first asks for its images, so a detector that has chosen
+    by the headers costs no more than what it looks at; what it neither asks for nor names as
+    passed over is decoded all the same, for the answer is taken to rest on it. If one cannot be
+    decoded its ``images`` raise ``UndecodableImage``. A detector may catch that and go on; if it
+    lets it through, it is asked once more with those that can be decoded.
     """
 
     card: ModelCard

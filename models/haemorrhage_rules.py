@@ -114,7 +114,7 @@ def why_less_apt(best: SeriesHeader, other: SeriesHeader) -> str:
         why = "it has more images"
     else:
         why = "both are alike"
-    return f"Its slices were scored, but another series of the same scan is judged: {why}."
+    return f"Another series of the same scan is looked at instead: {why}."
 
 
 def _thickness_mm(series: SeriesHeader) -> float:

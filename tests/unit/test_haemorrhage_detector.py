@@ -10,6 +10,8 @@ from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
 from models.haemorrhage_findings import FRACTURE_OF_SKULL
 from models.haemorrhage_network import KINDS, STRIDE
 from models.haemorrhage_volume import CANVAS
+from models.images import UndecodableImage
+from models.series_on_demand import SeriesOnDemand
 from tests.haemorrhage_heads import (
     PIXEL_MM,
     SIDE,
@@ -25,6 +27,7 @@ from tests.haemorrhage_heads import (
     upright,
     upside_down,
 )
+from worklist.uid import SOPInstanceUID
 
 BLEED = (30.0, 20.0, 10.0)  # mm to the left, the back, the top
 SUBDURAL = KINDS.index("subdural")
@@ -179,10 +182,69 @@ def test_the_series_most_apt_for_blood_decides(bleeding: tuple[Image, ...]) -> N
     assert isinstance(answer, Assessment)
     assert answer.probability < 0.1
     assert answer.regions == ()
-    assert len(answer.evidence.image_scores) == 52
+    assert len(answer.evidence.image_scores) == 26
     (other,) = answer.passed_over
-    assert (other.series_instance_uid, other.seen) == ("1.2.3.1", True)
+    assert (other.series_instance_uid, other.seen) == ("1.2.3.1", False)
     assert "bone kernel" in other.reason
+
+
+def _undecodable(series: SeriesImages, *, placed: bool = True) -> SeriesOnDemand:
+    """The series, its geometry in its header (not in those of enhanced ones), its pixels broken."""
+
+    def decode() -> tuple[Image, ...]:
+        raise UndecodableImage("it is cut off")
+
+    planes = zip(series.header.instances, series.images, strict=True)
+    instances = tuple(
+        replace(
+            one,
+            image_position_mm=i.image_position_mm if placed else None,
+            rows=SIDE,
+            columns=SIDE,
+        )
+        for one, i in planes
+    )
+    header = replace(series.header, instances=instances)
+    return SeriesOnDemand(header=header, images=decode)
+
+
+def test_the_pixels_of_a_spare_reconstruction_are_not_asked_for(
+    bleeding: tuple[Image, ...],
+) -> None:
+    spare = _undecodable(series_of(bleeding, 1, convolution_kernel="H70h"))
+    answer = _detector().assess([spare, series_of(bleeding, 2)])
+    assert isinstance(answer, Assessment) and answer.probability > 0.9
+    assert not spare.was_asked_for
+    (other,) = answer.passed_over
+    assert (other.series_instance_uid, other.seen) == ("1.2.3.1", False)
+
+
+def test_a_reconstruction_that_cannot_be_decoded_is_replaced_by_the_next_most_apt(
+    bleeding: tuple[Image, ...],
+) -> None:
+    broken = _undecodable(series_of(images_of(head()), 1))
+    thin = series_of(bleeding, 2, convolution_kernel="H60h")
+    answer = _detector().assess([broken, thin])
+    assert isinstance(answer, Assessment) and answer.probability > 0.9
+    assert broken.undecodable
+    (other,) = answer.passed_over
+    assert (other.series_instance_uid, other.seen) == ("1.2.3.1", False)
+    assert "looked at instead" in other.reason
+
+
+def test_p4_what_cannot_be_decoded_and_is_not_shown_again_is_not_passed_over(
+    bleeding: tuple[Image, ...],
+) -> None:
+    broken = _undecodable(_in_another_frame(series_of(bleeding, 1)))
+    nowhere = _undecodable(series_of(bleeding, 3), placed=False)
+    answer = _detector().assess([broken, nowhere, series_of(images_of(head()), 2)])
+    assert isinstance(answer, Assessment) and answer.passed_over == ()
+    assert broken.undecodable and nowhere.undecodable
+
+
+def test_nothing_that_can_be_decoded_is_told_as_such() -> None:
+    broken = _undecodable(series_of(images_of(head()), 1))
+    assert _detector().assess([broken]) == Unsuitable(reason="There are no images.")
 
 
 def _in_another_frame(series: SeriesImages) -> SeriesImages:
@@ -206,7 +268,41 @@ def test_a_bleed_counts_though_a_more_apt_series_of_another_scan_is_clear(
     assert len(answer.evidence.image_scores) == len(clear) + len(bleeding)
     (other,) = answer.passed_over
     assert (other.series_instance_uid, other.seen) == (before.header.series_instance_uid, True)
-    assert "judged by itself (0.0" in other.reason.lower()
+    assert "judged by itself (0.0" in other.reason.lower() and other.judged
+
+
+def _renamed(series: SeriesImages, root: str) -> SeriesImages:
+    """With other images' UIDs."""
+    images = tuple(
+        replace(i, sop_instance_uid=SOPInstanceUID(f"{root}.{number}"))
+        for number, i in enumerate(series.images, start=1)
+    )
+    return replace(series, images=images)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_each_of_two_scans_with_blood_shows_its_own_regions_and_lesions(
+    bleeding: tuple[Image, ...], order: tuple[int, int]
+) -> None:
+    head_again = images_of(head(bleed=(-30.0, -20.0, -5.0)))
+    control = _renamed(_in_another_frame(series_of(head_again, 2)), "1.9")
+    both = (series_of(bleeding, 1), control)
+    answer = _detector().assess([both[place] for place in order])
+    assert isinstance(answer, Assessment)
+    shown = {root: [r for r in answer.regions if r.sop_instance_uid.startswith(root)]
+             for root in ("1.2.", "1.9.")}  # fmt: skip
+    alone = _assess(bleeding)
+    assert [r.polygon for r in shown["1.2."]] == [r.polygon for r in alone.regions]
+    assert shown["1.9."] and all(r.kind == "subdural haemorrhage" for r in answer.regions)
+    assert [lesion.number for lesion in answer.evidence.lesions] == [1, 2]
+    scores = [lesion.score for lesion in answer.evidence.lesions]
+    assert scores == sorted(scores, reverse=True)
+    for lesion in answer.evidence.lesions:
+        (root,) = (root for root in shown if lesion.first_image.startswith(root))
+        assert {region.lesion for region in shown[root]} == {lesion.number}
+    assert [r.score for r in answer.regions] == sorted(r.score for r in answer.regions)[::-1]
+    assert [kind.name for kind in answer.evidence.kinds] == ["subdural"]
+    assert len(answer.evidence.image_scores) == 52
 
 
 def test_the_base_and_the_vertex_of_a_head_scanned_apart_are_both_judged() -> None:

@@ -1,0 +1,134 @@
+"""Series that are decoded when a detector asks for their images, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from models.data_set import UnreadableDataSet, data_set_sha256
+from models.detector import Image, InstanceHeader, SeriesHeader, SeriesImages
+from models.images import UndecodableImage, load_series
+
+
+class AlteredInstance(Exception):
+    """An archived object whose bytes are not those that were received."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Decoding:
+    """How far the decoding of one series has come."""
+
+    decode: Callable[[], tuple[Image, ...]]
+    images: tuple[Image, ...] | None = None
+    problem: UndecodableImage | AlteredInstance | None = None
+
+
+class SeriesOnDemand(SeriesImages):
+    """A series that is compared with what was filed, and decoded, when first asked for images.
+
+    It remembers what went wrong, whoever swallows the error. What is copied, or sent to another
+    process, is decoded.
+    """
+
+    __slots__ = ("_decoding",)
+    _decoding: _Decoding
+
+    def __init__(
+        self, *, header: SeriesHeader, images: tuple[Image, ...] | Callable[[], tuple[Image, ...]]
+    ) -> None:
+        decoding = _Decoding(decode=images) if callable(images) else _decoded(images)
+        object.__setattr__(self, "header", header)  # the class is frozen
+        object.__setattr__(self, "_decoding", decoding)
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The frames decoded, in the order of the series (CT: by position).
+
+        Raises
+        ------
+        UndecodableImage
+            If one cannot be decoded, or all together pass the limit.
+        AlteredInstance
+            If an object is not, bit for bit, what was received (P6).
+        """
+        decoding = self._decoding
+        if decoding.problem is not None:
+            raise type(decoding.problem)(*decoding.problem.args)
+        if decoding.images is None:
+            try:
+                decoding.images = decoding.decode()
+            except (UndecodableImage, AlteredInstance) as error:
+                decoding.problem = type(error)(*error.args)  # this one holds pixels by its frames
+                raise
+        return decoding.images
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a plain series."""
+        return _plain, (self.header, self.images)
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether somebody wanted the images, and had them or the reason why not."""
+        return self._decoding.images is not None or self._decoding.problem is not None
+
+    @property
+    def undecodable(self) -> str | None:
+        """Why its images cannot be had; None: they can, or nobody asked for them.
+
+        Raises
+        ------
+        AlteredInstance
+            If that is because an object is not what was received.
+        """
+        if isinstance(self._decoding.problem, AlteredInstance):
+            raise self._decoding.problem
+        return None if self._decoding.problem is None else str(self._decoding.problem)
+
+    def is_sound(self) -> bool:
+        """Whether its images can be had, which is tried.
+
+        Raises
+        ------
+        AlteredInstance
+            If not because an object is not what was received.
+        """
+        try:
+            return self.images is not None
+        except UndecodableImage:
+            return False
+
+
+def on_demand(header: SeriesHeader, *, limit_bytes: int) -> SeriesOnDemand:
+    """A series of the archive.
+
+    Parameters
+    ----------
+    limit_bytes
+        What its decoded frames may take in memory together, as float32.
+    """
+
+    def decode() -> tuple[Image, ...]:
+        for instance in header.instances:
+            _verify(instance)
+        return load_series(header, limit_bytes=limit_bytes).images
+
+    return SeriesOnDemand(header=header, images=decode)
+
+
+def _decoded(images: tuple[Image, ...]) -> _Decoding:
+    return _Decoding(decode=lambda: images, images=images)
+
+
+def _plain(header: SeriesHeader, images: tuple[Image, ...]) -> SeriesImages:
+    return SeriesImages(header=header, images=images)
+
+
+def _verify(instance: InstanceHeader) -> None:
+    try:
+        digest = data_set_sha256(instance.path)
+    except UnreadableDataSet as error:
+        raise AlteredInstance(f"object {instance.sop_instance_uid}: {error}") from error
+    if digest != instance.sha256:
+        raise AlteredInstance(
+            f"object {instance.sop_instance_uid} is not what was received: its SHA-256 is "
+            f"{digest}, filed was {instance.sha256}"
+        )
