@@ -111,8 +111,7 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
 
     What could not be read or decoded, or was refused by the detector for what it shows, never
     makes a study look unflagged: the detector sees the rest, and unless it flags that, the
-    outcome is ``Failed`` (P4). Only what the detector neither wanted nor needs may be broken:
-    another reconstruction of what it judged.
+    outcome is ``Failed`` (P4). Only a further reconstruction of what it judged may be broken.
 
     Raises
     ------
@@ -122,9 +121,8 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
         If the detector answers what no detector may.
     """
     if not selection.eligible and not selection.unread:
-        return Look(
-            outcome=_not_applicable(selection), instances=(), not_used=selection.not_eligible
-        )
+        nothing = _not_applicable(selection)
+        return Look(outcome=nothing, instances=(), not_used=selection.not_eligible)
     offered = [on_demand(header, limit_bytes=limit_bytes) for header in selection.eligible]
     assessment = _asked(detector, offered)
     passed_over, refused = _left_out(assessment)
