@@ -27,6 +27,7 @@ from models.nodule_cuts import SIDE, cuts_of
 from models.nodule_lungs import Lungs, find_lungs
 from models.nodule_outline import Outline, outline
 from models.nodule_rules import instances_left_out, preferred, why_not_usable
+from models.nodule_vessels import runs_through
 from models.nodule_volume import Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
 from models.stopwatch import Stopwatch
@@ -41,10 +42,11 @@ NOTHING_FOUND = -12.0  # suspicion of a scan without a single blob, and the leas
 ACTIONABLE_MM = 6.0  # smaller nodules need no follow-up in most (Fleischner: MacMahon et al. 2017)
 CARD_PATH = Path(__file__).with_name("weights") / "nodule.toml"
 _LOOKED_AT_TWICE = 40  # candidates of one scan that every view and neighbouring cut decides on
-_BATCH = 64  # cuts on a sheet
+_ON_A_SHEET = 16  # cuts; what they become within the network still fits a processor's cache
 _NEIGHBOUR_MM = 1.5  # from a candidate's cut to those above and below that count too
 _NEIGHBOURS_UP_TO_MM = 2.5  # between slices: further apart they show something else
 _LEAST_ROUNDNESS = 0.05  # a blob counts as no less round than this
+_RUNS_THROUGH = 0.2  # of a place's area: what goes in and out at opposite sides is a vessel
 _APART = 0.7  # of the sum of the radii: nodules closer than that are one
 _LEAST_APART_MM = 4.0
 _SHOWN = 12  # nodules of one scan at most
@@ -78,6 +80,7 @@ def blueprint(card: ModelCard, weights: Path, *, glance: bool = False) -> Bluepr
         outputs=("logit",),
         channels=1,
         side_multiple=SIDE,
+        sides=(_ON_A_SHEET * SIDE, SIDE),
         prefix="members.0." if glance else "",
     )
 
@@ -200,14 +203,17 @@ class NoduleDetector:
     def _distinct(
         self, stack: Stack, lungs: Lungs, blobs: Candidates, logits: Doubles
     ) -> list[Found]:
-        """Outline and weigh each place; of several on one nodule keep the most suspect."""
+        """Outline and weigh each place that is no vessel; of several on one nodule one is kept."""
         outlined = [_outlined(stack, lungs, blobs, number) for number in range(len(blobs))]
         evidence = lesion_evidence(logits, blobs.roundness)
         suspicions = evidence @ np.array(self._lesion.weights) + self._lesion.bias
         found: list[Found] = []
         for number in np.argsort(-suspicions, kind="stable"):
             shape, centre = outlined[number]
-            if all(_apart(shape, other.outline) for other in found):
+            if not all(_apart(shape, other.outline) for other in found):
+                continue
+            through = runs_through(stack, lungs, blobs.at[number], shape.diameter_mm / 2)
+            if through < _RUNS_THROUGH:
                 place = Found(
                     suspicion=float(suspicions[number]),
                     logit=float(logits[number]),
@@ -239,11 +245,14 @@ def _decisive(places: Sequence[Found]) -> Found | None:
 
 
 def _said(network: Network, cuts: Floats) -> Doubles:
-    """Log odds of each cut, (n,), from a network that takes sheets."""
+    """Log odds of each cut, (n,), from a network that takes sheets; the last is filled up."""
     said = np.empty(len(cuts))
-    for start in range(0, len(cuts), _BATCH):
-        part = np.ascontiguousarray(cuts[start : start + _BATCH])
-        said[start : start + len(part)] = network(part.reshape(1, 1, -1, SIDE))["logit"]
+    for start in range(0, len(cuts), _ON_A_SHEET):
+        part = cuts[start : start + _ON_A_SHEET]
+        sheet = np.zeros((_ON_A_SHEET, SIDE, SIDE), np.float32)
+        sheet[: len(part)] = part
+        logits = network(sheet.reshape(1, 1, -1, SIDE))["logit"]
+        said[start : start + len(part)] = logits[: len(part)]
     return said
 
 

@@ -42,6 +42,7 @@ class Blueprint:
     channels: int
     side_multiple: int  # rows and columns of an input are multiples of this
     batch: int | None = 1  # images at once; None: any number
+    sides: tuple[int, int] | None = None  # rows and columns of every input; None: any
     prefix: str = ""  # of the names in the weights' file, where that holds several networks
 
 
@@ -90,7 +91,10 @@ def load_torch_network(blueprint: Blueprint, *, device: str = "cpu") -> Network:
 
 def _load_openvino_network(blueprint: Blueprint, *, threads: int, cache: Path | None) -> Network:
     core = ov.Core()
-    compiled = core.compile_model(_openvino_model(core, blueprint, cache), "CPU", _options(threads))
+    model = _openvino_model(core, blueprint, cache)
+    if blueprint.sides is not None:  # known sizes make the same network about a tenth faster
+        model.reshape([blueprint.batch or -1, blueprint.channels, *blueprint.sides])
+    compiled = core.compile_model(model, "CPU", _options(threads))
     request = compiled.create_infer_request()
 
     def run(batch: Floats) -> dict[str, Floats]:

@@ -16,6 +16,7 @@ from models.nodule import ACTIONABLE_MM, NOTHING_FOUND, Found, lesion_evidence
 from models.training.nodule_simulation import KnownZone, SimulatedNodule
 
 Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
 LEAST_REACH_MM = 5.0

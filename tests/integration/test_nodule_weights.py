@@ -76,10 +76,10 @@ def test_the_card_names_the_weights_beside_it() -> None:
 @pytest.mark.parametrize("glance", [True, False])
 def test_openvino_and_pytorch_agree(glance: bool, cache: Path) -> None:
     plan = blueprint(read_card(CARD_PATH), CARD_PATH.with_suffix(".safetensors"), glance=glance)
-    sheet = np.random.default_rng(0).uniform(0, 1, (1, 1, 48 * 5, 48 * 2)).astype(np.float32)
+    sheet = np.random.default_rng(0).uniform(0, 1, (1, 1, 48 * 16, 48)).astype(np.float32)
     fast = load_network(plan, device="cpu", cache=cache)(sheet)["logit"]
     slow = load_torch_network(plan)(sheet)["logit"]
-    assert fast.shape == (10,)
+    assert fast.shape == (16,)
     np.testing.assert_allclose(fast, slow, atol=1e-3)
 
 
@@ -121,6 +121,16 @@ def test_lungs_without_a_nodule_are_not_flagged(detector: NoduleDetector) -> Non
     said = assessed(detector, series())
     assert said.probability < detector.card.operating_point
     assert not said.regions and not said.evidence.lesions
+
+
+@pytest.mark.parametrize(
+    ("name", "flagged"), [("chest_ct_clear", False), ("chest_ct_nodules", True)]
+)
+def test_of_the_phantoms_the_one_with_nodules_is_flagged(
+    name: str, flagged: bool, detector: NoduleDetector
+) -> None:
+    said = assessed(detector, read(REPOSITORY / "test_images" / name))
+    assert (said.probability >= detector.card.operating_point) is flagged
 
 
 def test_the_order_of_slices_and_the_day_do_not_matter(detector: NoduleDetector) -> None:
@@ -205,13 +215,13 @@ def test_the_abdomen_of_the_corpus_is_not_looked_at(
 def test_a_real_chest_with_a_mass_gives_what_it_gave_before(
     detector: NoduleDetector, chest: SeriesImages
 ) -> None:
-    # a mass of 60 mm is more than the detector looks for: it is not flagged, but just below the
-    # operating point, for what it sees on the lowest slice. Other figures mean that stack, lungs,
-    # blobs, network or calibration changed; whoever changes them on purpose writes the new ones.
+    # a mass of 60 mm is more than the detector looks for: it is flagged for what it sees of it, or
+    # of a vessel, on the lowest slice. Other figures mean that stack, lungs, blobs, network, vessels
+    # or calibration changed; whoever changes them on purpose writes the new ones.
     assert isinstance(detector.eligibility(chest.header), Eligible)
     said = assessed(detector, chest)
-    assert said.probability == pytest.approx(0.562, abs=0.01)
-    assert said.probability < detector.card.operating_point
+    assert said.probability == pytest.approx(0.564, abs=0.01)
+    assert said.probability >= detector.card.operating_point
     lesion = said.evidence.lesions[0]
     assert lesion.centre_mm == pytest.approx((34.0, 189.0, -259.0), abs=2)
     assert lesion.diameter_mm == pytest.approx(20.6, abs=0.5)

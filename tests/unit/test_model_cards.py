@@ -41,5 +41,17 @@ def test_an_operating_point_reaches_the_sensitivity_that_its_card_states(
     assert f"{card.operating_point:.4g}" in _page(card.name)
 
 
+def test_the_nodule_operating_point_reached_its_sensitivity_where_it_was_chosen() -> None:
+    card = read_card(nodule.CARD_PATH)
+    flagged, with_nodule, clear, without = card.performance["study_chosen_on"]
+    assert flagged / with_nodule >= card.performance["study_target_sensitivity"]
+    page = _page("nodule")
+    assert f"{card.operating_point:.4f}" in page
+    assert f"{flagged} of {with_nodule}" in page and f"{clear} of {without}" in page
+    for figure in ("study_sensitivity", "study_specificity"):  # on scans drawn anew
+        low, high = card.performance[f"{figure}_ci95"]
+        assert f"{card.performance[figure]:.2f} ({low:.2f} to {high:.2f})" in page
+
+
 def _page(name: str) -> str:
     return (_PAGES / f"{name}.md").read_text(encoding="utf-8")
