@@ -216,8 +216,8 @@ def test_a_real_chest_with_a_mass_gives_what_it_gave_before(
     detector: NoduleDetector, chest: SeriesImages
 ) -> None:
     # a mass of 60 mm is more than the detector looks for: it is flagged for what it sees of it, or
-    # of a vessel, on the lowest slice. Other figures mean that stack, lungs, blobs, network, vessels
-    # or calibration changed; whoever changes them on purpose writes the new ones.
+    # of a vessel, on the lowest slice. Other figures mean that stack, lungs, blobs, vessels,
+    # network or calibration changed; whoever changes them on purpose writes the new ones.
     assert isinstance(detector.eligibility(chest.header), Eligible)
     said = assessed(detector, chest)
     assert said.probability == pytest.approx(0.564, abs=0.01)
