@@ -56,7 +56,6 @@ LIMITS = (
     "patient with one bleeds, elsewhere most do not: expect false flags for fractures, sutures and "
     "vessels' grooves taken for them. It does not look for fractures for their own sake.",
     "Calcium, beam hardening at the skull base, thick dura and old bone flaps can be flagged.",
-    "A haematoma of the scalp beside a fracture can be outlined as blood.",
     "Thin slices are averaged to about 5 mm before they are looked at.",
     "Heads of newborns, after craniectomy, and heads that are cut off may be called no head.",
     "Where the header says nothing of orientation, rows are taken to run towards the back of the "
