@@ -21,6 +21,7 @@ from models.detector import (
     Assessment,
     Detector,
     Eligibility,
+    Refused,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -130,21 +131,22 @@ class ThirdPartyDetector:
         self._boxes(said)
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
-        """Look at every image, or at every series as a volume."""
+        """Look at every image, or at every series as a volume; what does not fit is refused."""
         look = self._look_at_volume if self._rules.input.is_volume else self._look_at_images
         scores: list[float] = []
         evidence: list[Places] = []
-        unfit: list[str] = []
+        refused: list[Refused] = []
         for one in series:
             try:
                 found = look(one)
             except DoesNotFit as error:
-                unfit.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
+                refused += _refused(one, f"{str(error)[0].upper()}{str(error)[1:]}.")
                 continue
             scores.extend(found.scores)
             evidence.append(found)
         if not scores:
-            return Unsuitable(reason=unfit[0] if unfit else "There are no images to look at.")
+            reasons = [one.reason for one in refused]
+            return Unsuitable(reason=reasons[0] if reasons else "There are no images to look at.")
         highest = 1 if self._rules.input.is_volume else self._rules.output.highest
         score = float(np.mean(sorted(scores, reverse=True)[:highest]))
         together = joined(evidence)
@@ -152,6 +154,7 @@ class ThirdPartyDetector:
             probability=self._calibrated(score),
             regions=together.regions,
             evidence=Evidence(image_scores=together.image_scores, lesions=together.lesions),
+            refused=tuple(refused),
         )
 
     def _look_at_images(self, series: SeriesImages) -> Places:
@@ -219,6 +222,16 @@ class ThirdPartyDetector:
             return score
         odds = logit(np.clip(score, _LEAST, 1 - _LEAST))
         return float(self._rules.calibration(np.array([[odds]]))[0])
+
+
+def _refused(series: SeriesImages, reason: str) -> list[Refused]:
+    """Every image of a series that does not fit."""
+    return [
+        Refused(
+            sop_instance_uid=image.sop_instance_uid, frame_number=image.frame_number, reason=reason
+        )
+        for image in series.images
+    ]
 
 
 def _output_of(said: Mapping[str, Floats], name: str) -> Floats:

@@ -11,7 +11,9 @@ import pytest
 
 from models.assessment import look, select
 from models.card import CardError
+from models.detector import Assessment, SeriesImages
 from models.headers import read_series_headers
+from models.images import load_series
 from models.registry import added_models
 from models.runner import AssessmentRunner
 from models.third_party import load_folder
@@ -153,6 +155,40 @@ def test_a_volume_goes_in_as_a_whole_and_its_lesions_have_a_size_and_slices(
     head = assess("nodule.bright", values, modality="CT", body_part="HEAD")
     assert isinstance(head, NotApplicable)
     assert "the model is for chest" in head.reason
+
+
+def test_p4_a_series_that_does_not_fit_is_refused_and_not_taken_for_looked_at(
+    tmp_path: Path, models: Path
+) -> None:
+    volume = (
+        'modality = ["CT"]\nbody_parts = ["CHEST"]\nsize = [6, 4, 4]\n'
+        "spacing_mm = [2.0, 1.0, 1.0]\nwindow = [500, 1000]"
+    )
+    output = HEAT_MAP.replace('"score"\nmeaning = "probability"', '"heat_map"')
+    text = card("nodule.bright", target="pulmonary_nodule", taken=volume, given=output)
+    add(onnx(tmp_path / "vendor", text, (1, 1, 6, 4, 4)), models)
+    detector = load_folder(models / "nodule.bright", threads=1, cache=None)
+
+    def series(name: str, missing: int | None) -> SeriesImages:
+        archive = tmp_path / name
+        paths = write_series(
+            archive,
+            [0, 0, 100, 0, 0, 0],
+            modality="CT",
+            body_part="CHEST",
+            missing=missing,
+            gap_mm=2.0,
+        )
+        (header,) = read_series_headers(archived(paths, archive), archive).series
+        return load_series(header, limit_bytes=2**20)
+
+    answer = detector.assess([series("whole", None), series("gap", 3)])
+    assert isinstance(answer, Assessment)
+    assert answer.probability < 0.5
+    assert [one.sop_instance_uid for one in answer.refused] == [
+        f"1.2.3.{n}" for n in (1, 2, 4, 5, 6)
+    ]
+    assert "slices are missing" in answer.refused[0].reason
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
