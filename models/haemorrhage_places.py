@@ -60,11 +60,18 @@ def find_places(
     Returns
     -------
     tuple of Place
-        Lesions are numbered by their highest heat.
+        Lesions are numbered by their highest heat. A plane on which nothing is hot has its hottest
+        place, so that there is something to show where the plane as a whole is suspect.
     """
-    masks = np.stack([_mask(*plane, least) for plane in zip(canvases, heat, tables, strict=True)])
-    lesions, count = _linked(masks)
+    within = [_within(table) for table in tables]
     fine = _fine(heat)
+    masks = np.stack([_mask(*plane, least) for plane in zip(canvases, heat, within, strict=True)])
+    lesions, count = _linked(masks)
+    for plane, mask in enumerate(masks):
+        if next(_parts(mask), None) is None:
+            count += 1
+            masks[plane] = _hottest(fine[plane], within[plane])
+            lesions[plane] = np.where(masks[plane], count, 0)
     peaks = ndimage.maximum(fine, lesions, np.arange(1, count + 1)) if count else np.zeros(0)
     number = {int(old) + 1: new for new, old in enumerate(np.argsort(-peaks), start=1)}
     return tuple(
@@ -80,6 +87,25 @@ def find_places(
     )
 
 
+def _within(table: InnerTable | None) -> Mask:
+    """The pixels of the masks in which there may be a place."""
+    if table is None:
+        return np.ones((_SIDE, _SIDE), bool)
+    row, column = (np.indices((_SIDE, _SIDE)) + 0.5) * _GRID
+    return table.encloses(np.stack([column, row], axis=-1), _BEYOND_TABLE)
+
+
+def _hottest(heat: Floats, within: Mask) -> Mask:
+    """The hottest cell within, and half a cell around it."""
+    side = STRIDE // _GRID
+    shown = np.where(within, heat, 0)
+    row, column = (int(n) // side * side for n in np.unravel_index(shown.argmax(), shown.shape))
+    mask = np.zeros_like(within)
+    rows, columns = (slice(max(0, n - side // 2), n + side + side // 2) for n in (row, column))
+    mask[rows, columns] = True
+    return mask & within
+
+
 def _linked(masks: Mask) -> tuple[npt.NDArray[np.int32], int]:
     """Masks (plane, row, column) with the number of their lesion, and how many lesions there are.
 
@@ -90,14 +116,10 @@ def _linked(masks: Mask) -> tuple[npt.NDArray[np.int32], int]:
     return np.where(masks, labels, 0), count
 
 
-def _mask(canvas: Floats, cells: Floats, table: InnerTable | None, least: float) -> Mask:
+def _mask(canvas: Floats, cells: Floats, within: Mask, least: float) -> Mask:
     """The dense pixels in and beside hot cells; the hot cells themselves where none is dense."""
     if cells.max() < least:
         return np.zeros((_SIDE, _SIDE), bool)
-    within = np.ones((_SIDE, _SIDE), bool)
-    if table is not None:
-        row, column = (np.indices(within.shape) + 0.5) * _GRID
-        within = table.encloses(np.stack([column, row], axis=-1), _BEYOND_TABLE)
     smooth_heat = np.asarray(
         Pillow.fromarray(cells).resize((_SIDE, _SIDE), Pillow.Resampling.BILINEAR)
     )

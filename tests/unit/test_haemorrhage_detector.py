@@ -97,6 +97,23 @@ def test_regions_lie_on_the_blood_of_their_images(assessment: Assessment) -> Non
         assert region.kind == "subdural haemorrhage"
 
 
+def test_every_suspect_image_has_a_region_though_nothing_on_it_is_hot(
+    bleeding: tuple[Image, ...],
+) -> None:
+    class Cold(Dense):
+        def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+            said = super().__call__(batch)
+            return {**said, "heat_logit": np.full_like(said["heat_logit"], -8.0)}
+
+    detector = HaemorrhageDetector(card=card(), planes=Cold(), walls=sound_walls, guard=upright)
+    answer = detector.assess([series_of(bleeding)])
+    assert isinstance(answer, Assessment)
+    least = detector.card.calibration["plane"]["operating_point"]
+    suspect = {i.sop_instance_uid for i in answer.evidence.image_scores if i.score >= least}
+    assert suspect
+    assert {region.sop_instance_uid for region in answer.regions} == suspect
+
+
 def test_regions_in_mm_agree_with_their_pixels(assessment: Assessment) -> None:
     region = assessment.regions[0]
     assert region.polygon_mm is not None

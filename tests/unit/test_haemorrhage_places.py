@@ -58,7 +58,21 @@ def test_the_outline_stays_within_the_skull(swollen: np.ndarray) -> None:
 
 
 def test_heat_in_the_scalp_alone_is_no_place(swollen: np.ndarray) -> None:
-    assert find_places(swollen, _hot((0, 96, 128, 200, 216)), [_table()], least=0.3) == ()
+    heat = _hot((0, 96, 128, 200, 216)) + _hot((0, 48, 56, 96, 104)) / 9
+    (place,) = find_places(swollen, heat, [_table()], least=0.3)
+    assert place.score == pytest.approx(0.1)  # the hottest within, should the plane be suspect
+    assert np.abs(place.outline - [100, 52]).max() <= 10
+
+
+def test_a_plane_on_which_nothing_is_hot_has_its_hottest_place() -> None:
+    planes = _head(2)
+    planes[0, 60:76, 60:80] = 65
+    heat = _hot((0, 56, 80, 56, 80), planes=2)
+    heat[1, 8, 8] = 0.05
+    sure, faint = find_places(planes, heat, [_table()] * 2, least=0.3)
+    assert (sure.plane, faint.plane) == (0, 1)
+    assert (sure.lesion, faint.lesion) == (1, 2)  # a doubtful one is no part of a sure one
+    assert faint.score == pytest.approx(0.05)
 
 
 def test_hot_cells_without_anything_dense_are_outlined_within_the_skull() -> None:
