@@ -1,7 +1,7 @@
 """The nodule detector: chest CT; a probability, and nodules with place, size and outlines."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +24,15 @@ from models.detector import (
 from models.loading import Machine, loading
 from models.nodule_candidates import Candidates, find_candidates
 from models.nodule_cuts import SIDE, cuts_of
+from models.nodule_findings import Findings, findings_of, together
 from models.nodule_lungs import Lungs, find_lungs
 from models.nodule_outline import Outline, outline
-from models.nodule_rules import instances_left_out, preferred, why_not_usable
+from models.nodule_rules import best_first, instances_left_out, why_not_usable, why_rather
 from models.nodule_vessels import runs_through
 from models.nodule_volume import Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
+from models.scans import scans_of
 from models.stopwatch import Stopwatch
-from worklist.finding import Evidence, ImageScore, Lesion, Region
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,6 +62,14 @@ class Found:
     roundness: float  # of the blob, 0 a tube or sheet, 1 a sphere
     outline: Outline
     centre: tuple[float, float, float]  # z mm along the normal, column, row (pixels, edges whole)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """What one series shows."""
+
+    probability: float  # of the study, had it this series alone
+    findings: Findings
 
 
 def blueprint(card: ModelCard, weights: Path, *, glance: bool = False) -> Blueprint:
@@ -115,32 +124,39 @@ class NoduleDetector:
         return Eligible(left_out=instances_left_out(series))
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
-        """Look at the best of the reconstructions; those that show no lungs are passed over."""
+        """Look at one reconstruction of every scan; the most suspect scan judges the study.
+
+        Of several reconstructions the best is looked at, and another only if that one cannot be
+        decoded or shows no lungs; what no other shows again is judged by itself: the upper and the
+        lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
+        all are, the first's reason is the answer.
+        """
         if not series:
             raise ValueError("there are no images to look at")
-        left = list(series)
-        refused: list[PassedOver] = []
-        while left:
-            best, why_not = preferred([one.header for one in left])
-            said = self._assess_one(left[best])
-            if isinstance(said, Assessment):
-                others = tuple(_passed_over(left[n], reason, seen=False) for n, reason in why_not)
-                return replace(said, passed_over=(*refused, *others))
-            refused.append(_passed_over(left.pop(best), said.reason, seen=True))
-        return Unsuitable(reason=refused[0].reason)
-
-    def _assess_one(self, series: SeriesImages) -> Assessment | Unsuitable:
         clock = Stopwatch()
+        ordered = [series[place] for place in best_first([one.header for one in series])]
+        scans = scans_of(ordered, lambda one: self._sight(one, clock), why_rather)
+        if not scans.judged:
+            reasons = [one.reason for one in scans.passed_over]
+            return Unsuitable(reason=reasons[0] if reasons else "No series can be decoded.")
+        by_suspicion = sorted(scans.judged, key=lambda scan: -scan[1].probability)
+        findings = together([sight.findings for _, sight in by_suspicion])
+        return Assessment(
+            probability=by_suspicion[0][1].probability,
+            regions=findings.regions,
+            evidence=findings.evidence,
+            passed_over=(*scans.passed_over, *(_less_suspect(*scan) for scan in by_suspicion[1:])),
+            seconds=dict(clock.seconds),
+        )
+
+    def _sight(self, series: SeriesImages, clock: Stopwatch) -> Sight | Unsuitable:
         found = self.find(series, clock)
         if isinstance(found, Unsuitable):
             return found
         stack, places = found
-        regions, evidence = _told(stack, self._shown(places), self._score)
-        return Assessment(
+        return Sight(
             probability=self.study_probability(places),
-            regions=regions,
-            evidence=evidence,
-            seconds=dict(clock.seconds),
+            findings=findings_of(stack, self._shown(places), self._score),
         )
 
     def find(
@@ -272,9 +288,14 @@ def lesion_evidence(logits: Doubles, roundness: Doubles) -> Doubles:
     return np.stack([logits, np.log(np.maximum(roundness, _LEAST_ROUNDNESS))], axis=1)
 
 
-def _passed_over(series: SeriesImages, reason: str, *, seen: bool) -> PassedOver:
-    uid = series.header.series_instance_uid
-    return PassedOver(series_instance_uid=uid, reason=reason, seen=seen)
+def _less_suspect(series: SeriesImages, sight: Sight) -> PassedOver:
+    """Why a scan does not decide."""
+    return PassedOver(
+        series_instance_uid=series.header.series_instance_uid,
+        reason=f"Judged by itself ({sight.probability:.2f}), it is less suspect.",
+        seen=True,
+        judged=True,
+    )
 
 
 def _outlined(stack: Stack, lungs: Lungs, blobs: Candidates, number: int) -> _Outlined:
@@ -297,58 +318,6 @@ def _apart(one: Outline, other: Outline) -> bool:
     distance = float(np.linalg.norm(np.subtract(one.centre_mm, other.centre_mm)))
     together = _APART * (one.diameter_mm + other.diameter_mm) / 2
     return distance > max(together, _LEAST_APART_MM)
-
-
-def _told(
-    stack: Stack, shown: Sequence[Found], score: Callable[[Found], float]
-) -> tuple[tuple[Region, ...], Evidence]:
-    """Regions and evidence of the nodules shown, most suspect first."""
-    regions: list[Region] = []
-    lesions: list[Lesion] = []
-    of_image: dict[int, float] = {}
-    for number, place in enumerate(shown, start=1):
-        cuts = place.outline.cuts
-        lesions.append(
-            Lesion(
-                number=number,
-                score=score(place),
-                centre_mm=place.outline.centre_mm,
-                diameter_mm=place.outline.diameter_mm,
-                first_image=stack.images[cuts[0][0]].sop_instance_uid,
-                last_image=stack.images[cuts[-1][0]].sop_instance_uid,
-            )
-        )
-        for slice_number, polygon in cuts:
-            of_image[slice_number] = max(of_image.get(slice_number, 0.0), score(place))
-            regions.append(_region(stack, slice_number, polygon, number, score(place)))
-    scores = tuple(
-        ImageScore(
-            sop_instance_uid=image.sop_instance_uid,
-            frame_number=image.frame_number,
-            score=of_image.get(number, 0.0),
-        )
-        for number, image in enumerate(stack.images)
-    )
-    evidence = Evidence(image_scores=scores, lesions=tuple(lesions))
-    return tuple(regions), evidence
-
-
-def _region(
-    stack: Stack,
-    number: int,
-    polygon: tuple[tuple[float, float], ...],
-    lesion: int,
-    score: float,
-) -> Region:
-    image = stack.images[number]
-    return Region(
-        sop_instance_uid=image.sop_instance_uid,
-        frame_number=image.frame_number,
-        polygon=polygon,
-        score=score,
-        polygon_mm=tuple(stack.to_patient(number, column, row) for column, row in polygon),
-        lesion=lesion,
-    )
 
 
 def assemble(card: ModelCard, weights: Path, machine: Machine) -> NoduleDetector:

@@ -111,45 +111,51 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
     return why_not_axial(instance.image_orientation)
 
 
-def preferred(series: Sequence[SeriesHeader]) -> tuple[int, tuple[tuple[int, str], ...]]:
-    """Of several eligible series the one to look at, and why not the others.
+def best_first(series: Sequence[SeriesHeader]) -> list[int]:
+    """The places in ``series`` of eligible series, those to look at rather first.
 
     Series of the whole chest come first: those as tall as the tallest, or nearly. Of them the
     thinnest slices win, as long as they are not thinner than a millimetre needs; of those alike the
     one with the sharper kernel, then the one that covers more.
-
-    Returns
-    -------
-    tuple
-        The place in ``series`` of the chosen one; for each other its place and a sentence.
     """
     measures = [_measures(one) for one in series]
-    whole = _WHOLE * min(_LUNGS_MM, max(height for _, height in measures))
+    whole = _WHOLE * min(_LUNGS_MM, max((height for _, height in measures), default=0.0))
     ranks = [_rank(one, *of, whole) for one, of in zip(series, measures, strict=True)]
-    best, *others = sorted(range(len(series)), key=lambda place: ranks[place])
-    gap, height = measures[best]
-    why_not = []
-    for place in sorted(others):
-        other_gap, other_height = measures[place]
-        if ranks[place][0] > ranks[best][0]:
-            reason = f"Another series covers more ({height:.0f} mm, not {other_height:.0f} mm)."
-        elif ranks[place][1] > ranks[best][1]:
-            reason = f"Another series has thinner slices ({gap:.1f} mm, not {other_gap:.1f} mm)."
-        elif ranks[place][2] > ranks[best][2]:
-            reason = "Another series of the same slices has a sharper kernel."
-        else:
-            reason = "Another series shows as much and covers more, or came first."
-        why_not.append((place, reason))
-    return best, tuple(why_not)
+    return sorted(range(len(series)), key=lambda place: ranks[place])
+
+
+def why_rather(best: SeriesHeader, other: SeriesHeader) -> str:
+    """Why one reconstruction of a scan is judged and not the other, a sentence."""
+    (gap, height), (other_gap, other_height) = _measures(best), _measures(other)
+    if other_height < _WHOLE * height:
+        return f"Another series covers more ({height:.0f} mm, not {other_height:.0f} mm)."
+    if _thickness(other_gap) > _thickness(gap):
+        return f"Another series has thinner slices ({gap:.1f} mm, not {other_gap:.1f} mm)."
+    if _thickness(other_gap) == _thickness(gap) and _is_blunt(other) and not _is_blunt(best):
+        return "Another series of the same slices has a sharper kernel."
+    return "Another series of the same scan shows what this one does."
 
 
 def _rank(
     series: SeriesHeader, gap: float, height: float, whole: float
 ) -> tuple[bool, float, bool, float, str]:
     """What series are ordered by, the best first; ``whole``: mm that a whole chest covers."""
-    blunt = _SHARP.search(_words(series.convolution_kernel)) is None
-    thickness = max(1.0, round(gap * 2) / 2)
-    return height < whole, thickness, blunt, -height, series.series_instance_uid
+    return (
+        height < whole,
+        _thickness(gap),
+        _is_blunt(series),
+        -height,
+        series.series_instance_uid,
+    )
+
+
+def _thickness(gap: float) -> float:
+    """In steps of half a millimetre, a millimetre at least."""
+    return max(1.0, round(gap * 2) / 2)
+
+
+def _is_blunt(series: SeriesHeader) -> bool:
+    return _SHARP.search(_words(series.convolution_kernel)) is None
 
 
 def _measures(series: SeriesHeader) -> tuple[float, float]:

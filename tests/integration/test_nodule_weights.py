@@ -11,11 +11,12 @@ import pytest
 from pydicom import dcmread
 
 from models.card import read_card
-from models.detector import Assessment, Eligible, SeriesImages, Unsuitable
+from models.detector import Assessment, Eligible, Image, SeriesImages, Unsuitable
 from models.headers import read_series_headers
-from models.images import load_series
+from models.images import UndecodableImage, load_series
 from models.nodule import CARD_PATH, NoduleDetector, blueprint, load
 from models.runtime import load_network, load_torch_network
+from models.series_on_demand import SeriesOnDemand
 from tests.conftest import skip_or_fail
 from tests.nodule_scans import PIXEL_MM, SIDE, Ball, series
 from worklist.study import ArchivedInstance
@@ -168,9 +169,88 @@ def test_of_two_reconstructions_the_one_with_lungs_is_told_of(detector: NoduleDe
     assert "thinner slices (2.5 mm, not 5.0 mm)" in thicker.reason
 
 
-def _numbered(number: int, made: SeriesImages) -> SeriesImages:
-    uid = SeriesInstanceUID(f"1.2.3.{number}")
-    return replace(made, header=replace(made.header, series_instance_uid=uid))
+@pytest.mark.parametrize("nodule_above", [True, False])
+def test_a_nodule_in_either_part_of_a_chest_scanned_in_two_is_told(
+    nodule_above: bool, detector: NoduleDetector
+) -> None:
+    clear, sick = series(), series(balls=[BALL])
+    below = _numbered(1, clear if nodule_above else sick)
+    above = _numbered(2, sick if nodule_above else clear, up_mm=125.0)
+    alone = assessed(detector, above if nodule_above else below)
+    said = assessed(detector, below, above)
+    assert said.probability == alone.probability >= detector.card.operating_point
+    assert {region.sop_instance_uid for region in said.regions} == {
+        region.sop_instance_uid for region in alone.regions
+    }
+    (other,) = said.passed_over
+    assert other.series_instance_uid == ("1.2.3.1" if nodule_above else "1.2.3.2")
+    assert (other.seen, other.judged) == (True, True) and "less suspect" in other.reason
+    assert len(said.evidence.image_scores) == 2 * 48
+
+
+def test_nodules_of_both_parts_are_told_under_numbers_of_their_own(
+    detector: NoduleDetector,
+) -> None:
+    said = assessed(
+        detector, _numbered(1, series(balls=[BALL])), _numbered(2, series(balls=[BALL]), 125.0)
+    )
+    numbers = [lesion.number for lesion in said.evidence.lesions]
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 2
+    for lesion in said.evidence.lesions:
+        shown = {one.sop_instance_uid for one in said.regions if one.lesion == lesion.number}
+        assert {lesion.first_image, lesion.last_image} <= shown
+        assert len({uid.rpartition(".")[0] for uid in shown}) == 1  # of one series
+
+
+def test_if_the_best_reconstruction_is_broken_another_is_looked_at(
+    detector: NoduleDetector,
+) -> None:
+    def broken() -> tuple[Image, ...]:
+        raise UndecodableImage("image 3 is cut off")
+
+    thin = _numbered(1, series(tuple(np.arange(0.0, 120.0, 1.25))))
+    thick = _numbered(2, series(balls=[BALL]))
+    said = detector.assess([SeriesOnDemand(header=thin.header, images=broken), thick])
+    assert isinstance(said, Assessment)
+    assert said.probability >= detector.card.operating_point
+    (passed_over,) = said.passed_over
+    assert (passed_over.series_instance_uid, passed_over.seen) == ("1.2.3.1", False)
+    elsewhere = _numbered(1, thin, up_mm=125.0)
+    said = detector.assess([SeriesOnDemand(header=elsewhere.header, images=broken), thick])
+    assert isinstance(said, Assessment)
+    assert not said.passed_over  # nothing shows it: the study fails unless it is flagged
+    assert isinstance(
+        detector.assess([SeriesOnDemand(header=thin.header, images=broken)]), Unsuitable
+    )
+
+
+def _numbered(number: int, made: SeriesImages, up_mm: float = 0.0) -> SeriesImages:
+    """As a series of its own in one frame of reference, higher up by so much."""
+
+    def moved(place: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+        return None if place is None else (place[0], place[1], place[2] + up_mm)
+
+    root = f"1.2.3.{number}"
+    headers = tuple(
+        replace(
+            one,
+            sop_instance_uid=SOPInstanceUID(f"{root}.{count}"),
+            image_position_mm=moved(one.image_position_mm),
+            frame_of_reference_uid="1.2.9",
+        )
+        for count, one in enumerate(made.header.instances, start=1)
+    )
+    images = tuple(
+        replace(
+            one,
+            sop_instance_uid=SOPInstanceUID(f"{root}.{count}"),
+            image_position_mm=moved(one.image_position_mm),
+        )
+        for count, one in enumerate(made.images, start=1)
+    )
+    uid = SeriesInstanceUID(root)
+    header = replace(made.header, series_instance_uid=uid, instances=headers)
+    return SeriesImages(header=header, images=images)
 
 
 def test_images_without_lungs_are_unsuitable(detector: NoduleDetector) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from models.detector import SeriesHeader
-from models.nodule_rules import instances_left_out, preferred, why_not_usable
+from models.nodule_rules import best_first, instances_left_out, why_not_usable, why_rather
 from tests.nodule_scans import header, instance
 
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -163,48 +163,56 @@ def _spaced(gap: float, height: float = 300.0, **changes: object) -> SeriesHeade
     )
 
 
+def _order(*series: SeriesHeader) -> list[int]:
+    return best_first(series)
+
+
 def test_the_thinnest_slices_win_and_the_others_hear_why() -> None:
-    best, why_not = preferred([_spaced(5.0), _spaced(1.0), _spaced(2.5)])
-    assert best == 1
-    assert [place for place, _ in why_not] == [0, 2]
-    assert all("thinner" in reason for _, reason in why_not)
+    thick, thin, middling = _spaced(5.0), _spaced(1.0), _spaced(2.5)
+    assert _order(thick, thin, middling) == [1, 2, 0]
+    assert why_rather(thin, thick) == "Another series has thinner slices (1.0 mm, not 5.0 mm)."
+    assert "thinner slices (1.0 mm, not 2.5 mm)" in why_rather(thin, middling)
 
 
 def test_of_the_same_slices_the_sharper_kernel_wins() -> None:
-    best, why_not = preferred(
-        [_spaced(1.0, convolution_kernel="B30f"), _spaced(1.0, convolution_kernel="LUNG")]
-    )
-    assert best == 1
-    assert "sharper kernel" in why_not[0][1]
+    soft, sharp = (_spaced(1.0, convolution_kernel=kernel) for kernel in ("B30f", "LUNG"))
+    assert _order(soft, sharp) == [1, 0]
+    assert "sharper kernel" in why_rather(sharp, soft)
+
+
+def test_of_two_alike_no_better_reason_is_made_up() -> None:
+    reason = why_rather(_spaced(1.0), _spaced(1.0, convolution_kernel="B30f"))
+    assert reason == "Another series of the same scan shows what this one does."
+    # the better one was broken, say: neither its slices nor its kernel are why
+    assert why_rather(_spaced(5.0), _spaced(1.0, convolution_kernel="LUNG")) == reason
 
 
 def test_below_a_millimetre_the_kernel_counts_before_the_thickness() -> None:
-    best, _ = preferred(
-        [_spaced(0.6, convolution_kernel="B30f"), _spaced(1.0, convolution_kernel="Bl57d")]
-    )
-    assert best == 1
+    thinner = _spaced(0.6, convolution_kernel="B30f")
+    sharper = _spaced(1.0, convolution_kernel="Bl57d")
+    assert _order(thinner, sharper) == [1, 0]
 
 
 def test_a_thin_series_of_a_part_of_the_chest_does_not_replace_the_whole() -> None:
-    best, why_not = preferred([_spaced(1.0, height=60.0), _spaced(1.5)])
-    assert best == 1
-    assert why_not == ((0, "Another series covers more (300 mm, not 60 mm)."),)
+    part, whole = _spaced(1.0, height=60.0), _spaced(1.5)
+    assert _order(part, whole) == [1, 0]
+    assert why_rather(whole, part) == "Another series covers more (300 mm, not 60 mm)."
 
 
 @pytest.mark.parametrize(("height", "best"), [(199.0, 1), (200.0, 0), (201.0, 0)])
 def test_four_fifths_of_the_tallest_series_are_the_whole_chest(height: float, best: int) -> None:
-    assert preferred([_spaced(1.0, height=height), _spaced(2.5, height=250.0)])[0] == best
+    assert _order(_spaced(1.0, height=height), _spaced(2.5, height=250.0))[0] == best
 
 
 @pytest.mark.parametrize(("height", "best"), [(239.0, 1), (240.0, 0)])
 def test_what_a_series_covers_beyond_the_lungs_does_not_count(height: float, best: int) -> None:
     chest, down_to_the_pelvis = _spaced(1.0, height=height), _spaced(5.0, height=700.0)
-    assert preferred([chest, down_to_the_pelvis])[0] == best
+    assert _order(chest, down_to_the_pelvis)[0] == best
 
 
 def test_an_enhanced_object_covers_what_its_frames_are_thick() -> None:
     frames = {"image_position_mm": None, "slice_thickness_mm": 1.0}
     whole = header([instance(sop_class_uid=ENHANCED, number_of_frames=301, **frames)])
     part = header([instance(sop_class_uid=ENHANCED, number_of_frames=61, **frames)])
-    assert preferred([_spaced(1.5), whole])[0] == 1
-    assert preferred([_spaced(1.5), part])[0] == 0
+    assert _order(_spaced(1.5), whole)[0] == 1
+    assert _order(_spaced(1.5), part)[0] == 0
