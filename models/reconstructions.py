@@ -1,6 +1,6 @@
 """Whether two series of one study are reconstructions of one scan, or different scans."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,11 @@ Plane = Image | InstanceHeader
 
 _SAME_TIME_S = 10.0  # between scans of the same place more time passes
 _MOST = 0.9  # of a series' extent that another must cover to show the same
+_MOST_IN_PLANE = 0.65  # the same along rows and columns: a body is cut out of its air and table
+_WIDEST_GAP_MM = 10.0  # between planes that state no thickness and are taken for neighbours
+_SHOWN_AROUND = 0.75  # of its thickness: how far from its middle a plane still shows what is there
+_LEAST_REACH_MM = 1.5  # of thin planes, of which one may be missing
+_TOLERANCE_MM = 0.1  # of positions as they are written
 _PARALLEL = 0.9  # least cosine of the angle between the normals of two stacks
 
 
@@ -20,8 +25,8 @@ def shows_again(one: SeriesImages, other: SeriesImages) -> bool:
 
     That is so for reconstructions of one scan with other kernels or slices: both have one frame
     of reference, were acquired at the same time as far as is stated, and the other covers most of
-    what the one covers. Where the place is not known, it is not so. Told by the headers, without
-    asking for images, unless these are enhanced objects.
+    what the one covers, without a hole between its planes. Where the place is not known, it is not
+    so. Told by the headers, without asking for images, unless these are enhanced objects.
 
     Raises
     ------
@@ -31,7 +36,7 @@ def shows_again(one: SeriesImages, other: SeriesImages) -> bool:
     return (
         _same_frame_of_reference(one, other)
         and _at_one_time(one, other)
-        and _covered(_planes(one), _planes(other)) >= _MOST
+        and _is_covered(_planes(one), _planes(other), _thicknesses_mm(other))
     )
 
 
@@ -60,45 +65,79 @@ def _planes(series: SeriesImages) -> Sequence[Plane]:
     return series.images
 
 
-def _covered(planes: Sequence[Plane], by: Sequence[Plane]) -> float:
-    """The share of the planes' extent along their normal that others cover, 0 to 1."""
-    normal, other_normal = _normal(planes), _normal(by)
-    if normal is None or other_normal is None or abs(normal @ other_normal) < _PARALLEL:
-        return 0.0
-    extent, other = _extent_mm(planes, normal), _extent_mm(by, normal)
-    if extent is None or other is None:
-        return 0.0
-    shared = min(extent[1], other[1]) - max(extent[0], other[0])
-    return max(0.0, shared) / (extent[1] - extent[0])
+def _is_covered(
+    planes: Sequence[Plane], by: Sequence[Plane], thicknesses_mm: Mapping[str, float]
+) -> bool:
+    """Whether others lie where the planes do, and close to one another for their thickness."""
+    axes, other_axes = _axes(planes), _axes(by)
+    if axes is None or other_axes is None or abs(axes[2] @ other_axes[2]) < _PARALLEL:
+        return False
+    corners, other_corners = _corners_mm(planes, axes), _corners_mm(by, axes)
+    if corners is None or other_corners is None:
+        return False
+    heights, other_heights = (several.mean(axis=1)[:, 2] for several in (corners, other_corners))
+    shares = [
+        *(_share(corners[..., n], other_corners[..., n]) / _MOST_IN_PLANE for n in (0, 1)),
+        _share(heights, other_heights) / _MOST,
+    ]
+    return min(shares) >= 1 and not _has_hole(
+        heights, other_heights, [thicknesses_mm.get(plane.sop_instance_uid, 0.0) for plane in by]
+    )
 
 
-def _normal(planes: Sequence[Plane]) -> Doubles | None:
+def _share(values: Doubles, others: Doubles) -> float:
+    """How much of the range of values lies within that of others, 0 to 1."""
+    low, high = float(values.min()), float(values.max())
+    shared = min(high, float(others.max())) - max(low, float(others.min()))
+    return max(0.0, shared) / (high - low) if high > low else float(shared >= 0)
+
+
+def _has_hole(heights: Doubles, by: Doubles, thicknesses_mm: Sequence[float]) -> bool:
+    """Whether a plane between the lowest and the highest of others lies close to none of them."""
+    gaps = np.diff(np.unique(by))
+    usual = min(float(np.median(gaps)), _WIDEST_GAP_MM) if len(gaps) else 0.0
+    shown = [_SHOWN_AROUND * (thickness or usual) for thickness in thicknesses_mm]
+    reach = np.maximum(shown, _LEAST_REACH_MM)
+    between = heights[(heights > by.min()) & (heights < by.max())]
+    away = np.abs(between[:, None] - by) - reach
+    return bool((away.min(axis=1) > _TOLERANCE_MM).any()) if len(between) else False
+
+
+def _thicknesses_mm(series: SeriesImages) -> dict[str, float]:
+    """Of each instance that states one."""
+    return {
+        i.sop_instance_uid: i.slice_thickness_mm
+        for i in series.header.instances
+        if i.slice_thickness_mm is not None and i.slice_thickness_mm > 0
+    }
+
+
+def _axes(planes: Sequence[Plane]) -> Doubles | None:
+    """Along the rows, along the columns and along the normal, (axis, LPS); None: not known."""
     orientation = planes[0].image_orientation if planes else None
     if orientation is None or len(orientation) != 6:
         return None
-    normal = np.cross(orientation[:3], orientation[3:])
+    along_row, along_column = np.array(orientation[:3]), np.array(orientation[3:])
+    normal = np.cross(along_row, along_column)
     length = float(np.linalg.norm(normal))
-    return np.asarray(normal / length) if length > 0.5 else None
+    return np.stack([along_row, along_column, normal / length]) if length > 0.5 else None
 
 
 def _shape(plane: Plane) -> tuple[int, ...]:
     return plane.pixels.shape if isinstance(plane, Image) else (plane.rows, plane.columns)
 
 
-def _extent_mm(planes: Iterable[Plane], normal: Doubles) -> tuple[float, float] | None:
-    """From the lowest to the highest middle of a plane; None where one is not known."""
-    heights = []
+def _corners_mm(planes: Sequence[Plane], axes: Doubles) -> Doubles | None:
+    """Each plane's corners along the axes, (plane, corner, axis); None where one is not known."""
+    corners = []
     for plane in planes:
-        if plane.image_position_mm is None or plane.image_orientation is None:
+        place, orientation = plane.image_position_mm, plane.image_orientation
+        if place is None or orientation is None or plane.pixel_spacing_mm is None:
             return None
         rows, columns = _shape(plane)
-        between_rows, between_columns = plane.pixel_spacing_mm or (0.0, 0.0)
-        orientation = np.array(plane.image_orientation)
-        middle = (
-            np.array(plane.image_position_mm)
-            + orientation[:3] * between_columns * (columns - 1) / 2
-            + orientation[3:] * between_rows * (rows - 1) / 2
-        )
-        heights.append(float(middle @ normal))
-    extent = min(heights), max(heights)
-    return extent if extent[1] > extent[0] else None
+        between_rows, between_columns = plane.pixel_spacing_mm
+        across = np.array(orientation[:3]) * between_columns * (columns - 1)
+        down = np.array(orientation[3:]) * between_rows * (rows - 1)
+        first = np.array(place)
+        corners.append([first, first + across, first + down, first + across + down])
+    return np.array(corners) @ axes.T

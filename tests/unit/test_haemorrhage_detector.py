@@ -216,6 +216,7 @@ def _undecodable(series: SeriesImages, *, placed: bool = True) -> SeriesOnDemand
         replace(
             one,
             image_position_mm=i.image_position_mm if placed else None,
+            pixel_spacing_mm=i.pixel_spacing_mm,
             rows=SIDE,
             columns=SIDE,
         )

@@ -20,15 +20,29 @@ def _series(
     frame: str = "1.2.9",
     acquired_s: float | None = None,
     orientation: tuple[float, ...] | None = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+    left_mm: float = 0.0,
+    pixel_mm: float | None = 1.2,
+    thickness_mm: float | None = 5.0,
+    without: range = range(0),
 ) -> SeriesImages:
+    """Planes of 32 x 32 pixels, some of which may be missing."""
     count = round((high_mm - low_mm) / gap_mm) + 1
-    images = images_of(np.stack([EMPTY] * count), gap_mm=gap_mm, orientation=orientation)
+    planes = np.stack([EMPTY] * count)
+    images = images_of(planes, gap_mm=gap_mm, pixel_mm=pixel_mm, orientation=orientation)
     moved = tuple(
-        replace(image, image_position_mm=(0.0, 0.0, low_mm + gap_mm * number))
+        replace(image, image_position_mm=(left_mm, 0.0, low_mm + gap_mm * number))
         for number, image in enumerate(images)
+        if number not in without
     )
     headers = tuple(
-        instance(n, frame_of_reference_uid=frame, acquired_s=acquired_s) for n in range(count)
+        instance(
+            n + 1,
+            frame_of_reference_uid=frame,
+            acquired_s=acquired_s,
+            slice_thickness_mm=thickness_mm,
+        )
+        for n in range(count)
+        if n not in without
     )
     return SeriesImages(header=header_of(instances=headers), images=moved)
 
@@ -79,3 +93,61 @@ def test_a_stack_across_or_without_a_place_is_another() -> None:
 def test_a_tilted_reformat_of_the_same_place_shows_it_again() -> None:
     tilted = (1.0, 0.0, 0.0, 0.0, 0.98, -0.2)
     assert shows_again(_series(), _series(orientation=tilted))
+
+
+@pytest.mark.parametrize("thickness_mm", [5.0, None])
+@pytest.mark.parametrize(("missing", "again"), [(0, True), (1, False), (10, False)])
+def test_p4_what_lies_in_a_hole_of_another_series_is_not_shown_by_it(
+    missing: int, again: bool, thickness_mm: float | None
+) -> None:
+    holed = _series(thickness_mm=thickness_mm, without=range(6, 6 + missing))
+    assert shows_again(_series(), holed) is again
+    assert shows_again(_series(gap_mm=0.5), holed) is again
+    assert shows_again(holed, _series())
+
+
+@pytest.mark.parametrize(("missing", "again"), [(1, True), (2, True), (3, False)])
+def test_of_thin_planes_two_may_be_missing(missing: int, again: bool) -> None:
+    holed = _series(gap_mm=1.0, thickness_mm=1.0, without=range(52, 52 + missing))
+    assert shows_again(_series(gap_mm=0.5), holed) is again
+
+
+@pytest.mark.parametrize("thickness_mm", [5.0, None])
+def test_p4_two_planes_far_apart_show_nothing_of_what_lies_between(
+    thickness_mm: float | None,
+) -> None:
+    ends = _series(0, 150, gap_mm=150, thickness_mm=thickness_mm)
+    assert not shows_again(_series(0, 150), ends)
+
+
+def test_thin_planes_far_apart_do_not_show_thick_ones_that_lie_close() -> None:
+    apart = _series(gap_mm=10, thickness_mm=1.0)
+    assert not shows_again(_series(), apart)
+    assert shows_again(apart, _series())
+
+
+@pytest.mark.parametrize(
+    ("left_mm", "again"), [(0.0, True), (13.0, True), (14.0, False), (500.0, False)]
+)
+def test_p4_what_lies_aside_is_not_shown_again(left_mm: float, again: bool) -> None:
+    assert shows_again(_series(left_mm=left_mm), _series()) is again
+
+
+def test_a_larger_field_of_view_is_mostly_air_and_a_far_larger_one_more_of_the_body() -> None:
+    """500 mm of which 350 are shown, and of which 250 are."""
+    whole = _series(pixel_mm=500 / 31)
+    assert shows_again(whole, _series(pixel_mm=350 / 31, left_mm=75))
+    assert not shows_again(whole, _series(pixel_mm=250 / 31, left_mm=125))
+    assert shows_again(_series(pixel_mm=250 / 31, left_mm=125), whole)
+
+
+def test_nothing_is_shown_again_where_the_spacing_of_pixels_is_not_known() -> None:
+    assert not shows_again(_series(), _series(pixel_mm=None))
+    assert not shows_again(_series(pixel_mm=None), _series())
+
+
+def test_one_plane_is_shown_again_by_those_around_it() -> None:
+    alone = _series(50, 50)
+    assert shows_again(alone, _series())
+    assert not shows_again(_series(), alone)
+    assert not shows_again(_series(120, 120), _series())
