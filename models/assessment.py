@@ -17,8 +17,7 @@ from models.detector import (
     Unsuitable,
 )
 from models.headers import SeriesHeaders
-from models.images import UndecodableImage
-from models.reconstructions import shows_again
+from models.reconstructions import is_placed, shows_again
 from models.series_on_demand import SeriesOnDemand, on_demand
 from worklist.finding import (
     Evidence,
@@ -109,9 +108,10 @@ def _used(series: SeriesHeader, answer: Eligibility) -> tuple[SeriesHeader, str]
 def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
     """Let the detector assess the eligible series, and judge its answer.
 
-    What could not be read or decoded, or was refused by the detector for what it shows, never
-    makes a study look unflagged: the detector sees the rest, and unless it flags that, the
-    outcome is ``Failed`` (P4). Only a further reconstruction of what it judged may be broken.
+    What could not be read or decoded, was refused by the detector for what it shows, or was passed
+    over unseen, never makes a study look unflagged: the detector sees the rest, and unless it
+    flags that, the outcome is ``Failed`` (P4). The exception is a further reconstruction of what
+    it judged, passed over unseen: it may be broken, and is not decoded.
 
     Raises
     ------
@@ -126,24 +126,32 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
     offered = [on_demand(header, limit_bytes=limit_bytes) for header in selection.eligible]
     assessment = _asked(detector, offered)
     passed_over, refused = _left_out(assessment)
-    spares = _spares(offered, passed_over)
-    needed = [one for one in offered if _uid(one) not in spares]
-    seen = [one for one in needed if one.is_sound()]
-    broken = [(_uid(one), one.undecodable) for one in offered if one.undecodable is not None]
+    unseen = _unseen(offered, passed_over)
+    missed = unseen - _spares(offered, passed_over, unseen)
+    seen = [one for one in offered if _uid(one) not in unseen and one.is_sound()]
+    broken = {_uid(one): one.undecodable for one in offered if one.undecodable is not None}
     not_looked_at = _not_looked_at(seen, refused)
     problems = [
         *selection.unread,
-        *(f"series {uid}: {reason}" for uid, reason in broken if uid not in spares),
+        *(
+            f"series {uid}: {reason}"
+            for uid, reason in broken.items()
+            if uid in missed or uid not in unseen
+        ),
+        *(
+            f"series {uid}: it was passed over, and none that was judged shows as much"
+            for uid in sorted(missed - broken.keys())
+        ),
         *(words for _, words in not_looked_at),
     ]
     outcome = _outcome(assessment, detector.card.operating_point, problems, has_seen=bool(seen))
     why_not = [
         *((str(one.series_instance_uid), one.reason) for one in passed_over),
-        *((uid, f"It cannot be decoded: {reason}") for uid, reason in broken),
+        *((uid, f"It cannot be decoded: {reason}") for uid, reason in broken.items()),
     ]
     return Look(
         outcome=outcome,
-        instances=_looked_at(seen, passed_over, refused),
+        instances=_looked_at(seen, refused),
         not_used=_not_used([*selection.not_eligible, *why_not, *not_looked_at]),
     )
 
@@ -161,32 +169,35 @@ def _asked(detector: Detector, offered: Sequence[SeriesOnDemand]) -> Assessment 
     except Exception:
         if all(one.undecodable is None for one in offered):
             raise
-        sound = [one for one in offered if one.is_sound()]
-        return plain_answer(detector.assess(sound)) if sound else None
-    return plain_answer(said)
+    else:
+        return plain_answer(said)
+    sound = [one for one in offered if one.is_sound()]
+    for one in sound:
+        one.forget()
+    return plain_answer(detector.assess(sound)) if sound else None
 
 
-def _spares(offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver]) -> set[str]:
-    """Series passed over unseen that show nothing but what another shows that was judged."""
-    unseen = {one.series_instance_uid for one in passed_over if not one.seen}
+def _unseen(offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver]) -> set[str]:
+    """Series passed over of which the detector neither had the images nor says so."""
+    said = {one.series_instance_uid for one in passed_over if not one.seen}
+    return {_uid(one) for one in offered if _uid(one) in said and not one.was_shown}
+
+
+def _spares(
+    offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver], unseen: set[str]
+) -> set[str]:
+    """Series not seen that show nothing but what another shows that was judged."""
     not_judged = {one.series_instance_uid for one in passed_over if not one.judged}
     judged = [
-        one
-        for one in offered
-        if _uid(one) not in not_judged and one.was_asked_for and one.is_sound()
+        one for one in offered if _uid(one) not in not_judged and one.was_shown and one.is_sound()
     ]
     return {
         _uid(one)
         for one in offered
-        if _uid(one) in unseen and any(_shows_again(one, other) for other in judged)
+        if _uid(one) in unseen
+        and is_placed(one.header)  # else its images would have to be decoded
+        and any(shows_again(one, other) for other in judged)
     }
-
-
-def _shows_again(spare: SeriesImages, other: SeriesImages) -> bool:
-    try:
-        return shows_again(spare, other)
-    except UndecodableImage:
-        return False  # what is not known to be shown may be what matters
 
 
 def _outcome(
@@ -220,11 +231,11 @@ def _left_out(
     return assessment.passed_over, refused
 
 
-def _not_looked_at(seen: Sequence[SeriesImages], refused: _Refusals) -> list[tuple[str, str]]:
+def _not_looked_at(seen: Sequence[SeriesOnDemand], refused: _Refusals) -> list[tuple[str, str]]:
     """Each series of which images were refused: how many of them, and why."""
     said: list[tuple[str, str]] = []
-    for series in seen:
-        places = [(image.sop_instance_uid, image.frame_number) for image in series.images]
+    for series in seen if refused else ():
+        places = [(image.sop_instance_uid, image.frame_number) for image in series.tried()]
         reasons = [refused[place] for place in places if place in refused]
         if reasons:
             words = f"{len(reasons)} of {len(places)} images not looked at: {join_reasons(reasons)}"
@@ -233,14 +244,12 @@ def _not_looked_at(seen: Sequence[SeriesImages], refused: _Refusals) -> list[tup
 
 
 def _looked_at(
-    seen: Sequence[SeriesImages], passed_over: Sequence[PassedOver], refused: _Refusals
+    seen: Sequence[SeriesOnDemand], refused: _Refusals
 ) -> tuple[tuple[SOPInstanceUID, str], ...]:
     """UID and SHA-256 of the instances of which the detector saw at least one frame, sorted."""
-    unseen = {one.series_instance_uid for one in passed_over if not one.seen}
-    used = [one for one in seen if one.header.series_instance_uid not in unseen]
-    frames = {(i.sop_instance_uid, i.frame_number) for one in used for i in one.images}
+    frames = {(i.sop_instance_uid, i.frame_number) for one in seen for i in one.tried()}
     uids = {uid for uid, _ in frames - refused.keys()}
-    return tuple(one for one in instances_of(one.header for one in used) if one[0] in uids)
+    return tuple(one for one in instances_of(one.header for one in seen) if one[0] in uids)
 
 
 def _not_used(why_not: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

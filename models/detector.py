@@ -112,8 +112,9 @@ Eligibility = Eligible | NotEligible
 class PassedOver:
     """An eligible series that the probability does not rest on.
 
-    If it was not seen it need not be decodable, as long as another series that was judged shows
-    all that it does (``models.reconstructions``); else the study counts as failed unless flagged.
+    One that was not seen is not decoded. Unless another series that was judged shows all that it
+    does, by its headers (``models.reconstructions``), the study counts as failed unless flagged.
+    A series whose images were asked for counts as seen.
     """
 
     series_instance_uid: SeriesInstanceUID

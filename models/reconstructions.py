@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.detector import Image, InstanceHeader, SeriesImages
+from models.detector import Image, InstanceHeader, SeriesHeader, SeriesImages
 
 Doubles = npt.NDArray[np.float64]
 Plane = Image | InstanceHeader
@@ -57,12 +57,16 @@ def _at_one_time(one: SeriesImages, other: SeriesImages) -> bool:
     return apart <= _SAME_TIME_S
 
 
+def is_placed(header: SeriesHeader) -> bool:
+    """Whether the headers tell where the images lie; those of enhanced objects do not."""
+    return all(
+        i.number_of_frames == 1 and i.image_position_mm is not None for i in header.instances
+    )
+
+
 def _planes(series: SeriesImages) -> Sequence[Plane]:
     """The headers of the images, or the images where these alone know where they lie."""
-    headers = series.header.instances
-    if all(i.number_of_frames == 1 and i.image_position_mm is not None for i in headers):
-        return headers
-    return series.images
+    return series.header.instances if is_placed(series.header) else series.images
 
 
 def _is_covered(

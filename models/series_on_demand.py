@@ -1,7 +1,8 @@
 """Series that are decoded when a detector asks for their images, and what came of it."""
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.data_set import UnreadableDataSet, data_set_sha256
@@ -20,6 +21,8 @@ class _Decoding:
     decode: Callable[[], tuple[Image, ...]]
     images: tuple[Image, ...] | None = None
     problem: UndecodableImage | AlteredInstance | None = None
+    was_shown: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)  # several threads may ask at once
 
 
 class SeriesOnDemand(SeriesImages):
@@ -50,25 +53,38 @@ class SeriesOnDemand(SeriesImages):
         AlteredInstance
             If an object is not, bit for bit, what was received (P6).
         """
+        images = self.tried()
+        self._decoding.was_shown = True
+        return images
+
+    def tried(self) -> tuple[Image, ...]:
+        """The same, for who checks what a detector did: they do not count as shown."""
         decoding = self._decoding
-        if decoding.problem is not None:
-            raise type(decoding.problem)(*decoding.problem.args)
-        if decoding.images is None:
-            try:
-                decoding.images = decoding.decode()
-            except (UndecodableImage, AlteredInstance) as error:
-                decoding.problem = type(error)(*error.args)  # this one holds pixels by its frames
-                raise
-        return decoding.images
+        with decoding.lock:
+            if decoding.problem is not None:
+                raise type(decoding.problem)(*decoding.problem.args)
+            if decoding.images is None:
+                try:
+                    decoding.images = decoding.decode()
+                except (UndecodableImage, AlteredInstance) as error:
+                    # this one holds pixels by its frames
+                    decoding.problem = type(error)(*error.args)
+                    raise
+            return decoding.images
+
+    def forget(self) -> None:
+        """Decode anew when asked again: whoever had the images may have written into them."""
+        with self._decoding.lock:
+            self._decoding.images = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a plain series."""
         return _plain, (self.header, self.images)
 
     @property
-    def was_asked_for(self) -> bool:
-        """Whether somebody wanted the images, and had them or the reason why not."""
-        return self._decoding.images is not None or self._decoding.problem is not None
+    def was_shown(self) -> bool:
+        """Whether somebody wanted the images and had them."""
+        return self._decoding.was_shown
 
     @property
     def undecodable(self) -> str | None:
@@ -92,7 +108,7 @@ class SeriesOnDemand(SeriesImages):
             If not because an object is not what was received.
         """
         try:
-            return self.images is not None
+            return self.tried() is not None
         except UndecodableImage:
             return False
 

@@ -3,9 +3,11 @@
 import copy
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import cast
 
 import pytest
@@ -43,7 +45,12 @@ def archive(tmp_path: Path) -> Archive:
     write = writer(tmp_path)
 
     def file(
-        series: str, *, frame: str = "1.2.9", broken: bool = False, low_mm: float = 0.0
+        series: str,
+        *,
+        frame: str = "1.2.9",
+        broken: bool = False,
+        low_mm: float = 0.0,
+        frames: int | None = None,
     ) -> list[ArchivedInstance]:
         filed = []
         for number in range(3):
@@ -52,6 +59,7 @@ def archive(tmp_path: Path) -> Archive:
                 ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
                 PixelSpacing=[1, 1],
                 FrameOfReferenceUID=frame,
+                NumberOfFrames=frames,
                 SeriesInstanceUID=series,
             )
             if broken and number == 1:
@@ -154,15 +162,71 @@ def test_a_broken_spare_reconstruction_is_neither_decoded_nor_a_failure(
     [{"frame": "1.2.8"}, {"frame": ""}, {"low_mm": 100.0}],
     ids=["another scan", "no frame of reference", "another part"],
 )
-def test_p4_what_is_broken_and_shows_something_else_is_a_failure_though_passed_over(
-    archive: Archive, tmp_path: Path, otherwise: dict[str, str | float]
+@pytest.mark.parametrize("broken", [True, False])
+def test_p4_what_shows_something_else_is_missed_if_passed_over_unseen_broken_or_not(
+    archive: Archive,
+    tmp_path: Path,
+    decoded: list[str],
+    otherwise: dict[str, str | float],
+    broken: bool,
 ) -> None:
-    filed = [*archive(FIRST), *archive(SECOND, broken=True, **otherwise)]
+    filed = [*archive(FIRST), *archive(SECOND, broken=broken, **otherwise)]
     answer = _look(Answers(the_first_alone), filed, tmp_path)
     assert isinstance(answer.outcome, Failed)
-    assert f"series {SECOND}: " in answer.outcome.reason
-    ((uid, why),) = answer.not_used
-    assert uid == SECOND and "It cannot be decoded: " in why
+    assert "series 1.2.3.2: it was passed over, and none " in answer.outcome.reason
+    assert answer.not_used == ((SECOND, "Another is looked at."),)
+    assert len(answer.instances) == 3
+    flagged = _look(Answers(lambda series: the_first_alone(series, 0.9)), filed, tmp_path)
+    assert flagged.outcome == Flagged(probability=0.9)
+    assert decoded == [FIRST, FIRST]
+
+
+def test_p4_a_scan_of_enhanced_objects_passed_over_unseen_is_missed_for_its_place_is_not_known(
+    archive: Archive, tmp_path: Path, decoded: list[str]
+) -> None:
+    filed = [*archive(FIRST), *archive(SECOND, frames=2)]
+    assert isinstance(_look(Answers(the_first_alone), filed, tmp_path).outcome, Failed)
+    assert decoded == [FIRST]
+
+
+def test_p6_what_a_detector_asked_for_was_seen_whatever_it_says(
+    archive: Archive, tmp_path: Path
+) -> None:
+    def forgetful(series: Sequence[SeriesImages]) -> Assessment:
+        first, second = series
+        assert first.images and second.images
+        return Assessment(probability=0.1, passed_over=(_passed_over(FIRST),))
+
+    answer = _look(Answers(forgetful), [*archive(FIRST), *archive(SECOND, low_mm=100)], tmp_path)
+    assert answer.outcome == NotFlagged(probability=0.1)
+    assert len(answer.instances) == 6
+
+
+def test_a_flag_is_not_lost_through_a_series_that_nobody_looked_at(
+    archive: Archive, tmp_path: Path
+) -> None:
+    filed = [*archive(FIRST), *archive(SECOND, frame="")]
+    altered = tmp_path / filed[-1].archive_path
+    altered.write_bytes(altered.read_bytes()[:-1] + b"\x55")
+    flags = Answers(lambda series: the_first_alone(series, 0.9))
+    assert _look(flags, filed, tmp_path).outcome == Flagged(probability=0.9)
+
+
+def test_a_detector_that_writes_into_what_it_gets_and_stumbles_is_given_it_anew(
+    archive: Archive, tmp_path: Path
+) -> None:
+    highest: list[float] = []
+
+    def in_place(series: Sequence[SeriesImages]) -> Assessment:
+        for one in series:
+            for each in one.images:
+                each.pixels[...] += 1000
+                highest.append(float(each.pixels.max()))
+        return Assessment(probability=0.9)
+
+    filed = [*archive(FIRST), *archive(SECOND, broken=True)]
+    assert isinstance(_look(Answers(in_place), filed, tmp_path).outcome, Flagged)
+    assert highest == [1000.0 + float(RAMP.max())] * 6
 
 
 def test_p4_a_broken_spare_of_what_was_judged_by_itself_is_replaced_and_of_what_was_not_is_missed(
@@ -312,7 +376,7 @@ def test_a_series_is_decoded_once_and_its_copies_are_plain_ones(
 ) -> None:
     (header,) = read_series_headers(archive(FIRST), tmp_path).series
     series = on_demand(header, limit_bytes=LIMIT)
-    assert not series.was_asked_for and decoded == []
+    assert not series.was_shown and decoded == []
     for other in (
         pickle.loads(pickle.dumps(series)),
         copy.deepcopy(series),
@@ -320,7 +384,23 @@ def test_a_series_is_decoded_once_and_its_copies_are_plain_ones(
         replace(series, images=series.images),
     ):
         assert [one.frame_number for one in other.images] == [1, 1, 1]
-    assert series.was_asked_for and decoded == [FIRST]
+    assert series.was_shown and decoded == [FIRST]
+
+
+def test_however_many_threads_ask_for_a_series_it_is_decoded_once(
+    archive: Archive, tmp_path: Path, decoded: list[str]
+) -> None:
+    (header,) = read_series_headers(archive(FIRST), tmp_path).series
+    series = on_demand(header, limit_bytes=LIMIT)
+    with ThreadPoolExecutor(8) as threads:
+        together = Barrier(8)
+
+        def ask(_: int) -> int:
+            together.wait()
+            return len(series.images)
+
+        assert list(threads.map(ask, range(8))) == [3] * 8
+    assert decoded == [FIRST]
 
 
 def test_a_series_that_cannot_be_decoded_is_tried_once_and_says_why_each_time(
