@@ -29,6 +29,7 @@ from tests.haemorrhage_heads import (
     upside_down,
 )
 
+_GOLDEN = 0.01  # by which another processor's probabilities may differ
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 
 
@@ -112,6 +113,7 @@ def test_the_phantom_with_blood_is_flagged_where_it_lies(detector: HaemorrhageDe
     answer = _assess(detector, series)
     assert answer.probability >= detector.card.operating_point
     assert answer.regions and answer.evidence.kinds
+    assert answer.probability == pytest.approx(0.840, abs=_GOLDEN)
     best = answer.regions[0]
     assert best.polygon_mm is not None
     # the clot of the basal ganglia: 32 mm left, 4 in front, 13 above the middle (test_images/head)
@@ -119,25 +121,30 @@ def test_the_phantom_with_blood_is_flagged_where_it_lies(detector: HaemorrhageDe
     assert np.hypot(*away[:2]) < 25 and abs(away[2]) < 40
 
 
-@pytest.mark.parametrize("name", ["head_ct_clear_routine", "head_ct_clear_urgent"])
+@pytest.mark.parametrize(
+    ("name", "probability"), [("head_ct_clear_routine", 0.057), ("head_ct_clear_urgent", 0.116)]
+)
 def test_the_phantoms_without_blood_are_not_flagged(
-    detector: HaemorrhageDetector, name: str
+    detector: HaemorrhageDetector, name: str, probability: float
 ) -> None:
     answer = _assess(detector, read_series(PHANTOMS / name))
     assert answer.probability < detector.card.operating_point
+    assert answer.probability == pytest.approx(probability, abs=_GOLDEN)
 
 
 @pytest.mark.parametrize(
-    ("study", "blood"), [("headct051", True), ("headct070", True), ("headct104", False)]
+    ("study", "blood", "probability"),
+    [("headct051", True, 1.000), ("headct070", True, 0.740), ("headct104", False, 0.088)],
 )
 def test_real_heads_are_flagged_if_they_bleed(
-    detector: HaemorrhageDetector, shared_dicom: Path, study: str, blood: bool
+    detector: HaemorrhageDetector, shared_dicom: Path, study: str, blood: bool, probability: float
 ) -> None:
     # these three are among the patients that the networks learnt from: a check, not a figure
     series = read_series(shared_dicom / "studies" / study)
     assert detector.eligibility(series.header) == Eligible()
     answer = _assess(detector, series)
     assert (answer.probability >= detector.card.operating_point) is blood
+    assert answer.probability == pytest.approx(probability, abs=_GOLDEN)
     assert len(answer.evidence.image_scores) == len(series.images)
 
 
