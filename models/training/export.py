@@ -46,6 +46,7 @@ LIMITS = (
     "Probabilities were calibrated on single images; a study has that of its most suspect view, "
     "which is the more too high the more views it has.",
     "Boxes say where to look; several are false, and fractures are missed.",
+    "Sex, age and scanner of the patients are not known: there are no figures by such groups.",
 )
 TRAINING_DATA = (
     "FracAtlas (Abedeen et al. 2023, Scientific Data), CC BY 4.0: radiographs of hand, leg, hip "

@@ -64,6 +64,7 @@ LIMITS = (
     "their ensemble, at this collection's share of patients with blood (43 %), which is far above "
     "that of an emergency department.",
     "Outlines say where to look; they are no measure of volume.",
+    "Sex, age and scanner of the patients are not known: there are no figures by such groups.",
 )
 TRAINING_DATA = (
     "CT-ICH 1.0.0 (Hssayeni et al. 2020, PhysioNet), CC BY 4.0: 58 patients, labels by slice.",
