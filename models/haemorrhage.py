@@ -24,11 +24,16 @@ from models.detector import (
     Unsuitable,
 )
 from models.haemorrhage_findings import Findings, Thresholds, findings_of
-from models.haemorrhage_guard import content_of, why_no_head, why_no_values
+from models.haemorrhage_guard import LEAST_SLABS, content_of, why_no_head, why_no_values
 from models.haemorrhage_network import KINDS
 from models.haemorrhage_places import Place, find_places
-from models.haemorrhage_rules import instances_left_out, why_not_usable
-from models.haemorrhage_scans import scans_of, together
+from models.haemorrhage_rules import (
+    aptness,
+    instances_left_out,
+    why_less_apt,
+    why_not_usable,
+)
+from models.haemorrhage_scans import together
 from models.haemorrhage_volume import (
     NoSkull,
     NotAxial,
@@ -42,6 +47,7 @@ from models.haemorrhage_volume import (
 )
 from models.loading import Machine, loading
 from models.runtime import Blueprint, Floats, Network
+from models.scans import Unjudgeable, scans_of
 from models.skull_signs import SkullSigns, find_signs
 from models.stopwatch import Stopwatch
 from models.upright_guard import HeadGuard, load_upright_guard
@@ -159,11 +165,14 @@ class HaemorrhageDetector:
         that one cannot be decoded or shows no head; what is no reconstruction of another is judged
         by itself: the base and the vertex of a head scanned apart, a control some time later.
         Series that show no head without contrast are passed over; if all are, the first's reason
-        is the answer.
+        is the answer. The images of what may be one are refused (``look``), unless another
+        series shows it.
         """
         clock = Stopwatch()
         scans = scans_of(
-            series, lambda one: self.look(one.images, _thickness_mm(one.header), clock)
+            sorted(series, key=lambda one: aptness(one.header)),
+            lambda one: self.look(one.images, _thickness_mm(one.header), clock),
+            why_less_apt,
         )
         if not scans.judged:
             reasons = [one.reason for one in scans.passed_over]
@@ -175,6 +184,7 @@ class HaemorrhageDetector:
             regions=findings.regions,
             evidence=findings.evidence,
             passed_over=(*scans.passed_over, *(_less_suspect(*scan) for scan in by_suspicion[1:])),
+            refused=scans.refused,
             seconds=dict(clock.seconds),
         )
 
@@ -190,6 +200,9 @@ class HaemorrhageDetector:
     ) -> Sight | Unsuitable:
         """Look at one series.
 
+        It is ``Unjudgeable``, not just unsuitable, if its values are no Hounsfield units, if little
+        of a head is on it, or if the head lies another way than the header says.
+
         Parameters
         ----------
         images
@@ -204,17 +217,20 @@ class HaemorrhageDetector:
             stack = clock.time("prepare", lambda: stack_of(images, thickness_mm))
             reason = clock.time("guard", lambda: why_no_values(stack))
             if reason is not None:
-                return Unsuitable(reason=reason)
+                return Unjudgeable(reason=reason)
             skull = clock.time("prepare", lambda: find_skull(stack))
         except NotAxial:
             return Unsuitable(reason="The images are not axial.")
         except NoSkull:
             return Unsuitable(reason="No skull was found: bone encloses nothing like brain.")
         pixel_mm = _pixel_mm(images, stack)
-        reason = why_no_head(clock.time("guard", lambda: content_of(stack, skull, pixel_mm)))
+        content = clock.time("guard", lambda: content_of(stack, skull, pixel_mm))
+        reason = why_no_head(content)
+        if reason is not None and content.slabs >= LEAST_SLABS:
+            return Unsuitable(reason=reason)
         reason = reason or clock.time("guard", lambda: self._guard(stack, skull))
         if reason is not None:
-            return Unsuitable(reason=reason)
+            return Unjudgeable(reason=reason)
         canvases = clock.time("prepare", lambda: _canvases(stack, skull))
         said = clock.time("network", lambda: self._said(canvases))
         signs = clock.time("skull", lambda: self._signs(stack, skull))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from models.detector import PassedOver, SeriesHeader, SeriesImages, Unsuitable
+from models.detector import PassedOver, Refused, SeriesHeader, SeriesImages, Unsuitable
 from models.images import UndecodableImage
 from models.reconstructions import shows_again
 
@@ -12,11 +12,17 @@ Sight = TypeVar("Sight")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unjudgeable(Unsuitable):
+    """The images may be what the detector was made for, but not so that it can tell."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Scans(Generic[Sight]):
     """The series of a study, sorted out."""
 
     judged: tuple[tuple[SeriesImages, Sight], ...]  # one reconstruction of each scan
-    passed_over: tuple[PassedOver, ...]  # the others, but for broken ones that nothing replaces
+    passed_over: tuple[PassedOver, ...]  # the others, but for what nothing replaces:
+    refused: tuple[Refused, ...]  # the images of unjudgeable ones (and none of broken ones)
 
 
 def scans_of(
@@ -31,12 +37,14 @@ def scans_of(
     series
         The best first: one is judged unless one before it was that shows all that it does.
     look
-        What is seen in one series; ``Unsuitable``: nothing that counts.
+        What is seen in one series; ``Unsuitable``: nothing that counts; ``Unjudgeable``: what may
+        count, so that without another series that shows it the study is not clear (P4).
     why_rather
         Why the first header's series is judged and not the second's, a sentence.
     """
     judged: list[tuple[SeriesImages, Sight]] = []
     passed_over: list[PassedOver] = []
+    unfit: list[tuple[SeriesImages, Unsuitable]] = []
     broken: list[SeriesImages] = []
     for one in series:
         try:
@@ -49,8 +57,7 @@ def scans_of(
             broken.append(one)
             continue
         if isinstance(sight, Unsuitable):
-            uid = one.header.series_instance_uid
-            passed_over.append(PassedOver(series_instance_uid=uid, reason=sight.reason, seen=True))
+            unfit.append((one, sight))
         else:
             judged.append((one, sight))
     passed_over += [
@@ -58,7 +65,17 @@ def scans_of(
         for one in broken
         if _is_replaced(one, judged)
     ]
-    return Scans(judged=tuple(judged), passed_over=tuple(passed_over))
+    lost = [
+        (one, why)
+        for one, why in unfit
+        if judged and isinstance(why, Unjudgeable) and not _is_replaced(one, judged)
+    ]
+    seen = [_seen(one, why) for one, why in unfit if not any(one is other for other, _ in lost)]
+    return Scans(
+        judged=tuple(judged),
+        passed_over=(*seen, *passed_over),
+        refused=tuple(image for each in lost for image in _refused(*each)),
+    )
 
 
 def _shown_by(
@@ -68,12 +85,28 @@ def _shown_by(
     return next((other for other, _ in judged if shows_again(one, other)), None)
 
 
-def _is_replaced(broken: SeriesImages, judged: Iterable[tuple[SeriesImages, Sight]]) -> bool:
+def _is_replaced(one: SeriesImages, judged: Iterable[tuple[SeriesImages, Sight]]) -> bool:
     try:
-        return _shown_by(broken, judged) is not None
+        return _shown_by(one, judged) is not None
     except UndecodableImage:
         return False
 
 
 def _unseen(series: SeriesImages, reason: str) -> PassedOver:
     return PassedOver(series_instance_uid=series.header.series_instance_uid, reason=reason)
+
+
+def _seen(series: SeriesImages, why: Unsuitable) -> PassedOver:
+    uid = series.header.series_instance_uid
+    return PassedOver(series_instance_uid=uid, reason=why.reason, seen=True)
+
+
+def _refused(series: SeriesImages, why: Unsuitable) -> list[Refused]:
+    return [
+        Refused(
+            sop_instance_uid=image.sop_instance_uid,
+            frame_number=image.frame_number,
+            reason=why.reason,
+        )
+        for image in series.images
+    ]

@@ -9,7 +9,7 @@ from models.detector import Assessment, Eligible, Image, NotEligible, SeriesImag
 from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
 from models.haemorrhage_findings import FRACTURE_OF_SKULL
 from models.haemorrhage_network import KINDS, STRIDE
-from models.haemorrhage_volume import CANVAS
+from models.haemorrhage_volume import CANVAS, Skull, Stack
 from models.images import UndecodableImage
 from models.series_on_demand import SeriesOnDemand
 from tests.haemorrhage_heads import (
@@ -345,6 +345,53 @@ def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) ->
     assert "empty" in other.reason
     alone = detector.assess([series_of(empty, 1)])
     assert isinstance(alone, Unsuitable) and "empty" in alone.reason
+
+
+@pytest.mark.parametrize("what", ["values", "short", "turned"])
+def test_p4_another_scan_that_cannot_be_judged_is_refused_and_not_taken_for_clear(
+    bleeding: tuple[Image, ...], what: str
+) -> None:
+    def guard(stack: Stack, _: Skull) -> str | None:
+        return "It is upside down." if what == "turned" and len(stack.planes) == 26 else None
+
+    images = {
+        "values": tuple(replace(i, pixels=-i.pixels) for i in bleeding),
+        "short": bleeding[10:15],
+        "turned": bleeding,
+    }[what]
+    reason = {
+        "values": "Bone is not what is dense",
+        "short": "Only about",
+        "turned": "It is upside down.",
+    }[what]
+    clear = series_of(images_of(head(slices=28)), 1)
+    other = _renamed(series_of(images, 2), "1.9")
+    detector = HaemorrhageDetector(card=card(), planes=Dense(), walls=sound_walls, guard=guard)
+    answer = detector.assess([clear, _in_another_frame(other)])
+    assert isinstance(answer, Assessment) and answer.probability < 0.1
+    assert answer.passed_over == ()
+    assert [one.sop_instance_uid for one in answer.refused] == [
+        image.sop_instance_uid for image in other.images
+    ]
+    assert all(reason in one.reason for one in answer.refused)
+    again = detector.assess([clear, other])  # the same scan: the clear one shows it
+    assert isinstance(again, Assessment) and again.refused == ()
+    assert [one.series_instance_uid for one in again.passed_over] == ["1.2.3.2"]
+
+
+def test_another_scan_without_a_head_is_passed_over_and_refuses_nothing(
+    bleeding: tuple[Image, ...],
+) -> None:
+    water = tuple(replace(i, pixels=np.minimum(i.pixels, 60)) for i in bleeding)
+    boneless = tuple(
+        replace(i, pixels=np.where(i.pixels > -500, 30 + (n % 2) * 300, -1000).astype(np.float32))
+        for n, i in enumerate(water)
+    )
+    other = _in_another_frame(_renamed(series_of(boneless, 2), "1.9"))
+    answer = _detector().assess([series_of(images_of(head()), 1), other])
+    assert isinstance(answer, Assessment) and answer.refused == ()
+    (passed_over,) = answer.passed_over
+    assert passed_over.seen and "No skull was found" in passed_over.reason
 
 
 def test_only_planes_with_brain_go_through_the_network() -> None:
