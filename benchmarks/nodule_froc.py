@@ -7,20 +7,21 @@ patients', mirrored, scaled and made noisier; the nodules are computed (see
 
 ``--calibrate`` fits the card's studies on these scans and chooses its operating point: the
 highest that flags 0.70 of the scans with a single nodule of 6 mm and more.
-``--state`` writes what the operating point does on these scans; take another seed for it.
+``--state`` writes what it finds, and what the operating point does, on scans drawn anew: with
+another seed than that which chose the point.
 """
 
 import argparse
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from models.calibration import auc, wilson_interval
-from models.card import ModelCard
+from models.card import ModelCard, read_card
 from models.detector import SeriesImages, Unsuitable
 from models.headers import read_series_headers
 from models.images import load_series
@@ -41,6 +42,7 @@ from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 STUDY = Path(__file__).parents[1].parent / "shared/dicom/studies/chestct_a0001"
+_SEED = "study_chosen_with_seed"  # the figure of the card that says which scans chose its point
 _ROOM_MM = 12.0  # around a known finding
 
 
@@ -56,9 +58,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="file for every figure")
     parser.add_argument("--card", type=Path, default=CARD_PATH, help="of the detector to look with")
-    parser.add_argument("--calibrate", action="store_true", help="fit the card on these scans")
-    parser.add_argument("--state", action="store_true", help="write the rates into the card")
+    writing = parser.add_mutually_exclusive_group()
+    writing.add_argument("--calibrate", action="store_true", help="fit the card on these scans")
+    writing.add_argument("--state", action="store_true", help="write the rates into the card")
     options = parser.parse_args()
+    if options.state and read_card(options.card).performance.get(_SEED) == options.seed:
+        parser.error(f"the scans of seed {options.seed} chose the operating point: draw others")
     detector = load(card_path=options.card, threads=options.threads)
     studies = [read_study(folder) for folder in options.study]
     random = np.random.default_rng(options.seed)
@@ -82,10 +87,10 @@ def main() -> None:
     card = detector.card
     if options.calibrate:
         card = calibrated(card, single, without)
+        card = replace(card, performance={**card.performance, _SEED: options.seed})
         write_card(card, options.card)
     if options.state:
-        card = stated(card, single, without)
-        write_card(card, options.card)
+        write_card(stated(card, with_nodules, single, without), options.card)
     if options.json is not None:
         every = {"with_nodules": with_nodules, "single": single, "without": without}
         content = {name: [asdict(scan) for scan in scans] for name, scans in every.items()}

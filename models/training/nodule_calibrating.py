@@ -3,7 +3,7 @@
 ``benchmarks/nodule_froc.py`` makes the scans and calls this. Semi-synthetic.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,16 @@ from models.calibration import LogisticCalibration, auc, wilson_interval
 from models.card import ModelCard
 from models.nodule import ACTIONABLE_MM, NOTHING_FOUND
 from models.training.calibrating import operating_point
-from models.training.nodule_froc import Bools, Doubles, Scan, fit_studies
+from models.training.nodule_froc import (
+    RATES,
+    Bools,
+    Doubles,
+    Scan,
+    fit_studies,
+    intervals,
+    sensitivities,
+)
+from models.training.nodule_limits import limits_of
 
 WANTED_SENSITIVITY = 0.70  # of scans with a single simulated nodule of the actionable size
 
@@ -27,6 +36,7 @@ def calibrated(
     """The card with studies calibrated on scans, and an operating point chosen.
 
     What places are weighed by stays: one patient's vessels would all but drop their roundness.
+    What an earlier point did is stated no longer.
 
     Parameters
     ----------
@@ -39,28 +49,62 @@ def calibrated(
     large = of_actionable_size(single)
     told = _probabilities(study, large)
     point = operating_point(told, np.ones(len(large), bool), wanted)
-    calibration = {**card.calibration, "study": _content(study)}
+    performance = {
+        **_without_simulation(card.performance),
+        "study_target_sensitivity": wanted,
+        "study_chosen_on": [
+            int((told >= point).sum()),
+            len(large),
+            int((_probabilities(study, without) < point).sum()),
+            len(without),
+        ],
+    }
     return replace(
         card,
         operating_point=point,
-        calibration=calibration,
-        performance={
-            **card.performance,
-            "study_target_sensitivity": wanted,
-            "study_chosen_on": [
-                int((told >= point).sum()),
-                len(large),
-                int((_probabilities(study, without) < point).sum()),
-                len(without),
-            ],
-        },
+        limits=limits_of(performance),
+        calibration={**card.calibration, "study": _content(study)},
+        performance=performance,
     )
 
 
-def stated(card: ModelCard, single: Sequence[Scan], without: Sequence[Scan]) -> ModelCard:
-    """The card with what its operating point does on scans that chose nothing."""
-    figures = study_figures(card, single, without)
-    return replace(card, performance={**card.performance, **figures})
+def stated(
+    card: ModelCard, several: Sequence[Scan], single: Sequence[Scan], without: Sequence[Scan]
+) -> ModelCard:
+    """The card with what it finds, and what its operating point does, on scans that chose nothing.
+
+    Parameters
+    ----------
+    several, single, without
+        With several nodules, with one and with none, as this card's detector sees them.
+    """
+    performance = {
+        **card.performance,
+        **free_response_figures(several),
+        **study_figures(card, single, without),
+    }
+    return replace(card, limits=limits_of(performance), performance=performance)
+
+
+def free_response_figures(scans: Sequence[Scan]) -> dict[str, Any]:
+    """False positives a scan, the share of nodules found at so many, and its 95 % interval."""
+    spread = intervals(scans, np.random.default_rng(0))
+    rows = zip(RATES, sensitivities(scans), spread, strict=True)
+    return {
+        "free_response_measured_on": f"{sum(len(scan.nodules) for scan in scans)} simulated "
+        f"nodules in {len(scans)} scans of one patient, drawn anew",
+        "free_response": [
+            [rate, float(share), float(low), float(high)] for rate, share, (low, high) in rows
+        ],
+    }
+
+
+def _without_simulation(performance: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: figure
+        for name, figure in performance.items()
+        if not name.startswith(("study_", "free_response"))
+    }
 
 
 def study_figures(

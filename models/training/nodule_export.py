@@ -13,6 +13,7 @@ from models.training.calibrating import cross_fitted_evenly, operating_point
 from models.training.detector_files import install, write_card
 from models.training.nodule_data import LabelledCuts
 from models.training.nodule_evaluation import logits_of, measure
+from models.training.nodule_limits import limits_of
 from models.training.progress import Progress
 from worklist.finding import TargetFinding
 
@@ -26,22 +27,6 @@ INTENDED_USE = (
     "Orders and highlights chest CT in which a pulmonary nodule of 6 to 30 mm is suspected, so "
     "that a radiologist reads it sooner. It does not diagnose, and not being flagged says nothing "
     "about a study. Not a medical device."
-)
-LIMITS = (
-    "Trained on single axial cuts around LUNA16 candidates (LIDC-IDRI, slices of 2.5 mm and less); "
-    "the network sees no volume, so that a vessel across the slice can look like a nodule.",
-    "The probability of a study and the operating point rest on nodules simulated in the scan of "
-    "one patient: they are semi-synthetic; elsewhere false positives may be several times as many.",
-    "Slices 5 mm apart hide most nodules below 6 mm; ground-glass nodules, those at vessels and "
-    "those at the hilum are found less often.",
-    "Masses above 30 mm, consolidation and lesions that are not surrounded by lung are not looked "
-    "for; a large mass can be passed over altogether.",
-    "Diameters are those of a ball of the outlined volume; outlines at vessels and the chest wall "
-    "are guesses.",
-    "The operating point is chosen to flag 0.70 of simulated scans with a single nodule of 6 mm or "
-    "more, on one patient's vessels; drawn anew, 0.58 were flagged. The scans show 10 cm of the "
-    "chest, so that a whole chest without a nodule is flagged more often than stated.",
-    "LUNA16's negatives were not read again: some are nodules that few readers marked.",
 )
 TRAINING_DATA = (
     "LUNA16 candidates (Setio et al. 2017) from LIDC-IDRI (Armato et al. 2011), CC BY 3.0: axial "
@@ -61,8 +46,9 @@ def export(
 ) -> ModelCard:
     """Calibrate a folder's weights on cuts not learnt from, and write the card beside them.
 
-    What rests on simulated scans (places, studies, operating point) stays that of the installed
-    card until ``benchmarks/nodule_froc.py --card CARD --calibrate`` fits studies and point.
+    What rests on simulated scans (places, studies, operating point) is that of the installed card,
+    as the limits then say, until ``benchmarks/nodule_froc.py --card CARD --calibrate`` fits studies
+    and point.
     """
     weights = folder / WEIGHTS_NAME
     neutral = _neutral_card(weights, members, version)
@@ -113,7 +99,7 @@ def _neutral_card(weights: Path, members: int, version: str) -> ModelCard:
         target=TargetFinding.PULMONARY_NODULE,
         title="Pulmonary nodules on chest CT",
         intended_use=INTENDED_USE,
-        limits=LIMITS,
+        limits=limits_of({}),
         training_data=TRAINING_DATA,
         weights_file=weights.name,
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),

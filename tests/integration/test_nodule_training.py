@@ -53,6 +53,7 @@ def test_a_training_leaves_a_detector_a_report_and_a_plot(run_folder: Path) -> N
     card = read_card(run_folder / CARD_NAME)
     assert (card.name, card.version, card.weights_file) == ("nodule", "0.0.1", WEIGHTS_NAME)
     assert card.calibration["members"] == 2
+    assert any("not yet chosen for these networks" in one for one in card.limits)
     report = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
     assert [(e["number"], e["member"]) for e in report["epochs"]] == [
         (1, 1),
