@@ -1,7 +1,7 @@
 """One detector looks at one study: which series, and what comes of it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -105,13 +105,26 @@ def _used(series: SeriesHeader, answer: Eligibility) -> tuple[SeriesHeader, str]
     return replace(series, instances=used), reasons
 
 
-def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
+def look(
+    detector: Detector,
+    selection: Selection,
+    *,
+    limit_bytes: int,
+    on_shown: Callable[[SeriesHeader], object] = lambda _: None,
+) -> Look:
     """Let the detector assess the eligible series, and judge its answer.
 
     What could not be read or decoded, was refused by the detector for what it shows, or was passed
     over unseen, never makes a study look unflagged: the detector sees the rest, and unless it
     flags that, the outcome is ``Failed`` (P4). The exception is a further reconstruction of what
     it judged, passed over unseen: it may be broken, and is not decoded.
+
+    Parameters
+    ----------
+    limit_bytes
+        What one series may take in memory once decoded.
+    on_shown
+        Is told each series when the detector is given its images.
 
     Raises
     ------
@@ -123,7 +136,10 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
     if not selection.eligible and not selection.unread:
         nothing = _not_applicable(selection)
         return Look(outcome=nothing, instances=(), not_used=selection.not_eligible)
-    offered = [on_demand(header, limit_bytes=limit_bytes) for header in selection.eligible]
+    offered = [
+        on_demand(header, limit_bytes=limit_bytes, on_shown=on_shown)
+        for header in selection.eligible
+    ]
     assessment = _asked(detector, offered)
     passed_over, refused = _left_out(assessment)
     unseen = _unseen(offered, passed_over)
@@ -152,7 +168,7 @@ def look(detector: Detector, selection: Selection, *, limit_bytes: int) -> Look:
     return Look(
         outcome=outcome,
         instances=_looked_at(seen, refused),
-        not_used=_not_used([*selection.not_eligible, *why_not, *not_looked_at]),
+        not_used=not_used([*selection.not_eligible, *why_not, *not_looked_at]),
     )
 
 
@@ -252,7 +268,7 @@ def _looked_at(
     return tuple(one for one in instances_of(one.header for one in seen) if one[0] in uids)
 
 
-def _not_used(why_not: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def not_used(why_not: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Each series that the answer does not, or not wholly, rest on, with every reason."""
     reasons: dict[str, list[str]] = {}
     for uid, reason in why_not:

@@ -20,9 +20,9 @@ from time import perf_counter
 from typing import Any
 
 from models.answers import OddAnswer, plain_identity
-from models.assessment import Look, look, select
+from models.assessment import Look, Selection, instances_of, look, not_used, select
 from models.card import card_content
-from models.detector import Detector
+from models.detector import Detector, SeriesHeader
 from models.headers import SeriesHeaders, read_series_headers
 from models.prevalence import adjusted
 from models.process_family import Family, found_family
@@ -33,6 +33,9 @@ from worklist.study import ArchivedInstance
 from worklist.uid import SOPInstanceUID
 
 log = logging.getLogger(__name__)
+
+_ENDED = "The detector ended before it answered: which of the images it saw is not known."
+_NOT_SHOWN = "The detector failed before it was shown the images."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +90,7 @@ class Selected:
     """What a detector may look at; sent ahead, so that a crash still has provenance."""
 
     instances: tuple[tuple[SOPInstanceUID, str], ...]
-    not_eligible: tuple[tuple[str, str], ...]
+    not_used: tuple[tuple[str, str], ...]  # with what is said of each series if no answer follows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,14 +208,19 @@ def _answer(
 def _assess(
     pipe: Connection, detector: Detector, headers: SeriesHeaders, settings: ChildSettings
 ) -> Look:
-    """Whatever a detector raises ends here, as a reason."""
-    instances: tuple[tuple[SOPInstanceUID, str], ...] = ()
-    not_used: tuple[tuple[str, str], ...] = ()
+    """Whatever a detector raises ends here, as a reason; named is what it was shown (P6)."""
+    selection = Selection(eligible=(), not_eligible=(), unread=())
+    shown: list[SeriesHeader] = []
     try:
         selection = select(detector, headers)
-        instances, not_used = selection.instances, selection.not_eligible
-        pipe.send(Selected(instances=instances, not_eligible=selection.not_eligible))
-        return look(detector, selection, limit_bytes=settings.limit_bytes)
+        ended = ((s.series_instance_uid, _ENDED) for s in selection.eligible)
+        pipe.send(
+            Selected(
+                instances=selection.instances,
+                not_used=not_used([*selection.not_eligible, *ended]),
+            )
+        )
+        return look(detector, selection, limit_bytes=settings.limit_bytes, on_shown=shown.append)
     except AlteredInstance as error:
         reason = str(error)
     except MemoryError:
@@ -223,4 +231,19 @@ def _assess(
     except Exception as error:
         log.exception("detector %s failed", detector.card.name)
         reason = f"the detector failed: {type(error).__name__}: {error}"
-    return Look(outcome=Failed(reason=reason[:500]), instances=instances, not_used=not_used)
+    return _failure(reason[:500], selection, shown)
+
+
+def _failure(reason: str, selection: Selection, shown: Sequence[SeriesHeader]) -> Look:
+    uids = {series.series_instance_uid for series in shown}
+    seen = [series for series in selection.eligible if series.series_instance_uid in uids]
+    not_shown = (
+        (series.series_instance_uid, _NOT_SHOWN)
+        for series in selection.eligible
+        if series.series_instance_uid not in uids
+    )
+    return Look(
+        outcome=Failed(reason=reason),
+        instances=instances_of(seen),
+        not_used=not_used([*selection.not_eligible, *not_shown]),
+    )

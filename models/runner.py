@@ -379,7 +379,7 @@ class AssessmentRunner:
 
 def _answer_of(child: Child, deadline: float, time_limit_s: float) -> Answer:
     """What one detector came to, and what it was about to see; a failure if it ends the child."""
-    selected = Selected(instances=(), not_eligible=())
+    selected = Selected(instances=(), not_used=())
     try:
         message = child.receive(deadline)
         if isinstance(message, Selected):
@@ -393,5 +393,5 @@ def _answer_of(child: Child, deadline: float, time_limit_s: float) -> Answer:
     return Answer(
         outcome=Failed(reason=reason),
         instances=selected.instances,
-        not_used=selected.not_eligible,
+        not_used=selected.not_used,
     )

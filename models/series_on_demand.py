@@ -19,10 +19,15 @@ class _Decoding:
     """How far the decoding of one series has come."""
 
     decode: Callable[[], tuple[Image, ...]]
+    on_shown: Callable[[SeriesHeader], object]
     images: tuple[Image, ...] | None = None
     problem: UndecodableImage | AlteredInstance | None = None
     was_shown: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)  # several threads may ask at once
+
+
+def _nobody_is_told(_: SeriesHeader) -> None:
+    """Nobody waits for it."""
 
 
 class SeriesOnDemand(SeriesImages):
@@ -30,15 +35,27 @@ class SeriesOnDemand(SeriesImages):
 
     It remembers what went wrong, whoever swallows the error. What is copied, or sent to another
     process, is decoded.
+
+    Parameters
+    ----------
+    images
+        Those, or what decodes them.
+    on_shown
+        Is told the header when somebody is given the images.
     """
 
     __slots__ = ("_decoding",)
     _decoding: _Decoding
 
     def __init__(
-        self, *, header: SeriesHeader, images: tuple[Image, ...] | Callable[[], tuple[Image, ...]]
+        self,
+        *,
+        header: SeriesHeader,
+        images: tuple[Image, ...] | Callable[[], tuple[Image, ...]],
+        on_shown: Callable[[SeriesHeader], object] = _nobody_is_told,
     ) -> None:
-        decoding = _Decoding(decode=images) if callable(images) else _decoded(images)
+        decode = images if callable(images) else lambda: images
+        decoding = _Decoding(decode=decode, on_shown=on_shown)
         object.__setattr__(self, "header", header)  # the class is frozen
         object.__setattr__(self, "_decoding", decoding)
 
@@ -54,7 +71,9 @@ class SeriesOnDemand(SeriesImages):
             If an object is not, bit for bit, what was received (P6).
         """
         images = self.tried()
-        self._decoding.was_shown = True
+        if not self._decoding.was_shown:
+            self._decoding.was_shown = True
+            self._decoding.on_shown(self.header)
         return images
 
     def tried(self) -> tuple[Image, ...]:
@@ -113,13 +132,20 @@ class SeriesOnDemand(SeriesImages):
             return False
 
 
-def on_demand(header: SeriesHeader, *, limit_bytes: int) -> SeriesOnDemand:
+def on_demand(
+    header: SeriesHeader,
+    *,
+    limit_bytes: int,
+    on_shown: Callable[[SeriesHeader], object] = _nobody_is_told,
+) -> SeriesOnDemand:
     """A series of the archive.
 
     Parameters
     ----------
     limit_bytes
         What its decoded frames may take in memory together, as float32.
+    on_shown
+        Is told the header when somebody is given the images.
     """
 
     def decode() -> tuple[Image, ...]:
@@ -127,11 +153,7 @@ def on_demand(header: SeriesHeader, *, limit_bytes: int) -> SeriesOnDemand:
             _verify(instance)
         return load_series(header, limit_bytes=limit_bytes).images
 
-    return SeriesOnDemand(header=header, images=decode)
-
-
-def _decoded(images: tuple[Image, ...]) -> _Decoding:
-    return _Decoding(decode=lambda: images, images=images)
+    return SeriesOnDemand(header=header, images=decode, on_shown=on_shown)
 
 
 def _plain(header: SeriesHeader, images: tuple[Image, ...]) -> SeriesImages:

@@ -110,6 +110,15 @@ def raising(*, threads: int, cache: Path | None) -> Fake:
     return _Raising("fracture.raising")
 
 
+class _Stumbling(Fake):
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        raise KeyError(len(series[0].images))
+
+
+def stumbling(*, threads: int, cache: Path | None) -> Fake:
+    return _Stumbling("fracture.stumbling")
+
+
 class _Unsure(Fake):
     def eligibility(self, series: SeriesHeader) -> Eligibility:
         raise KeyError("a rule")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
 from itertools import count
@@ -141,6 +142,30 @@ def test_p4_whatever_a_detector_does_is_a_failure_with_its_reason_and_the_next_h
     crashed = results[2].provenance
     assert crashed is not None
     assert crashed.instances == ((image[0].sop_instance_uid, image[0].sha256),)
+    ((_, why),) = crashed.not_eligible
+    assert "which of the images it saw is not known" in why
+    raised = results[0].provenance
+    assert raised is not None and raised.instances == ()
+
+
+def test_p6_a_detector_that_fails_is_said_to_have_seen_what_it_was_shown_and_no_more(
+    start: Start, tmp_path: Path
+) -> None:
+    runner = start("stumbling")
+    shown, other = (archived(file_image(tmp_path, n, value=1)) for n in (1, 2))
+    other = replace(other, series_instance_uid=SeriesInstanceUID("1.2.3.101"))
+    (tmp_path / other.archive_path).write_bytes(
+        (tmp_path / other.archive_path).read_bytes()[:-1]  # not what was received
+    )
+    (result,) = runner.assess(
+        STUDY, [shown, other], detectors=["fracture.stumbling"], time_limit_s=60
+    )
+    assert isinstance(result.outcome, Failed) and "KeyError: 1" in result.outcome.reason
+    assert result.provenance is not None
+    assert result.provenance.instances == ((shown.sop_instance_uid, shown.sha256),)
+    assert result.provenance.not_eligible == (
+        ("1.2.3.101", "The detector failed before it was shown the images."),
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not enforce RLIMIT_DATA")
