@@ -28,7 +28,7 @@ from models.nodule_findings import Findings, findings_of, together
 from models.nodule_lungs import Lungs, find_lungs
 from models.nodule_outline import Outline, outline
 from models.nodule_rules import best_first, instances_left_out, why_not_usable, why_rather
-from models.nodule_vessels import runs_through
+from models.nodule_vessels import lost_to_vessels, runs_through
 from models.nodule_volume import Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
 from models.scans import scans_of
@@ -47,7 +47,6 @@ _ON_A_SHEET = 16  # cuts; what they become within the network still fits a proce
 _NEIGHBOUR_MM = 1.5  # from a candidate's cut to those above and below that count too
 _NEIGHBOURS_UP_TO_MM = 2.5  # between slices: further apart they show something else
 _LEAST_ROUNDNESS = 0.05  # a blob counts as no less round than this
-_RUNS_THROUGH = 0.2  # of a place's area: what goes in and out at opposite sides is a vessel
 _APART = 0.7  # of the sum of the radii: nodules closer than that are one
 _LEAST_APART_MM = 4.0
 _SHOWN = 12  # nodules of one scan at most
@@ -57,7 +56,7 @@ _SHOWN = 12  # nodules of one scan at most
 class Found:
     """One place in a scan that the network looked at closely."""
 
-    suspicion: float  # log odds of a nodule among the places looked at closely
+    suspicion: float  # log odds of a nodule among the places looked at closely, vessels weighed in
     logit: float  # of the network: uncalibrated, mean over cuts and views
     roundness: float  # of the blob, 0 a tube or sheet, 1 a sphere
     outline: Outline
@@ -219,17 +218,21 @@ class NoduleDetector:
     def _distinct(
         self, stack: Stack, lungs: Lungs, blobs: Candidates, logits: Doubles
     ) -> list[Found]:
-        """Outline and weigh each place that is no vessel; of several on one nodule one is kept."""
+        """Outline and weigh each place; of several on one nodule one is kept."""
         outlined = [_outlined(stack, lungs, blobs, number) for number in range(len(blobs))]
+        through = np.array(
+            [
+                runs_through(stack, lungs, at, shape.diameter_mm / 2)
+                for at, (shape, _) in zip(blobs.at, outlined, strict=True)
+            ]
+        )
         evidence = lesion_evidence(logits, blobs.roundness)
         suspicions = evidence @ np.array(self._lesion.weights) + self._lesion.bias
+        suspicions -= lost_to_vessels(through)
         found: list[Found] = []
         for number in np.argsort(-suspicions, kind="stable"):
             shape, centre = outlined[number]
-            if not all(_apart(shape, other.outline) for other in found):
-                continue
-            through = runs_through(stack, lungs, blobs.at[number], shape.diameter_mm / 2)
-            if through < _RUNS_THROUGH:
+            if all(_apart(shape, other.outline) for other in found):
                 place = Found(
                     suspicion=float(suspicions[number]),
                     logit=float(logits[number]),

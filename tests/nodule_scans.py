@@ -83,6 +83,18 @@ def slice_hu(z: float, balls: Sequence[Ball] = (), seed: int = 0) -> npt.NDArray
     return np.asarray(hu + noise, np.float32)
 
 
+def with_vessel(
+    hu: npt.NDArray[np.float32], middle: tuple[float, float] | None, radius_mm: float
+) -> npt.NDArray[np.float32]:
+    """A slice with the cut of a vessel at (x, y) mm; None: it does not reach this slice."""
+    if middle is None:
+        return hu
+    y, x = np.mgrid[0:SIDE, 0:SIDE] * PIXEL_MM
+    distance = np.hypot(x - middle[0], y - middle[1])
+    share = np.clip(0.5 + (radius_mm - distance) / PIXEL_MM, 0, 1)
+    return np.asarray(np.maximum(hu, -850 + share * 890), np.float32)
+
+
 def series(
     heights: Sequence[float] = tuple(np.arange(0.0, 120.0, 2.5)),
     balls: Sequence[Ball] = (),
