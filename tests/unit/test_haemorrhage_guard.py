@@ -5,6 +5,7 @@ import pytest
 
 from models.detector import Unsuitable
 from models.haemorrhage import HaemorrhageDetector
+from models.scans import Unjudgeable
 from tests.haemorrhage_heads import PIXEL_MM, card, head, images_of, sound_walls, upright
 
 
@@ -99,4 +100,4 @@ def test_a_head_that_lies_wrongly_is_refused_before_it_is_looked_at() -> None:
         card=card(), planes=never, walls=sound_walls, guard=lambda *_: "It lies wrongly."
     )
     sight = detector.look(images_of(head()))
-    assert sight == Unsuitable(reason="It lies wrongly.")
+    assert sight == Unjudgeable(reason="It lies wrongly.")
