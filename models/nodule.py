@@ -128,7 +128,8 @@ class NoduleDetector:
         Of several reconstructions the best is looked at, and another only if that one cannot be
         decoded or shows no lungs; what no other shows again is judged by itself: the upper and the
         lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
-        all are, the first's reason is the answer.
+        all are, the first's reason is the answer. The images of a series whose values are no CT's
+        are refused, unless another that was judged shows what it does.
         """
         if not series:
             raise ValueError("there are no images to look at")
@@ -144,6 +145,7 @@ class NoduleDetector:
             probability=by_suspicion[0][1].probability,
             regions=findings.regions,
             evidence=findings.evidence,
+            refused=scans.refused,
             passed_over=(*scans.passed_over, *(_less_suspect(*scan) for scan in by_suspicion[1:])),
             seconds=dict(clock.seconds),
         )

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from models.detector import Unsuitable
 from models.nodule_volume import Stack, block_mean
+from models.scans import Unjudgeable
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -38,10 +39,10 @@ class Lungs:
 
 
 def find_lungs(stack: Stack) -> Lungs | Unsuitable:
-    """Find the lungs, or say why the images show none."""
+    """Find the lungs, or say why the images show none, or may show some but not their values."""
     reason = why_not_hounsfield(stack.coarse)
     if reason is not None:
-        return Unsuitable(reason=reason)
+        return Unjudgeable(reason=reason)
     grid = np.stack([block_mean(plane, _FINER_IN_PLANE) for plane in stack.coarse])
     between, rows_mm, columns_mm = stack.coarse_spacing_mm
     spacing = (between, rows_mm * _FINER_IN_PLANE, columns_mm * _FINER_IN_PLANE)

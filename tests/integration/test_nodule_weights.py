@@ -215,6 +215,18 @@ def test_nodules_of_both_parts_are_told_under_numbers_of_their_own(
         assert len({uid.rpartition(".")[0] for uid in shown}) == 1  # of one series
 
 
+def test_a_part_of_the_chest_whose_greys_are_inverted_is_refused(detector: NoduleDetector) -> None:
+    sick = _numbered(2, series(balls=[BALL]), up_mm=125.0)
+    inverted = tuple(replace(image, pixels=-image.pixels - 960) for image in sick.images)
+    unreadable = SeriesImages(header=sick.header, images=inverted)
+    said = assessed(detector, _numbered(1, series()), unreadable)
+    assert said.probability < detector.card.operating_point and not said.passed_over
+    uids = [image.sop_instance_uid for image in inverted]
+    assert [one.sop_instance_uid for one in said.refused] == uids
+    shown = assessed(detector, _numbered(3, sick), unreadable)  # looked at second, shows the same
+    assert not shown.refused and shown.passed_over[0].seen
+
+
 def test_if_the_best_reconstruction_is_broken_another_is_looked_at(
     detector: NoduleDetector,
 ) -> None:
