@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.both_halves import BothHalves, start_from
 from models.mobilenet import freeze_early_layers
+from models.training.device import training_device
 from models.training.fitting import Fitting, write_checkpoint
 from models.training.progress import Progress
 from models.training.resuming import MADE_WITH, made_with, read_to_resume
@@ -128,8 +129,7 @@ def _prepare(fold: int, lesson: Lesson[Net], recipe: Recipe, going: Going) -> _R
     network = lesson.network()
     start_from(network, load_file(going.start), lesson.part, fold - 1)
     freeze_early_layers(network.stem, network.blocks)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device=training_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     trunk = [p for name, p in named if name.startswith("blocks")]
     new = [p for name, p in named if not name.startswith("blocks")]

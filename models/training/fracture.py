@@ -25,6 +25,7 @@ from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.mobilenet import freeze_early_layers
 from models.training.augmentation import Batch, Sample, batches, load_samples, make_batch, read_grey
 from models.training.detector_files import save_weights
+from models.training.device import training_device
 from models.training.evaluation import corners
 from models.training.export import export
 from models.training.figures import without_nan
@@ -139,7 +140,7 @@ def train(
             "valid": len(valid),
             "start": {"file": start.name, "sha256": sha256(start.read_bytes()).hexdigest()},
             "settings": asdict(settings),
-            "device": "cuda" if torch.cuda.is_available() else "cpu",
+            "device": training_device().type,
             "best": max(epochs, key=_worth).number,
             "epochs": [asdict(epoch) for epoch in epochs],
             "performance": card.performance,
@@ -216,11 +217,10 @@ def _data(
 
 def _prepare(settings: TrainingSettings, start: Path, made: dict[str, Any]) -> _Run:
     torch.manual_seed(settings.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     network = FractureNetwork()
     start_from(network, load_file(start))
     freeze_early_layers(network.stem, network.blocks)
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device=training_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     trunk = [p for n, p in network.named_parameters() if n.startswith(("stem", "blocks", "head"))]
     new = [p for n, p in network.named_parameters() if not n.startswith(("stem", "blocks", "head"))]
     optimizer = torch.optim.AdamW(

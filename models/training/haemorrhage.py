@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 
 from models.haemorrhage import CARD_PATH, PLANES, WALLS
+from models.training.device import training_device
 from models.training.figures import without_nan
 from models.training.fold import Epoch, Going, Recipe, train_fold
 from models.training.haemorrhage_augmentation import Head, load_heads
@@ -126,7 +127,7 @@ def train(
             "patients": len(patients),
             "start": {"file": start.name, "sha256": sha256(start.read_bytes()).hexdigest()},
             "settings": asdict(settings),
-            "device": "cuda" if torch.cuda.is_available() else "cpu",
+            "device": training_device().type,
             "folds": folds,
             "epochs": [asdict(epoch) for epoch in epochs],
             "performance": card.performance,

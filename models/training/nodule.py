@@ -17,6 +17,7 @@ from torch.nn import functional
 from models.calibration import auc
 from models.nodule_network import NoduleMember, start_from
 from models.training.detector_files import save_members
+from models.training.device import training_device
 from models.training.fitting import Fitting, write_checkpoint
 from models.training.nodule_augmentation import batches, mix, vary
 from models.training.nodule_data import LabelledCuts, central, read_cuts, split_cuts
@@ -123,6 +124,7 @@ def train(
         if start is None
         else {"file": start.name, "sha256": sha256(start.read_bytes()).hexdigest()},
         "settings": asdict(settings),
+        "device": training_device().type,
         "epochs": [asdict(epoch) for epoch in run.epochs if epoch.member <= len(run.done)],
         "performance": card.performance,
     }
@@ -179,7 +181,7 @@ def _member(settings: TrainingSettings, number: int, start: Path | None) -> _Run
     network = NoduleMember()
     if start is not None:
         start_from(network, load_file(start))
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device=training_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
     )
@@ -233,16 +235,18 @@ def _loss(run: _Run, drawn: LabelledCuts) -> Tensor:
     softness, random = run.settings.smoothing, run.fitting.random
     targets = torch.from_numpy(drawn.nodule.astype(np.float32)) * (1 - 2 * softness) + softness
     cuts, targets = mix(vary(drawn.cuts, random), targets, random)
-    logits = run.fitting.network(cuts.contiguous(memory_format=torch.channels_last))
-    return functional.binary_cross_entropy_with_logits(logits, targets)
+    device = next(run.fitting.network.parameters()).device
+    logits = run.fitting.network(cuts.to(device, memory_format=torch.channels_last))
+    return functional.binary_cross_entropy_with_logits(logits, targets.to(device))
 
 
 def member_logits(member: NoduleMember, cuts: LabelledCuts) -> npt.NDArray[np.float64]:
     """What one member says of cuts, seen once."""
+    device = next(member.parameters()).device
     grey = torch.from_numpy(central(cuts.cuts))[:, None]
     with torch.inference_mode():
-        said = [member(part) for part in torch.split(grey, _MEASURED_AT_ONCE)]
-    return torch.cat(said).double().numpy()
+        said = [member(part.to(device)) for part in torch.split(grey, _MEASURED_AT_ONCE)]
+    return torch.cat(said).double().cpu().numpy()
 
 
 def _save(run: _Run, made: dict[str, Any], run_folder: Path) -> None:

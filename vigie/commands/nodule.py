@@ -44,7 +44,7 @@ def train(
     version: Version = "0.0.0",
     install: Install = False,
 ) -> None:
-    """Train the nodule detector's networks on labelled candidates.
+    """Train the nodule detector's networks on labelled candidates; uses a GPU where there is one.
 
     Example: vigie train nodule --data ../shared/data/nodule_ct --run runs/nodule --resume
 
