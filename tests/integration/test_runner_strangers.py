@@ -179,12 +179,15 @@ def runs(pid: int) -> bool:
 
 
 _WORKER = """
+import signal
 import sys
 from pathlib import Path
 from models.runner import AssessmentRunner
 from tests.tiny_archive import STUDY, archived
 
 if __name__ == "__main__":
+    # what a shell starts with & ignores it, and so would this
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     runner = AssessmentRunner(
         archive=folder, software_version="", detectors={}, model_folder=folder / "models"
