@@ -77,6 +77,16 @@ def onnx(folder: Path, text: str, shape: tuple[int, ...] = (1, 1, 4, 4), **more:
     return write_brightest(folder / "bright.onnx", shape, **more)  # type: ignore[arg-type]
 
 
+def _of_volumes() -> str:
+    """The card of a model that takes a chest as a whole."""
+    volume = (
+        'modality = ["CT"]\nbody_parts = ["CHEST"]\nsize = [6, 4, 4]\n'
+        "spacing_mm = [2.0, 1.0, 1.0]\nwindow = [500, 1000]"
+    )
+    output = HEAT_MAP.replace('"score"\nmeaning = "probability"', '"heat_map"')
+    return card("nodule.bright", target="pulmonary_nodule", taken=volume, given=output)
+
+
 def test_an_onnx_file_with_a_card_looks_at_studies_as_its_card_says(
     tmp_path: Path, models: Path, assess: Assess
 ) -> None:
@@ -128,13 +138,7 @@ def test_boxes_are_drawn_where_they_lie_on_the_image_itself(
 def test_a_volume_goes_in_as_a_whole_and_its_lesions_have_a_size_and_slices(
     tmp_path: Path, models: Path, assess: Assess
 ) -> None:
-    volume = (
-        'modality = ["CT"]\nbody_parts = ["CHEST"]\nsize = [6, 4, 4]\n'
-        "spacing_mm = [2.0, 1.0, 1.0]\nwindow = [500, 1000]"
-    )
-    output = HEAT_MAP.replace('"score"\nmeaning = "probability"', '"heat_map"')
-    text = card("nodule.bright", target="pulmonary_nodule", taken=volume, given=output)
-    add(onnx(tmp_path / "vendor", text, (1, 1, 6, 4, 4)), models)
+    add(onnx(tmp_path / "vendor", _of_volumes(), (1, 1, 6, 4, 4)), models)
     values = [0, 0, 800, 950, 0, 0]
     outcome = assess("nodule.bright", values, modality="CT", body_part="CHEST", gap_mm=2.0)
     assert isinstance(outcome, Flagged)
@@ -160,13 +164,7 @@ def test_a_volume_goes_in_as_a_whole_and_its_lesions_have_a_size_and_slices(
 def test_p4_a_series_that_does_not_fit_is_refused_and_not_taken_for_looked_at(
     tmp_path: Path, models: Path
 ) -> None:
-    volume = (
-        'modality = ["CT"]\nbody_parts = ["CHEST"]\nsize = [6, 4, 4]\n'
-        "spacing_mm = [2.0, 1.0, 1.0]\nwindow = [500, 1000]"
-    )
-    output = HEAT_MAP.replace('"score"\nmeaning = "probability"', '"heat_map"')
-    text = card("nodule.bright", target="pulmonary_nodule", taken=volume, given=output)
-    add(onnx(tmp_path / "vendor", text, (1, 1, 6, 4, 4)), models)
+    add(onnx(tmp_path / "vendor", _of_volumes(), (1, 1, 6, 4, 4)), models)
     detector = load_folder(models / "nodule.bright", threads=1, cache=None)
 
     def series(name: str, missing: int | None) -> SeriesImages:
