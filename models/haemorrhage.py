@@ -18,7 +18,6 @@ from models.detector import (
     Eligible,
     Image,
     NotEligible,
-    PassedOver,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -47,7 +46,7 @@ from models.haemorrhage_volume import (
 )
 from models.loading import Machine, loading
 from models.runtime import Blueprint, Floats, Network
-from models.scans import Unjudgeable, scans_of
+from models.scans import Unjudgeable, less_suspect, scans_of
 from models.skull_signs import SkullSigns, find_signs
 from models.stopwatch import Stopwatch
 from models.upright_guard import HeadGuard, load_upright_guard
@@ -183,7 +182,10 @@ class HaemorrhageDetector:
             probability=by_suspicion[0][1].probability,
             regions=findings.regions,
             evidence=findings.evidence,
-            passed_over=(*scans.passed_over, *(_less_suspect(*scan) for scan in by_suspicion[1:])),
+            passed_over=(
+                *scans.passed_over,
+                *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),
+            ),
             refused=scans.refused,
             seconds=dict(clock.seconds),
         )
@@ -289,16 +291,6 @@ class HaemorrhageDetector:
         fractured[looked_at] = self._calibrate_fracture(logits[:, FRACTURE : FRACTURE + 1])
         probability = float(self._calibrate(np.array([sight.evidence]))[0])
         return replace(sight, probability=probability, planes=planes, fractured=fractured)
-
-
-def _less_suspect(series: SeriesImages, sight: Sight) -> PassedOver:
-    """Why a scan does not decide."""
-    return PassedOver(
-        series_instance_uid=series.header.series_instance_uid,
-        reason=f"Judged by itself ({sight.probability:.2f}), it is less suspect.",
-        seen=True,
-        judged=True,
-    )
 
 
 def smoothed(planes: Floats, walls: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -16,7 +16,6 @@ from models.detector import (
     Eligibility,
     Eligible,
     NotEligible,
-    PassedOver,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -31,7 +30,7 @@ from models.nodule_rules import best_first, instances_left_out, why_not_usable, 
 from models.nodule_vessels import lost_to_vessels, runs_through
 from models.nodule_volume import Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
-from models.scans import scans_of
+from models.scans import less_suspect, scans_of
 from models.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -146,7 +145,10 @@ class NoduleDetector:
             regions=findings.regions,
             evidence=findings.evidence,
             refused=scans.refused,
-            passed_over=(*scans.passed_over, *(_less_suspect(*scan) for scan in by_suspicion[1:])),
+            passed_over=(
+                *scans.passed_over,
+                *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),
+            ),
             seconds=dict(clock.seconds),
         )
 
@@ -291,16 +293,6 @@ def lesion_evidence(logits: Doubles, roundness: Doubles) -> Doubles:
     blob in space tells them apart.
     """
     return np.stack([logits, np.log(np.maximum(roundness, _LEAST_ROUNDNESS))], axis=1)
-
-
-def _less_suspect(series: SeriesImages, sight: Sight) -> PassedOver:
-    """Why a scan does not decide."""
-    return PassedOver(
-        series_instance_uid=series.header.series_instance_uid,
-        reason=f"Judged by itself ({sight.probability:.2f}), it is less suspect.",
-        seen=True,
-        judged=True,
-    )
 
 
 def _outlined(stack: Stack, lungs: Lungs, blobs: Candidates, number: int) -> _Outlined:

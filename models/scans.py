@@ -78,6 +78,16 @@ def scans_of(
     )
 
 
+def less_suspect(series: SeriesImages, probability: float) -> PassedOver:
+    """Why a scan that was judged does not decide."""
+    return PassedOver(
+        series_instance_uid=series.header.series_instance_uid,
+        reason=f"Judged by itself ({probability:.2f}), it is less suspect.",
+        seen=True,
+        judged=True,
+    )
+
+
 def _shown_by(
     one: SeriesImages, judged: Iterable[tuple[SeriesImages, Sight]]
 ) -> SeriesImages | None:
