@@ -15,6 +15,7 @@ from vigie.commands import (
     people,
     sending,
     training,
+    users,
 )
 from vigie.commands import demo as demonstration
 from vigie.logs import log_to_standard_error
@@ -58,6 +59,7 @@ def make_app() -> typer.Typer:
     app.command("mark-read")(people.mark_read)
     app.add_typer(people.ai, name="ai")
     app.add_typer(models.models, name="models")
+    app.add_typer(users.users, name="users")
     app.add_typer(auditing.audit, name="audit")
     app.command()(node.settings)
     app.command()(node.doctor)

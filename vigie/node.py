@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from vigie.database import EmbeddedPostgres
+from vigie.first_start import make_first_administrator
 from vigie.processes import stop_event
 from vigie.settings import PREFIX, Settings
 from vigie.supervision import Role, Supervisor
@@ -88,8 +89,18 @@ def prepare_node(settings: Settings) -> Supervisor:
     )
 
 
-def migrate_when_it_answers(settings: Settings, stop: threading.Event) -> None:
-    """Bring the database to the schema this software needs, however late it comes up."""
+def migrate_when_it_answers(
+    settings: Settings,
+    stop: threading.Event,
+    people: Callable[[sa.Engine], None] = make_first_administrator,
+) -> None:
+    """Bring the database to the schema this software needs, however late it comes up.
+
+    Parameters
+    ----------
+    people
+        Sees to it that somebody can sign in; called once, after that.
+    """
     engine = connect(database_url(settings))
     embedded = None if settings.database_url else EmbeddedPostgres(settings.postgres)
     told = False
@@ -98,6 +109,7 @@ def migrate_when_it_answers(settings: Settings, stop: threading.Event) -> None:
             try:
                 if embedded is None or embedded.is_ready():
                     migrate(engine)
+                    people(engine)
                     return
             except sa.exc.OperationalError as error:
                 if not told:

@@ -11,12 +11,15 @@ import sqlalchemy as sa
 import structlog
 
 from vigie.database import EmbeddedPostgres
+from vigie.passwords import Argon2Passwords
 from vigie.processes import is_supervised
 from vigie.settings import Settings
+from worklist.accounts import Accounts
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
 from worklist.service import Worklist
 from worklist.store.engine import connect
+from worklist.store.people import PostgresPeople
 from worklist.store.postgres import PostgresStore
 from worklist.store.reader import PostgresReader
 from worklist.store.schema import migrate, schema_is_current
@@ -103,6 +106,11 @@ def wait_for_database(engine: sa.Engine, stop: threading.Event) -> bool:
 def model_folder(settings: Settings) -> Path:
     """Third-party models that were added."""
     return settings.data / "models"
+
+
+def make_accounts(engine: sa.Engine) -> Accounts:
+    """The accounts of people."""
+    return Accounts(PostgresPeople(engine), Argon2Passwords())
 
 
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:

@@ -1,6 +1,5 @@
 """`vigie models`: which detectors are installed, what their cards say, and switching them."""
 
-import getpass
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.third_party_record import noted_down
+from vigie.commands.acting import Account, acting
 from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
 from vigie.commands.people import Why, start_detectors, stop_detectors
 from vigie.settings import Settings
@@ -170,25 +170,25 @@ def _content(one: ModelView | AddedModel) -> dict[str, Any]:
 
 
 @models.command("stop")
-def stop(name: Name, reason: Why, data: Data = None) -> None:
+def stop(name: Name, reason: Why, account: Account = None, data: Data = None) -> None:
     """Stop a detector: it neither runs nor counts, and the list falls back at once.
 
     Example: vigie models stop fracture --reason "odd results since the update"
 
     Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
     """
-    stop_detectors([name], reason, data)
+    stop_detectors([name], reason, account, data)
 
 
 @models.command("start")
-def start(name: Name, reason: Why, data: Data = None) -> None:
+def start(name: Name, reason: Why, account: Account = None, data: Data = None) -> None:
     """Start a detector again; unread studies that it missed are assessed now.
 
     Example: vigie models start fracture --reason "the vendor has mended it"
 
     Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
     """
-    start_detectors([name], reason, data)
+    start_detectors([name], reason, account, data)
 
 
 @models.command("add")
@@ -208,6 +208,7 @@ def add(
             show_default=False,
         ),
     ] = None,
+    account: Account = None,
     data: Data = None,
 ) -> None:
     """Add a third-party model: it is copied, checked and tried; workers notice by themselves.
@@ -220,9 +221,10 @@ def add(
 
     settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
+        actor = acting(engine, account)
         added = add_model(path, model_folder(settings), card=card).identity
         service = make_worklist(settings, engine)
-        service.note_model("model_added", added, actor=getpass.getuser(), now=utc_now())
+        service.note_model("model_added", added, actor=actor, now=utc_now())
         stopped = service.ai_switch().is_stopped(added.name)
     out.print(
         f"added {added.name} {added.version}, SHA-256 {added.weights_sha256}",
@@ -235,7 +237,7 @@ def add(
 
 
 @models.command("remove")
-def remove(name: Name, reason: Why, data: Data = None) -> None:
+def remove(name: Name, reason: Why, account: Account = None, data: Data = None) -> None:
     """Take an added model away; it is stopped first, so that its results no longer count.
 
     Example: vigie models remove fracture.acme --reason "the trial is over"
@@ -246,6 +248,7 @@ def remove(name: Name, reason: Why, data: Data = None) -> None:
 
     settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
+        actor = acting(engine, account)
         find_added(name, model_folder(settings))
         service = make_worklist(settings, engine)
         known = {one.name: one for one in _listed(settings, engine)}
@@ -253,14 +256,14 @@ def remove(name: Name, reason: Why, data: Data = None) -> None:
             service.stop_ai(
                 [name],
                 installed=list(known),
-                actor=getpass.getuser(),
+                actor=actor,
                 reason=reason,
                 now=utc_now(),
             )
         remove_model(name, model_folder(settings))
         if name in known:
             identity = _identity(known[name])
-            service.note_model("model_removed", identity, actor=getpass.getuser(), now=utc_now())
+            service.note_model("model_removed", identity, actor=actor, now=utc_now())
     out.print(f"removed {name}; running workers drop it within seconds", markup=False)
 
 

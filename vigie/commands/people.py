@@ -1,18 +1,18 @@
 """The worklist and the acts by which people overrule it (P7)."""
 
-import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from models.registry import added_models
+from vigie.commands.acting import Account, acting
 from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
 from vigie.wiring import make_reader, make_worklist, migrated_engine, model_folder, utc_now
 from worklist.due_time import in_words, probability_in_words
@@ -97,38 +97,36 @@ def _in_words(one: DetectorView) -> str:
 
 
 @contextmanager
-def _service(**given: Any) -> Iterator[tuple[Worklist, list[str]]]:
-    settings = settings_or_exit(**given)
+def _service(account: str | None, data: Data) -> Iterator[tuple[Worklist, list[str], str]]:
+    """The service, the names of the detectors, and who acts."""
+    settings = settings_or_exit(data=data)
     with one_line_errors(), migrated_engine(settings) as engine:
         registered = PostgresStore(engine).installed_detectors()
         added = added_models(model_folder(settings))  # that no worker may have registered yet
-        yield make_worklist(settings, engine), sorted({*registered, *added})
+        names = sorted({*registered, *added})
+        yield make_worklist(settings, engine), names, acting(engine, account)
 
 
-def pin(study: Study, reason: Why, data: Data = None) -> None:
+def pin(study: Study, reason: Why, account: Account = None, data: Data = None) -> None:
     """Pin a study to the top of the list.
 
     Example: vigie pin 1.2.840.1 --reason "the surgeon waits"
 
     Exit codes: 0 done, 1 no such study or no reason, 2 a setting cannot be meant.
     """
-    with _service(data=data) as (service, _):
-        service.pin(
-            StudyInstanceUID(study), True, actor=getpass.getuser(), reason=reason, now=utc_now()
-        )
+    with _service(account, data) as (service, _, actor):
+        service.pin(StudyInstanceUID(study), True, actor=actor, reason=reason, now=utc_now())
 
 
-def unpin(study: Study, reason: Why, data: Data = None) -> None:
+def unpin(study: Study, reason: Why, account: Account = None, data: Data = None) -> None:
     """Let go of a pinned study.
 
     Example: vigie unpin 1.2.840.1 --reason "no longer urgent"
 
     Exit codes: 0 done, 1 no such study or no reason, 2 a setting cannot be meant.
     """
-    with _service(data=data) as (service, _):
-        service.pin(
-            StudyInstanceUID(study), False, actor=getpass.getuser(), reason=reason, now=utc_now()
-        )
+    with _service(account, data) as (service, _, actor):
+        service.pin(StudyInstanceUID(study), False, actor=actor, reason=reason, now=utc_now())
 
 
 def priority(
@@ -138,6 +136,7 @@ def priority(
         RequestedPriority | None,
         typer.Option(help="The priority; left out: as requested.", show_default=False),
     ] = None,
+    account: Account = None,
     data: Data = None,
 ) -> None:
     """Put another priority in place of the requested one.
@@ -146,24 +145,22 @@ def priority(
 
     Exit codes: 0 done, 1 no such study or no reason, 2 a setting cannot be meant.
     """
-    with _service(data=data) as (service, _):
+    with _service(account, data) as (service, _, actor):
         record = service.override_priority(
-            StudyInstanceUID(study), to, actor=getpass.getuser(), reason=reason, now=utc_now()
+            StudyInstanceUID(study), to, actor=actor, reason=reason, now=utc_now()
         )
     out.print(f"due {record.due_at:%Y-%m-%d %H:%M} UTC: {record.reason}", markup=False)
 
 
-def mark_read(study: Study, reason: Why, data: Data = None) -> None:
+def mark_read(study: Study, reason: Why, account: Account = None, data: Data = None) -> None:
     """Note that a person has read a study elsewhere; it leaves the list.
 
     Example: vigie mark-read 1.2.840.1 --reason "reported in the RIS"
 
     Exit codes: 0 done, 1 no such study, read already or no reason, 2 a setting cannot be meant.
     """
-    with _service(data=data) as (service, _):
-        service.mark_read(
-            StudyInstanceUID(study), actor=getpass.getuser(), reason=reason, now=utc_now()
-        )
+    with _service(account, data) as (service, _, actor):
+        service.mark_read(StudyInstanceUID(study), actor=actor, reason=reason, now=utc_now())
 
 
 ai = typer.Typer(help="Stop and start AI; the list falls back at once.", no_args_is_help=True)
@@ -175,40 +172,44 @@ Detectors = Annotated[
 
 
 @ai.command("stop")
-def stop_ai(reason: Why, detector: Detectors = None, data: Data = None) -> None:
+def stop_ai(
+    reason: Why, detector: Detectors = None, account: Account = None, data: Data = None
+) -> None:
     """Stop detectors: they neither run nor count, and the list falls back at once.
 
     Example: vigie ai stop --detector fracture --reason "odd results since the update"
 
     Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
     """
-    stop_detectors(detector or None, reason, data)
+    stop_detectors(detector or None, reason, account, data)
 
 
 @ai.command("start")
-def start_ai(reason: Why, detector: Detectors = None, data: Data = None) -> None:
+def start_ai(
+    reason: Why, detector: Detectors = None, account: Account = None, data: Data = None
+) -> None:
     """Start detectors again; studies they missed are assessed now.
 
     Example: vigie ai start --reason "the vendor has mended it"
 
     Exit codes: 0 done, 1 it could not be done, 2 a setting cannot be meant.
     """
-    start_detectors(detector or None, reason, data)
+    start_detectors(detector or None, reason, account, data)
 
 
-def stop_detectors(names: list[str] | None, reason: str, data: Data) -> None:
+def stop_detectors(names: list[str] | None, reason: str, account: Account, data: Data) -> None:
     """Stop detectors (None: all), and say what it changed."""
-    with _service(data=data) as (service, installed):
+    with _service(account, data) as (service, installed, actor):
         moved = service.stop_ai(
-            names, installed=installed, actor=getpass.getuser(), reason=reason, now=utc_now()
+            names, installed=installed, actor=actor, reason=reason, now=utc_now()
         )
     out.print(f"stopped; {moved} studies have another due time now")
 
 
-def start_detectors(names: list[str] | None, reason: str, data: Data) -> None:
+def start_detectors(names: list[str] | None, reason: str, account: Account, data: Data) -> None:
     """Start detectors (None: all), and say what it changed."""
-    with _service(data=data) as (service, installed):
+    with _service(account, data) as (service, installed, actor):
         moved = service.start_ai(
-            names, installed=installed, actor=getpass.getuser(), reason=reason, now=utc_now()
+            names, installed=installed, actor=actor, reason=reason, now=utc_now()
         )
     out.print(f"started; {moved} studies have another due time now")

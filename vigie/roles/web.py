@@ -6,8 +6,9 @@ from viewer.ports import NodeInfo
 from viewer.serving import make_server
 from vigie import __version__
 from vigie.changes import changes_of
+from vigie.first_start import make_first_administrator
 from vigie.frames import decode_frame
-from vigie.processes import stop_event
+from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
 from vigie.wiring import database_url, make_reader, migrated_engine, utc_now
@@ -16,6 +17,8 @@ from vigie.wiring import database_url, make_reader, migrated_engine, utc_now
 def run(settings: Settings) -> None:
     """Serve until asked to stop."""
     with migrated_engine(settings, pool_size=20) as engine, IsolatedDecoder(decode_frame) as frames:
+        if not is_supervised():
+            make_first_administrator(engine)
         app = create_app(
             reader=make_reader(settings, engine),
             listen=changes_of(database_url(settings)),

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 from worklist.finding import TargetFinding
+from worklist.people import Role
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 
@@ -32,6 +33,8 @@ completeness_type = _enum(Completeness, "completeness")
 reading_state_type = _enum(ReadingState, "reading_state")
 outcome_kind_type = _enum(OutcomeKind, "outcome_kind")
 target_finding_type = _enum(TargetFinding, "target_finding")
+account_role_type = _enum(Role, "account_role")
+_NAME = sa.Text(collation="C")
 
 study = sa.Table(
     "study",
@@ -234,6 +237,57 @@ event = sa.Table(
     sa.Index("event_of_study", "study_instance_uid", "event_id"),
     # Who stopped AI is asked for whenever models are shown, however long ago it was.
     sa.Index("event_ai_stopped", "event_id", postgresql_where=sa.text("kind = 'ai_stopped'")),
+)
+
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("roles", ARRAY(account_role_type), nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("must_change_password", sa.Boolean, nullable=False),
+    sa.Column("password_ends_at", _AT),
+    sa.Column("issuer", sa.Text),
+    sa.Column("subject", sa.Text),
+    sa.Column("created_at", _AT, nullable=False),
+    sa.Column("disabled_at", _AT),
+    sa.UniqueConstraint("issuer", "subject"),
+    sa.CheckConstraint("cardinality(roles) > 0", name="has_a_role"),
+    sa.CheckConstraint("password_hash IS NOT NULL OR subject IS NOT NULL", name="can_sign_in"),
+    sa.CheckConstraint("(issuer IS NULL) = (subject IS NULL)", name="subject_of_an_issuer"),
+)
+
+session = sa.Table(
+    "session",
+    metadata,
+    sa.Column("digest", BYTEA, primary_key=True),  # SHA-256 of the secret in the cookie
+    sa.Column("account", _NAME, sa.ForeignKey("account.name"), nullable=False),
+    sa.Column("csrf_token", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("started_at", _AT, nullable=False),
+    sa.Column("last_seen_at", _AT, nullable=False),
+    sa.Column("ended_at", _AT),
+    sa.CheckConstraint("last_seen_at >= started_at", name="seen_after_start"),
+    sa.Index("session_of_account", "account", postgresql_where=sa.text("ended_at IS NULL")),
+)
+
+known_browser = sa.Table(
+    "known_browser",
+    metadata,
+    sa.Column("digest", BYTEA, primary_key=True),
+    sa.Column("account", _NAME, sa.ForeignKey("account.name"), primary_key=True),
+    sa.Column("last_used_at", _AT, nullable=False),
+)
+
+sign_in_tries = sa.Table(
+    "sign_in_tries",
+    metadata,
+    sa.Column("key", _NAME, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("last_at", _AT, nullable=False),
+    sa.Column("wait_until", _AT, nullable=False),
+    sa.Index("sign_in_tries_last", "last_at"),
 )
 
 sa.Index(

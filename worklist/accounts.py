@@ -1,0 +1,231 @@
+"""Accounts of people: made, disabled, reset. Each act is one transaction with its event."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from worklist.people import (
+    Account,
+    AccountExists,
+    AccountName,
+    InvalidAccountName,
+    LastAdministrator,
+    Role,
+    UnknownAccount,
+)
+from worklist.people_ports import Passwords, PeopleStore, PeopleTransaction
+from worklist.ports import Event
+
+ONE_TIME_PASSWORD_LASTS = timedelta(days=3)
+
+
+class Accounts:
+    """What administrators do with accounts.
+
+    Every method takes who acts as events name it: ``person NAME``, or ``vigie``.
+    """
+
+    def __init__(self, store: PeopleStore, passwords: Passwords) -> None:
+        self._store = store
+        self._passwords = passwords
+
+    def all(self) -> Sequence[Account]:
+        """Every account, by name."""
+        with self._store.transaction() as transaction:
+            return transaction.accounts()
+
+    def find(self, name: AccountName) -> Account | None:
+        """The account of this name."""
+        with self._store.transaction() as transaction:
+            return transaction.account(name)
+
+    def add_first_administrator(self, now: datetime) -> tuple[AccountName, str] | None:
+        """Make an administrator where there never was one.
+
+        Returns
+        -------
+        tuple[AccountName, str] | None
+            Name and one-time password, which is kept nowhere; None if there is one already.
+        """
+        with self._store.transaction() as transaction:
+            transaction.lock_people()
+            accounts = transaction.accounts()
+            if any(Role.ADMINISTRATOR in one.roles for one in accounts):
+                return None
+            taken = {one.name for one in accounts}
+            name = next(one for one in _names_of_the_first() if one not in taken)
+            password = self._add(
+                transaction,
+                name,
+                "First administrator",
+                frozenset({Role.ADMINISTRATOR}),
+                actor="vigie",
+                now=now,
+            )
+        return name, password
+
+    def add(
+        self,
+        name: AccountName,
+        roles: Collection[Role],
+        *,
+        display_name: str,
+        actor: str,
+        now: datetime,
+    ) -> str:
+        """Make an account.
+
+        Returns
+        -------
+        str
+            The one-time password, which is kept nowhere; it must be changed at first sign-in.
+
+        Raises
+        ------
+        AccountExists
+            Names are never given to a second person: they stand in the event log.
+        """
+        with self._store.transaction() as transaction:
+            transaction.lock_people()
+            if transaction.account(name) is not None:
+                raise AccountExists(f"there is an account {name} already")
+            return self._add(
+                transaction, name, display_name, frozenset(roles), actor=actor, now=now
+            )
+
+    def _add(
+        self,
+        transaction: PeopleTransaction,
+        name: AccountName,
+        display_name: str,
+        roles: frozenset[Role],
+        *,
+        actor: str,
+        now: datetime,
+    ) -> str:
+        if not roles:
+            raise InvalidAccountName("an account has at least one role")
+        password = self._passwords.new_password()
+        account = Account(
+            name=name,
+            display_name=display_name.strip() or name,
+            roles=roles,
+            password_hash=self._passwords.hashed(password),
+            must_change_password=True,
+            password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
+            issuer=None,
+            subject=None,
+            created_at=now,
+            disabled_at=None,
+        )
+        transaction.save_account(account)
+        details = {"account": name, "roles": sorted(roles)}
+        transaction.append_events([people_event("account_added", actor, now, **details)])
+        return password
+
+    def disable(self, name: AccountName, *, actor: str, now: datetime) -> int:
+        """Let a person neither sign in nor go on; how many sessions were ended.
+
+        Raises
+        ------
+        LastAdministrator
+            If nobody else could administer the node.
+        """
+        with self._store.transaction() as transaction:
+            account = _locked(transaction, name)
+            if account.disabled_at is None:
+                account = replace(account, disabled_at=now)
+                _keep_an_administrator(transaction, account)
+                transaction.save_account(account)
+            transaction.forget_browsers(name)
+            ended = transaction.end_sessions(name, now)
+            event = people_event("account_disabled", actor, now, account=name, sessions_ended=ended)
+            transaction.append_events([event])
+        return ended
+
+    def enable(self, name: AccountName, *, actor: str, now: datetime) -> None:
+        """Let a person sign in again, with the password from before."""
+        with self._store.transaction() as transaction:
+            account = _locked(transaction, name)
+            transaction.save_account(replace(account, disabled_at=None))
+            event = people_event("account_enabled", actor, now, account=name)
+            transaction.append_events([event])
+
+    def set_roles(
+        self, name: AccountName, roles: Collection[Role], *, actor: str, now: datetime
+    ) -> None:
+        """Give a person these roles and no other; they hold from the next request on.
+
+        Raises
+        ------
+        LastAdministrator
+            If nobody else could administer the node.
+        """
+        if not roles:
+            raise InvalidAccountName("an account has at least one role: disable it instead")
+        with self._store.transaction() as transaction:
+            before = _locked(transaction, name)
+            account = replace(before, roles=frozenset(roles))
+            _keep_an_administrator(transaction, account)
+            transaction.save_account(account)
+            details = {
+                "account": name,
+                "roles": sorted(roles),
+                "roles_before": sorted(before.roles),
+            }
+            transaction.append_events([people_event("roles_changed", actor, now, **details)])
+
+    def reset(self, name: AccountName, *, actor: str, now: datetime) -> str:
+        """Give out a new one-time password; sessions end, and waits after wrong tries too.
+
+        A disabled account stays so.
+        """
+        with self._store.transaction() as transaction:
+            account = _locked(transaction, name)
+            password = self._passwords.new_password()
+            transaction.save_account(
+                replace(
+                    account,
+                    password_hash=self._passwords.hashed(password),
+                    must_change_password=True,
+                    password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
+                )
+            )
+            transaction.forget_browsers(name)
+            transaction.forget_tries([f"account {name}"])
+            ended = transaction.end_sessions(name, now)
+            event = people_event("password_reset", actor, now, account=name, sessions_ended=ended)
+            transaction.append_events([event])
+        return password
+
+
+def _names_of_the_first() -> Iterator[AccountName]:
+    yield AccountName("admin")
+    yield from (AccountName(f"admin-{number}") for number in count(2))
+
+
+def people_event(kind: str, actor: str, now: datetime, **details: Any) -> Event:
+    """An event about accounts; holds no secrets."""
+    return Event(kind=kind, at=now, actor=actor, study_instance_uid=None, details=details)
+
+
+def _locked(transaction: PeopleTransaction, name: AccountName) -> Account:
+    transaction.lock_people()
+    account = transaction.account(name)
+    if account is None:
+        raise UnknownAccount(f"there is no account {name}")
+    return account
+
+
+def _administers(account: Account) -> bool:
+    return account.is_enabled and Role.ADMINISTRATOR in account.roles
+
+
+def _keep_an_administrator(transaction: PeopleTransaction, changed: Account) -> None:
+    before = [one for one in transaction.accounts() if _administers(one)]
+    if [one.name for one in before] == [changed.name] and not _administers(changed):
+        raise LastAdministrator(
+            f"{changed.name} is the last administrator: make another one first (`vigie users add`)"
+        )

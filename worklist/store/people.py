@@ -1,0 +1,152 @@
+"""Accounts and sessions in PostgreSQL: satisfies `worklist.people_ports.PeopleStore`."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist.people import Account, AccountName, Tries
+from worklist.ports import Event
+from worklist.sessions import Session
+from worklist.store import tables as t
+from worklist.store.engine import translated
+from worklist.store.rows import storable_text
+from worklist.store.transaction import PostgresTransaction
+
+
+class PostgresPeopleTransaction:
+    """One unit of work; see `worklist.people_ports.PeopleTransaction` for what each promises."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def lock_people(self) -> None:
+        self._connection.execute(
+            sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("vigie people")))
+        )
+
+    def account(self, name: AccountName) -> Account | None:
+        row = self._connection.execute(sa.select(t.account).where(t.account.c.name == name)).first()
+        return None if row is None else _account(row)
+
+    def accounts(self) -> Sequence[Account]:
+        rows = self._connection.execute(sa.select(t.account).order_by(t.account.c.name))
+        return [_account(row) for row in rows]
+
+    def save_account(self, account: Account) -> None:
+        values = asdict(account) | {
+            "display_name": storable_text(account.display_name),
+            "roles": sorted(account.roles),
+        }
+        self._save(t.account, values)
+
+    def tries(self, keys: Collection[str]) -> dict[str, Tries]:
+        rows = self._connection.execute(
+            sa.select(t.sign_in_tries).where(t.sign_in_tries.c.key.in_(keys))
+        )
+        return {
+            row["key"]: Tries(**{name: row[name] for name in ("count", "last_at", "wait_until")})
+            for row in rows.mappings()
+        }
+
+    def save_tries(self, tries: Mapping[str, Tries]) -> None:
+        for key, one in tries.items():
+            self._save(t.sign_in_tries, {"key": key, **asdict(one)})
+
+    def forget_tries(self, keys: Collection[str]) -> None:
+        self._connection.execute(sa.delete(t.sign_in_tries).where(t.sign_in_tries.c.key.in_(keys)))
+
+    def forget_tries_before(self, when: datetime) -> None:
+        self._connection.execute(sa.delete(t.sign_in_tries).where(t.sign_in_tries.c.last_at < when))
+
+    def people_of_browser(self, digest: bytes, since: datetime) -> set[AccountName]:
+        names = self._connection.scalars(
+            sa.select(t.known_browser.c.account).where(
+                t.known_browser.c.digest == digest, t.known_browser.c.last_used_at >= since
+            )
+        )
+        return {AccountName(name) for name in names}
+
+    def save_browser(self, digest: bytes, name: AccountName, now: datetime) -> None:
+        self._save(t.known_browser, {"digest": digest, "account": name, "last_used_at": now})
+
+    def forget_browsers(self, name: AccountName) -> None:
+        self._connection.execute(
+            sa.delete(t.known_browser).where(t.known_browser.c.account == name)
+        )
+
+    def session(self, digest: bytes) -> tuple[Session, Account] | None:
+        return _session_of(self._connection, digest)
+
+    def save_session(self, session: Session) -> None:
+        self._save(t.session, asdict(session))
+
+    def end_sessions(self, name: AccountName, now: datetime) -> int:
+        ended = self._connection.execute(
+            sa.update(t.session)
+            .where(t.session.c.account == name, t.session.c.ended_at.is_(None))
+            .values(ended_at=now)
+        )
+        return ended.rowcount
+
+    def forget_sessions_before(self, when: datetime) -> None:
+        self._connection.execute(sa.delete(t.session).where(t.session.c.last_seen_at < when))
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        PostgresTransaction(self._connection).append_events(events)
+
+    def _save(self, table: sa.Table, values: Mapping[str, Any]) -> None:
+        keys = [column.name for column in table.primary_key]
+        rest = {name: value for name, value in values.items() if name not in keys}
+        self._connection.execute(
+            insert(table).values(values).on_conflict_do_update(index_elements=keys, set_=rest)
+        )
+
+
+class PostgresPeople:
+    """The accounts in one PostgreSQL database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresPeopleTransaction]:
+        """One unit of work; raises `StoreUnavailable` when the database does not answer."""
+        with translated(), self._engine.begin() as connection:
+            yield PostgresPeopleTransaction(connection)
+
+    def session(self, digest: bytes) -> tuple[Session, Account] | None:
+        """The session of this secret and whose it is, ended or not."""
+        with translated(), self._engine.connect() as connection:
+            return _session_of(connection, digest)
+
+    def note_seen(self, digest: bytes, now: datetime) -> None:
+        """The person is still there."""
+        with translated(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(t.session)
+                .where(t.session.c.digest == digest, t.session.c.last_seen_at < now)
+                .values(last_seen_at=now)
+            )
+
+
+def _session_of(connection: sa.Connection, digest: bytes) -> tuple[Session, Account] | None:
+    session = connection.execute(sa.select(t.session).where(t.session.c.digest == digest)).first()
+    if session is None:
+        return None
+    account = connection.execute(
+        sa.select(t.account).where(t.account.c.name == session.account)
+    ).one()
+    values = dict(session._mapping) | {"account": AccountName(session.account)}
+    return Session(**values), _account(account)
+
+
+def _account(row: sa.Row[Any]) -> Account:
+    values = dict(row._mapping)
+    return Account(
+        **values | {"name": AccountName(values["name"]), "roles": frozenset(values["roles"])}
+    )
