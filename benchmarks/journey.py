@@ -53,20 +53,21 @@ def as_new_study(source: Path, folder: Path) -> str:
     return str(study)
 
 
-def answer(url: str) -> Any:
+def answer(url: str, token: str) -> Any:
     """JSON of the node's API; None while it does not answer, or not with success."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=5) as response:
             return json.load(response)
     except OSError:
         return None
 
 
-def settled_at(url: str, study: str) -> datetime:
+def settled_at(url: str, token: str, study: str) -> datetime:
     """When every detector had had its turn on the study."""
     deadline = time.monotonic() + _LIMIT_S
     while time.monotonic() < deadline:
-        view = answer(f"{url}/api/studies/{study}")
+        view = answer(f"{url}/api/studies/{study}", token)
         for event in reversed(view["events"] if view else []):
             if event["kind"] == "assessment_finished":
                 return datetime.fromisoformat(event["at"])
@@ -74,7 +75,7 @@ def settled_at(url: str, study: str) -> datetime:
     raise TimeoutError(f"{study} was not assessed within {_LIMIT_S:g} s")
 
 
-def measure(source: Path, folder: Path, port: int, url: str) -> float:
+def measure(source: Path, folder: Path, port: int, url: str, token: str) -> float:
     """Seconds from the last image's Success to the study's settled place."""
     study = as_new_study(source, folder)
     files, _ = dicom_files([folder])
@@ -89,7 +90,7 @@ def measure(source: Path, folder: Path, port: int, url: str) -> float:
     if refusals:
         raise RuntimeError(refusals[0].reason)
     last_image_at = datetime.now(UTC)
-    return (settled_at(url, study) - last_image_at).total_seconds()
+    return (settled_at(url, token, study) - last_image_at).total_seconds()
 
 
 def main() -> None:
@@ -130,10 +131,14 @@ def run(studies: Path, folder: Path, runs: int) -> dict[str, list[float]]:
             if node.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((folder / "log").read_text(errors="replace"))
             time.sleep(0.2)
+        added = [sys.executable, "-m", "vigie", "tokens", "add", "journey", "--scope", "read"]
+        added += ["--data", str(folder / "data")]
+        token = subprocess.check_output(added, env=environment, text=True).strip()
         figures: dict[str, list[float]] = {}
         for number in range(runs + 1):  # the first round warms up and is not counted
             for name, case in _CASES.items():
-                seconds = measure(studies / case, folder / f"{case}{number}", dicom_port, url)
+                copy = folder / f"{case}{number}"
+                seconds = measure(studies / case, copy, dicom_port, url, token)
                 if number:
                     figures.setdefault(name, []).append(seconds)
         return figures

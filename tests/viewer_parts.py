@@ -12,9 +12,13 @@ import numpy as np
 from fastapi import FastAPI
 
 from viewer.ports import CannotDecode, Frame
+from worklist.api_tokens import ApiToken
 from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
 from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
+from worklist.people import Account, AccountName, Role
 from worklist.reading import ReadingState
+from worklist.sessions import NewSession, Session, SessionLimits, SignedIn
+from worklist.sign_in import SignInRefused, Visitor
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
@@ -240,16 +244,66 @@ def decode(path: Path, frame_number: int) -> Frame:
     return Frame(pixels=np.arange(24, dtype=np.float32).reshape(4, 6))
 
 
+ANNA = Account(
+    name=AccountName("anna"),
+    display_name="Dr Anna Weber",
+    roles=frozenset({Role.RADIOLOGIST}),
+    password_hash="kept",
+    must_change_password=False,
+    password_ends_at=None,
+    issuer=None,
+    subject=None,
+    created_at=NOW,
+    disabled_at=None,
+)
+SIGNED_IN = "vigie_session=open"  # the cookie of anna's session
+
+
+class FakePeople:
+    """One person, signed in already; nobody else can be."""
+
+    limits = SessionLimits()
+    session = Session(
+        digest=b"",
+        account=ANNA.name,
+        csrf_token="token",
+        address="127.0.0.1",
+        started_at=NOW,
+        last_seen_at=NOW,
+        ended_at=None,
+    )
+
+    def who(self, secret: str, now: datetime, *, attended: bool) -> SignedIn | None:
+        return SignedIn(account=ANNA, session=self.session) if secret == "open" else None
+
+    def sign_in(self, name: str, password: str, visitor: Visitor, now: datetime) -> NewSession:
+        raise SignInRefused("the name or the password is wrong")
+
+    def sign_out(self, secret: str, now: datetime) -> None:
+        pass
+
+    def change_password(
+        self, signed_in: SignedIn, old: str, new: str, visitor: Visitor, now: datetime
+    ) -> NewSession:
+        raise SignInRefused("the present password is wrong")
+
+    def token(self, secret: str, now: datetime) -> ApiToken | None:
+        return None
+
+    def token_holds(self, token: ApiToken, now: datetime) -> bool:
+        return False
+
+
 Get = Callable[..., httpx.Response]
 
 
-def getter(app: FastAPI) -> Get:
+def getter(app: FastAPI, cookie: str = SIGNED_IN) -> Get:
     def get(url: str, method: str = "GET", **headers: str) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=app)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as c:
                 named = {name.replace("_", "-"): value for name, value in headers.items()}
-                return await c.request(method, url, headers=named)
+                return await c.request(method, url, headers={"cookie": cookie, **named})
 
         return asyncio.run(ask())
 

@@ -9,9 +9,19 @@ from pathlib import Path
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from viewer import events, health, metrics, models_api, page, studies_api, worklist_api
+from viewer import (
+    events,
+    health,
+    metrics,
+    models_api,
+    page,
+    session_api,
+    studies_api,
+    worklist_api,
+)
+from viewer.gate import Caller, Gate, still_holds
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
-from viewer.ports import DecodeFrame, Listen, NodeInfo, Readiness, WorklistReader
+from viewer.ports import DecodeFrame, Listen, NodeInfo, People, Readiness, WorklistReader
 from viewer.problems import translate_errors
 
 
@@ -22,6 +32,7 @@ def utc_now() -> datetime:
 
 def create_app(
     *,
+    people: People,
     reader: WorklistReader,
     listen: Listen,
     decode_frame: DecodeFrame,
@@ -35,13 +46,16 @@ def create_app(
 
     Parameters
     ----------
-    reader, listen, decode_frame, readiness, node
+    people, reader, listen, decode_frame, readiness, node
         The ports of `viewer.ports`. `decode_frame` is called in threads;
         `viewer.decoding.IsolatedDecoder` keeps hostile files out of this process.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
     feed = events.ChangeFeed(listen)
+
+    def holds(caller: Caller) -> bool:
+        return still_holds(people, caller, now())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,12 +85,14 @@ def create_app(
     app.include_router(worklist_api.make_router(reader, node, now))
     app.include_router(studies_api.make_router(reader, decode_frame, now))
     app.include_router(models_api.make_router(reader))
-    app.include_router(events.make_router(feed))
+    app.include_router(events.make_router(feed, holds))
+    app.include_router(session_api.make_router(people, now))
     app.include_router(health.make_router(readiness))
     app.include_router(metrics.make_router(registry))
     app.include_router(page.make_router(static_folder))
     app.mount("/assets", page.Assets(directory=static_folder / "assets", check_dir=False))
     # The last one added stands outermost.
+    app.add_middleware(Gate, people=people, now=now)
     app.add_middleware(HostCheck, allowed_hosts=allowed_hosts)
     app.add_middleware(LastResort)
     app.add_middleware(metrics.Latency, registry=registry)

@@ -6,19 +6,25 @@ was away (Last-Event-ID or not) has missed nothing it cannot fetch.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+import anyio.to_thread
 import structlog
 from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
+from viewer.gate import Caller
 from viewer.ports import Listen
+from viewer.session_api import WhoAsks
+from worklist.errors import StoreUnavailable
+from worklist.people import OTHERS_ABOUT_PEOPLE, SESSIONS_ENDED
 from worklist.views import WorklistChange
 
 _log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 15.0
 RECONNECT_S = 2.0
+_RECHECK = b""  # in a queue: somebody's session ended, look whether it was this one
 _QUEUE_LENGTH = 256  # a browser this far behind is cut off: it reconnects and fetches anew
 _LONGEST_PAUSE_S = 10.0
 
@@ -59,15 +65,22 @@ class ChangeFeed:
                     pause_s = 0.5
                     self._say_state(listening=True)
                     async for change in changes:
-                        self._broadcast(_change_event(change))
+                        self._tell(change)
             except Exception as error:  # noqa: BLE001 - the boundary: whatever the listener raises
                 _log.warning("changes_not_heard", error=type(error).__name__)
             self._say_state(listening=False)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The events for one browser, in the format of the HTML standard, section 9.2."""
+    async def stream(self, holds: Callable[[], bool] = lambda: True) -> AsyncIterator[bytes]:
+        """The events for one browser, in the format of the HTML standard, section 9.2.
+
+        Parameters
+        ----------
+        holds
+            Whether who opened it may still hear; asked, in a thread, at every heartbeat and
+            whenever somebody's session ends. While the database is away nothing is heard anyway.
+        """
         if self._closed:
             return
         browser = _Browser()
@@ -78,11 +91,10 @@ class ChangeFeed:
                 try:
                     message = await asyncio.wait_for(browser.queue.get(), self._heartbeat_s)
                 except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                if message is None:
+                    message = _RECHECK
+                if message is None or (message == _RECHECK and not await _asked(holds)):
                     return
-                yield message
+                yield message or b": still here\n\n"
         finally:
             self._browsers.discard(browser)
 
@@ -91,6 +103,12 @@ class ChangeFeed:
         self._closed = True
         for browser in self._browsers:
             browser.end()
+
+    def _tell(self, change: WorklistChange) -> None:
+        if change.kind in SESSIONS_ENDED:
+            self._broadcast(_RECHECK)
+        elif change.kind not in OTHERS_ABOUT_PEOPLE:
+            self._broadcast(_change_event(change))
 
     def _say_state(self, *, listening: bool) -> None:
         if listening != self._listening:
@@ -104,6 +122,13 @@ class ChangeFeed:
                 browser.end()
             else:
                 browser.queue.put_nowait(message)
+
+
+async def _asked(holds: Callable[[], bool]) -> bool:
+    try:
+        return await anyio.to_thread.run_sync(holds)
+    except StoreUnavailable:
+        return True
 
 
 def _state_event(listening: bool) -> bytes:
@@ -122,13 +147,14 @@ def _change_event(change: WorklistChange) -> bytes:
     return f"id: {change.event_id}\nevent: worklist\ndata: {data}\n\n".encode()
 
 
-def make_router(feed: ChangeFeed) -> APIRouter:
-    """The route ``/api/events``."""
+def make_router(feed: ChangeFeed, holds: Callable[[Caller], bool]) -> APIRouter:
+    """The route ``/api/events``; `holds` says whether a caller may still hear."""
     router = APIRouter(prefix="/api", tags=["worklist"])
 
     @router.get("/events", response_class=StreamingResponse)
-    async def events() -> StreamingResponse:
+    async def events(caller: WhoAsks) -> StreamingResponse:
         """Server-sent events ``worklist`` and ``state``; ask the other routes what changed."""
-        return StreamingResponse(feed.stream(), media_type="text/event-stream")
+        stream = feed.stream(lambda: holds(caller))
+        return StreamingResponse(stream, media_type="text/event-stream")
 
     return router

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from viewer.ports import Readiness
 from viewer.schemas import CheckAnswer, LivenessAnswer, ReadinessAnswer
+from viewer.session_api import WhoAsks
 
 
 def make_router(readiness: Readiness) -> APIRouter:
@@ -16,9 +17,12 @@ def make_router(readiness: Readiness) -> APIRouter:
         return LivenessAnswer(alive=True)
 
     @router.get("/ready", responses={503: {"model": ReadinessAnswer}})
-    def ready(response: Response) -> ReadinessAnswer:
-        """200 when every check passes, else 503; the checks say what is wrong."""
-        checks = [CheckAnswer.model_validate(check) for check in readiness()]
+    def ready(response: Response, caller: WhoAsks) -> ReadinessAnswer:
+        """200 when every check passes, else 503; on the node's machine with what is wrong."""
+        checks = [
+            CheckAnswer(name=check.name, ok=check.ok, detail=check.detail * caller.is_local)
+            for check in readiness()
+        ]
         all_ok = all(check.ok for check in checks)
         if not all_ok:
             response.status_code = 503

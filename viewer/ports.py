@@ -10,7 +10,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
+from worklist.sessions import NewSession, SessionLimits, SignedIn
+from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import ModelView, NodeCounts, StudyView, WorklistChange, WorklistPage
 
@@ -73,6 +76,41 @@ class WorklistReader(Protocol):
 
     def counts(self) -> NodeCounts:
         """How much of everything the node holds now."""
+        ...
+
+
+class People(Protocol):
+    """Persons and machines at the door; every method may raise StoreUnavailable."""
+
+    @property
+    def limits(self) -> SessionLimits:
+        """How long sessions last."""
+        ...
+
+    def sign_in(self, name: str, password: str, visitor: Visitor, now: datetime) -> NewSession:
+        """Begin a session; raises SignInRefused or TooManyTries."""
+        ...
+
+    def sign_out(self, secret: str, now: datetime) -> None:
+        """End a session; nothing happens if it does not hold."""
+        ...
+
+    def who(self, secret: str, now: datetime, *, attended: bool) -> SignedIn | None:
+        """Whose session this is, if it holds; `attended`: a person is there, not just a page."""
+        ...
+
+    def change_password(
+        self, signed_in: SignedIn, old: str, new: str, visitor: Visitor, now: datetime
+    ) -> NewSession:
+        """Begin a session by a new password; raises SignInRefused, TooManyTries, WeakPassword."""
+        ...
+
+    def token(self, secret: str, now: datetime) -> ApiToken | None:
+        """Which machine's token this is, if it holds."""
+        ...
+
+    def token_holds(self, token: ApiToken, now: datetime) -> bool:
+        """Whether a token that was found is still good."""
         ...
 
 

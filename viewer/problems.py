@@ -17,6 +17,8 @@ from worklist.errors import (
     UnknownStudy,
     VigieError,
 )
+from worklist.people import WeakPassword
+from worklist.sign_in import SignInRefused, TooManyTries
 from worklist.views import InvalidCursor, UnknownInstance
 
 _STATUS: dict[type[VigieError], int] = {
@@ -28,6 +30,9 @@ _STATUS: dict[type[VigieError], int] = {
     UnknownStudy: 404,
     UnknownInstance: 404,
     UnknownDetector: 404,
+    SignInRefused: 401,
+    WeakPassword: 422,
+    TooManyTries: 429,
     StoreUnavailable: 503,
     VigieError: 500,
 }
@@ -53,8 +58,16 @@ def translate_errors(app: FastAPI) -> None:
 def _on_vigie_error(request: Request, error: Exception) -> JSONResponse:
     del request
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(status, str(error), headers)
+    return problem(status, str(error), _retry_after(error))
+
+
+def _retry_after(error: Exception) -> dict[str, str] | None:
+    match error:
+        case StoreUnavailable():
+            return {"Retry-After": "2"}
+        case TooManyTries():
+            return {"Retry-After": str(error.wait_s)}
+    return None
 
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

@@ -6,9 +6,10 @@ Text is data: names and descriptions are JSON strings as received, never HTML.
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from worklist.finding import OutcomeState, TargetFinding
+from worklist.people import Role
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.views import ModelState
@@ -16,6 +17,37 @@ from worklist.views import ModelState
 
 class _Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SignInRequest(_Request):
+    """What a person types at the door."""
+
+    name: str = Field(max_length=256)
+    password: str = Field(max_length=1024, repr=False)
+
+
+class PasswordChange(_Request):
+    """The present password, and the one to put in its place."""
+
+    present: str = Field(max_length=1024, repr=False)
+    new: str = Field(max_length=1024, repr=False)
+
+
+class SessionAnswer(_Answer):
+    """Who is signed in in this browser; without a name: nobody."""
+
+    name: str | None = None
+    display_name: str | None = None
+    roles: list[Role] = []
+    must_change_password: bool = False  # nothing else is answered before
+    has_password: bool = False  # false: by single sign-on only
+    csrf_token: str | None = None  # to be sent as X-CSRF-Token with whatever changes something
+    idle_limit_s: float | None = None
+    ends_at: datetime | None = None  # whatever the person does
 
 
 class DetectorAnswer(_Answer):

@@ -2,6 +2,9 @@
 
 import ipaddress
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -11,8 +14,19 @@ from worklist.errors import VigieError
 _GRACE_S = 5
 
 
-class NotLoopback(VigieError, ValueError):
-    """An address other machines could reach, while nobody has to log in."""
+class InTheClear(VigieError, ValueError):
+    """An address that other machines could reach, without TLS."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transport:
+    """How browsers reach the page."""
+
+    host: str
+    port: int
+    certificate: Path | None = None  # PEM; None: no TLS of our own
+    key: Path | None = None  # None: in the certificate's file
+    trusted_proxies: Sequence[str] = ()  # addresses whose X-Forwarded-* are believed
 
 
 class Server(uvicorn.Server):
@@ -26,26 +40,31 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: FastAPI, *, host: str, port: int) -> Server:
+def make_server(app: FastAPI, transport: Transport) -> Server:
     """A server for an app of `viewer.app.create_app`; ``run()`` it in the main thread.
 
     Raises
     ------
-    NotLoopback
-        If `host` is any other address than one of the loopback.
+    InTheClear
+        If other machines could reach it without TLS: then passwords and patients' data could be
+        read on the way.
     """
-    if not _is_loopback(host):
-        raise NotLoopback(
-            f"refusing to serve patients' data on {host}: without authentication the web page "
-            "may only listen on the loopback (127.0.0.1, ::1 or localhost)"
+    is_covered = transport.certificate is not None or bool(transport.trusted_proxies)
+    if not is_loopback(transport.host) and not is_covered:
+        raise InTheClear(
+            f"refusing to serve patients' data on {transport.host} in the clear: without TLS the "
+            "web page may only listen on the loopback (127.0.0.1, ::1 or localhost)"
         )
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=transport.host,
+        port=transport.port,
+        ssl_certfile=transport.certificate,
+        ssl_keyfile=transport.key,
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=bool(transport.trusted_proxies),
+        forwarded_allow_ips=list(transport.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
         ws="none",
@@ -53,7 +72,8 @@ def make_server(app: FastAPI, *, host: str, port: int) -> Server:
     return Server(config)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
     if host == "localhost":
         return True
     try:

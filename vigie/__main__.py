@@ -14,6 +14,7 @@ from vigie.commands import (
     nodule,
     people,
     sending,
+    tokens,
     training,
     users,
 )
@@ -60,6 +61,7 @@ def make_app() -> typer.Typer:
     app.add_typer(people.ai, name="ai")
     app.add_typer(models.models, name="models")
     app.add_typer(users.users, name="users")
+    app.add_typer(tokens.tokens, name="tokens")
     app.add_typer(auditing.audit, name="audit")
     app.command()(node.settings)
     app.command()(node.doctor)

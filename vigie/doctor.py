@@ -2,7 +2,6 @@
 
 import json
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -18,7 +17,7 @@ from models.registry import (
 )
 from viewer.ports import Check
 from vigie.database import DatabaseStartFailed
-from vigie.node import CannotStart, check_port_is_free, reachable, web_address
+from vigie.node import CannotStart, ask_web, check_port_is_free, reachable
 from vigie.readiness import check_database, check_disk
 from vigie.sending import echo
 from vigie.settings import Settings
@@ -81,9 +80,8 @@ def _dicom_is_ours(settings: Settings) -> bool:
 
 def _web_is_ours(settings: Settings) -> bool:
     try:
-        with urllib.request.urlopen(web_address(settings, "/api/node"), timeout=5) as answer:  # noqa: S310  (our own loopback)
-            return bool(json.load(answer)["ae_title"] == settings.ae_title)
-    except (OSError, ValueError, KeyError):
+        return bool(json.loads(ask_web(settings, "/health/live")) == {"alive": True})
+    except (OSError, ValueError):
         return False
 
 

@@ -3,9 +3,9 @@
 import fcntl
 import os
 import socket
+import ssl
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,8 +174,25 @@ def reachable(host: str) -> str:
 
 def web_address(settings: Settings, path: str) -> str:
     """The address of a page of this node."""
-    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
-    return f"http://{host}:{settings.http_port}{path}"
+    host = reachable(settings.http_host)
+    host = f"[{host}]" if ":" in host else host
+    scheme = "http" if settings.http_tls_certificate is None else "https"
+    return f"{scheme}://{host}:{settings.http_port}{path}"
+
+
+def ask_web(settings: Settings, path: str) -> bytes:
+    """What this node's own web page answers; OSError if it does not, or not with success.
+
+    The certificate is not looked at: it names the address that browsers use, not this one, and
+    nothing secret is asked.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with urllib.request.urlopen(  # noqa: S310  (our own address)
+        web_address(settings, path), timeout=5, context=context
+    ) as answer:
+        return bytes(answer.read())
 
 
 def _dicom_answers(settings: Settings) -> bool:
@@ -189,7 +206,7 @@ def _dicom_answers(settings: Settings) -> bool:
 
 def _web_is_ready(settings: Settings) -> bool:
     try:
-        with urllib.request.urlopen(web_address(settings, "/health/ready"), timeout=5):  # noqa: S310  (our own loopback)
-            return True
-    except (urllib.error.URLError, OSError):
+        ask_web(settings, "/health/ready")
+    except OSError:
         return False
+    return True

@@ -157,10 +157,28 @@ class Settings(BaseSettings):
         15, ge=5, description="Seconds without a sign of life until a worker's job is taken over."
     )
 
-    http_host: str = Field("127.0.0.1", description="Address of the web page; loopback only.")
+    http_host: str = Field(
+        "127.0.0.1", description="Address of the web page; others than the loopback's need TLS."
+    )
     http_port: int = Field(8008, ge=1, le=65535, description="TCP port of the web page.")
     allowed_hosts: Names = Field(
         (), description="Host names the page is served under besides the loopback's."
+    )
+    http_tls_certificate: Path | None = Field(
+        None, description="PEM file with the web page's certificate chain; none: no TLS of its own."
+    )
+    http_tls_key: Path | None = Field(
+        None, description="PEM file with its key; none: it is in the certificate's file."
+    )
+    trusted_proxies: Names = Field(
+        (),
+        description="Addresses or networks of proxies that speak TLS for the page; believed.",
+    )
+    session_idle_limit_min: float = Field(
+        30, gt=0, le=1440, description="Minutes without a sign of the person until a session ends."
+    )
+    session_limit_h: float = Field(
+        12, gt=0, le=168, description="Hours after which a session ends whatever the person does."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -171,7 +189,11 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "allowed_calling_ae_titles", "allowed_addresses", "allowed_hosts", mode="before"
+        "allowed_calling_ae_titles",
+        "allowed_addresses",
+        "allowed_hosts",
+        "trusted_proxies",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -190,23 +212,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{title!r} is longer than {_LONGEST_AE_TITLE} characters")
         return value
 
-    @field_validator("allowed_addresses")
+    @field_validator("allowed_addresses", "trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
             ip_network(network, strict=False)
         return value
 
-    @field_validator("http_host")
-    @classmethod
-    def _loopback(cls, value: str) -> str:
-        if value != "localhost" and not _is_loopback(value):
-            raise ValueError(
-                "without accounts the web page is served on the loopback only (127.0.0.1, ::1)"
-            )
-        return value
-
-    @field_validator("tls_certificate", "tls_key", "tls_client_ca")
+    @field_validator(
+        "tls_certificate", "tls_key", "tls_client_ca", "http_tls_certificate", "http_tls_key"
+    )
     @classmethod
     def _there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
@@ -219,6 +234,14 @@ class Settings(BaseSettings):
             raise ValueError("quiet_period_s is above open_association_quiet_period_s")
         if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
             raise ValueError("tls_key and tls_client_ca need tls_certificate")
+        if self.http_tls_certificate is None and self.http_tls_key:
+            raise ValueError("http_tls_key needs http_tls_certificate")
+        is_covered = self.http_tls_certificate is not None or bool(self.trusted_proxies)
+        if not (is_covered or self.http_host == "localhost" or _is_loopback(self.http_host)):
+            raise ValueError(
+                f"http_host {self.http_host} can be reached from other machines: set "
+                "http_tls_certificate, or trusted_proxies if a proxy speaks TLS"
+            )
         return self
 
     @field_validator("data", mode="after")

@@ -12,12 +12,16 @@ import structlog
 
 from vigie.database import EmbeddedPostgres
 from vigie.passwords import Argon2Passwords
+from vigie.people import People
 from vigie.processes import is_supervised
 from vigie.settings import Settings
 from worklist.accounts import Accounts
+from worklist.api_tokens import ApiTokens
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
 from worklist.service import Worklist
+from worklist.sessions import SessionLimits
+from worklist.sign_in import SignIn
 from worklist.store.engine import connect
 from worklist.store.people import PostgresPeople
 from worklist.store.postgres import PostgresStore
@@ -111,6 +115,21 @@ def model_folder(settings: Settings) -> Path:
 def make_accounts(engine: sa.Engine) -> Accounts:
     """The accounts of people."""
     return Accounts(PostgresPeople(engine), Argon2Passwords())
+
+
+def make_api_tokens(engine: sa.Engine) -> ApiTokens:
+    """The tokens of machines."""
+    return ApiTokens(PostgresPeople(engine), Argon2Passwords())
+
+
+def make_people(settings: Settings, engine: sa.Engine) -> People:
+    """Who may use the web page and the API."""
+    limits = SessionLimits(
+        idle=timedelta(minutes=settings.session_idle_limit_min),
+        absolute=timedelta(hours=settings.session_limit_h),
+    )
+    door = SignIn(PostgresPeople(engine), Argon2Passwords(), limits=limits)
+    return People(door, make_api_tokens(engine))
 
 
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:

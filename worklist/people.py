@@ -160,3 +160,26 @@ class Waits:
         return Tries(
             count=count, last_at=tries.last_at, wait_until=tries.last_at + self.after(count)
         )
+
+
+# Events about people, none of which changes the list.
+SESSIONS_ENDED = frozenset(
+    {
+        "signed_out",
+        "account_disabled",
+        "password_changed",
+        "password_reset",
+        "roles_changed",
+        "api_token_revoked",
+    }
+)
+OTHERS_ABOUT_PEOPLE = frozenset(
+    {
+        "account_added",
+        "account_enabled",
+        "api_token_added",
+        "signed_in",
+        "sign_in_failed",
+        "sign_in_held",
+    }
+)

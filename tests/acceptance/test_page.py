@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 from radiographs import COLUMNS, ROWS, MadeStudy, make_study, send_to
 from recorded import REGION, flag, record
+from signed_in import person, sign_in
 from vigie_node import Node, wait_until
 
 from worklist.finding import (
@@ -53,6 +54,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, studies: list[MadeStudy]) -> 
         node.start()
         send_to(node, *studies)
         node.all_assessed(len(studies))
+        person(node, "anna")
         yield node
     finally:
         node.stop()
@@ -82,6 +84,7 @@ class Heard:
 def page(browser: Browser, node: Node) -> Iterator[Page]:
     """The open list; afterwards: nothing complained, and nothing left the machine."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    sign_in(context, node, "anna")
     page = context.new_page()
     heard = Heard()
 

@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import http.client
 import json
 import os
 import shutil
@@ -12,11 +13,21 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+import sqlalchemy as sa
+
+from vigie.database import EmbeddedPostgres
+from vigie.wiring import make_api_tokens, utc_now
+from worklist.api_tokens import Scope
+from worklist.errors import StoreUnavailable
+from worklist.people import AccountName
+from worklist.store.engine import connect
 
 ENDED = {"flagged", "not_flagged", "not_applicable"}
 
@@ -115,8 +126,40 @@ class Node:
 
     def api(self, path: str) -> Any:
         """An answer of the HTTP API; OSError while there is none."""
-        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+        with self.ask(path) as response:
             return json.load(response)
+
+    def ask(self, path: str, timeout_s: float = 10) -> http.client.HTTPResponse:
+        """The answer, as a machine with a token gets it."""
+        request = urllib.request.Request(self.url + path)
+        if path.startswith("/api/"):
+            request.add_header("Authorization", f"Bearer {self._token}")
+        response = urllib.request.urlopen(request, timeout=timeout_s)
+        assert isinstance(response, http.client.HTTPResponse)
+        return response
+
+    @functools.cached_property
+    def _token(self) -> str:
+        with self.engine() as engine:
+            return make_api_tokens(engine).add(
+                AccountName(f"test-{uuid.uuid4()}"),
+                [Scope.READ],
+                lasts=None,
+                actor="person test",
+                now=utc_now(),
+            )
+
+    @contextmanager
+    def engine(self) -> Iterator[sa.Engine]:
+        """The node's own database."""
+        own = EmbeddedPostgres(self.data / "postgres").url
+        engine = connect(self._settings.get("VIGIE_DATABASE_URL", own))
+        try:
+            yield engine
+        except StoreUnavailable as error:
+            raise OSError(str(error)) from error
+        finally:
+            engine.dispose()
 
     def rows(self) -> list[dict[str, Any]]:
         """The reading worklist."""

@@ -12,6 +12,7 @@ from tests.viewer_parts import (
     MODEL,
     NOW,
     STUDY,
+    FakePeople,
     FakeReader,
     Get,
     decode,
@@ -42,6 +43,7 @@ def get(reader: FakeReader, checks: list[Check], tmp_path: Path) -> Get:
     (static / "index.html").write_text("<style nonce='__CSP_NONCE__'></style>")
     (static / "assets" / "a-123.js").write_text("1")
     app = create_app(
+        people=FakePeople(),
         reader=reader,
         listen=silence,
         decode_frame=decode,
@@ -256,6 +258,7 @@ def test_assets_are_kept_by_browsers_and_nothing_outside_them_is_served(get: Get
 
 def test_without_a_build_the_page_says_how_to_build_it(reader: FakeReader, tmp_path: Path) -> None:
     app = create_app(
+        people=FakePeople(),
         reader=reader,
         listen=silence,
         decode_frame=decode,

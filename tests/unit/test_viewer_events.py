@@ -6,15 +6,18 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests.viewer_parts import NOW, SIGNED_IN, FakePeople
 from viewer import events
 from viewer.events import ChangeFeed
-from viewer.serving import NotLoopback, make_server
+from viewer.gate import Gate
+from viewer.serving import InTheClear, Transport, make_server
 from worklist.errors import StoreUnavailable
 from worklist.uid import StudyInstanceUID
 from worklist.views import WorklistChange
@@ -139,8 +142,9 @@ def test_the_server_stops_at_once_although_a_browser_is_listening() -> None:
     feed = ChangeFeed(store.listen)
     app = FastAPI()
     app.state.feed = feed
-    app.include_router(events.make_router(feed))
-    server = make_server(app, host="127.0.0.1", port=0)
+    app.include_router(events.make_router(feed, lambda _: True))
+    app.add_middleware(Gate, people=FakePeople(), now=lambda: NOW)
+    server = make_server(app, Transport(host="127.0.0.1", port=0))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -150,7 +154,12 @@ def test_the_server_stops_at_once_although_a_browser_is_listening() -> None:
         port = server.servers[0].sockets[0].getsockname()[1]
         with (
             httpx.Client(trust_env=False) as client,
-            client.stream("GET", f"http://127.0.0.1:{port}/api/events", timeout=5) as answer,
+            client.stream(
+                "GET",
+                f"http://127.0.0.1:{port}/api/events",
+                headers={"cookie": SIGNED_IN},
+                timeout=5,
+            ) as answer,
         ):
             assert answer.headers["content-type"].startswith("text/event-stream")
             chunks = answer.iter_text()
@@ -166,6 +175,43 @@ def test_the_server_stops_at_once_although_a_browser_is_listening() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "reading.hospital"])
-def test_an_address_others_can_reach_is_refused_while_nobody_logs_in(host: str) -> None:
-    with pytest.raises(NotLoopback, match="loopback"):
-        make_server(FastAPI(), host=host, port=0)
+def test_an_address_others_can_reach_is_refused_without_tls(host: str) -> None:
+    with pytest.raises(InTheClear, match="loopback"):
+        make_server(FastAPI(), Transport(host=host, port=0))
+    make_server(FastAPI(), Transport(host=host, port=0, trusted_proxies=["10.0.0.1"]))
+
+
+def test_a_stream_ends_when_its_session_does_and_others_go_on() -> None:
+    async def scene() -> None:
+        store = FakeStore()
+        async with _running(store) as feed:
+            signed_in = {"anna": True, "bert": True}
+            annas, berts = (feed.stream(lambda who=who: signed_in[who]) for who in signed_in)
+            await _next(annas)
+            await _next(berts)
+            await store.changes.put(replace(_change(1), kind="signed_in"))  # nobody's business
+            await store.changes.put(_change(2))
+            assert "id: 2" in await _next(annas)
+            assert "id: 2" in await _next(berts)
+            signed_in["anna"] = False
+            await store.changes.put(replace(_change(3), kind="account_disabled"))
+            with pytest.raises(StopAsyncIteration):
+                await _next(annas)
+            assert (await _next(berts)).startswith(":")
+            await store.changes.put(_change(4))
+            assert "id: 4" in await _next(berts)
+
+    asyncio.run(scene())
+
+
+def test_a_stream_ends_at_the_heartbeat_after_its_session() -> None:
+    async def scene() -> None:
+        async with _running(FakeStore(), heartbeat_s=0.01) as feed:
+            answers = [True, False]
+            stream = feed.stream(lambda: answers.pop(0))
+            await _next(stream)
+            assert (await _next(stream)).startswith(":")
+            with pytest.raises(StopAsyncIteration):
+                await _next(stream)
+
+    asyncio.run(scene())

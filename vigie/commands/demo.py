@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 
 from vigie.commands.common import (
@@ -22,6 +23,7 @@ from vigie.commands.common import (
 from vigie.commands.people import print_worklist
 from vigie.commands.sending import send_with_progress
 from vigie.demo import Case, is_assessed, read_cases, what_is_wrong
+from vigie.demo_account import DEMO_ACCOUNT, make_demo_account
 from vigie.logs import configure_logs
 from vigie.node import (
     CannotStart,
@@ -29,6 +31,7 @@ from vigie.node import (
     only_node_of,
     prepare_node,
     wait_until_up,
+    web_address,
 )
 from vigie.processes import stop_event
 from vigie.sending import dicom_files
@@ -82,8 +85,6 @@ def demo(
 def _show(
     settings: Settings, reader: PostgresReader, cases: list[Case], stop: threading.Event
 ) -> list[str]:
-    out.print(f"DICOM node: {settings.ae_title} at {settings.dicom_host}:{settings.dicom_port}")
-    out.print(f"Worklist:   http://{settings.http_host}:{settings.http_port}/\n")
     files, refusals = dicom_files([case.folder for case in cases])
     refusals += send_with_progress(
         files,
@@ -127,13 +128,16 @@ def _node(settings: Settings) -> Iterator[tuple[PostgresReader, threading.Event]
     engine = connect(database_url(settings))
     try:
         supervisor.start()
-        threading.Thread(target=migrate_when_it_answers, args=[settings, stop], daemon=True).start()
+        threading.Thread(
+            target=migrate_when_it_answers, args=[settings, stop, _nobody], daemon=True
+        ).start()
         keeper = threading.Thread(target=supervisor.keep, args=[stop])
         keeper.start()
         try:
             with err.status("starting the node"):
                 if not wait_until_up(settings, stop):
                     raise CannotStart("the node did not come up; see the lines above")
+            _tell_how_to_sign_in(settings, engine)
             yield make_reader(settings, engine), stop
         finally:
             stop.set()
@@ -141,6 +145,21 @@ def _node(settings: Settings) -> Iterator[tuple[PostgresReader, threading.Event]
     finally:
         engine.dispose()
         supervisor.stop()
+
+
+def _nobody(engine: sa.Engine) -> None:
+    """The demonstration makes an account of its own, when everything is up."""
+    del engine
+
+
+def _tell_how_to_sign_in(settings: Settings, engine: sa.Engine) -> None:
+    out.print(f"DICOM node: {settings.ae_title} at {settings.dicom_host}:{settings.dicom_port}")
+    out.print(f"Worklist:   {web_address(settings, '/')}")
+    password = make_demo_account(engine, utc_now())
+    if password is None:
+        out.print("Sign in:    with your account: this folder has accounts\n")
+    else:
+        out.print(f"Sign in:    {DEMO_ACCOUNT}, password {password}\n", markup=False)
 
 
 @contextmanager

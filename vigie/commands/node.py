@@ -11,7 +11,7 @@ from rich.text import Text
 from vigie.commands.common import EXIT_FAILED, Data, err, one_line_errors, out, settings_or_exit
 from vigie.doctor import examine
 from vigie.logs import configure_logs
-from vigie.node import run_node
+from vigie.node import run_node, web_address
 from vigie.roles import run_role
 from vigie.settings import PREFIX, Settings
 
@@ -53,7 +53,7 @@ def serve(
 def _addresses(settings: Settings) -> None:
     out.print(
         f"Vigie is up. DICOM: {settings.ae_title} at {settings.dicom_host}:{settings.dicom_port}"
-        f"  Worklist: http://{settings.http_host}:{settings.http_port}/  Data: {settings.data}",
+        f"  Worklist: {web_address(settings, '/')}  Data: {settings.data}",
         markup=False,
         soft_wrap=True,
     )

@@ -3,7 +3,7 @@
 from viewer.app import create_app
 from viewer.decoding import IsolatedDecoder
 from viewer.ports import NodeInfo
-from viewer.serving import make_server
+from viewer.serving import Transport, make_server
 from vigie import __version__
 from vigie.changes import changes_of
 from vigie.first_start import make_first_administrator
@@ -11,7 +11,7 @@ from vigie.frames import decode_frame
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
-from vigie.wiring import database_url, make_reader, migrated_engine, utc_now
+from vigie.wiring import database_url, make_people, make_reader, migrated_engine, utc_now
 
 
 def run(settings: Settings) -> None:
@@ -20,6 +20,7 @@ def run(settings: Settings) -> None:
         if not is_supervised():
             make_first_administrator(engine)
         app = create_app(
+            people=make_people(settings, engine),
             reader=make_reader(settings, engine),
             listen=changes_of(database_url(settings)),
             decode_frame=frames,
@@ -27,8 +28,19 @@ def run(settings: Settings) -> None:
             node=NodeInfo(
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
-            allowed_hosts=settings.allowed_hosts,
+            allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,
         )
         stop_event()  # ends with its supervisor; uvicorn takes over SIGTERM
-        make_server(app, host=settings.http_host, port=settings.http_port).run()
+        make_server(app, transport(settings)).run()
+
+
+def transport(settings: Settings) -> Transport:
+    """How browsers reach the page."""
+    return Transport(
+        host=settings.http_host,
+        port=settings.http_port,
+        certificate=settings.http_tls_certificate,
+        key=settings.http_tls_key,
+        trusted_proxies=settings.trusted_proxies,
+    )

@@ -1,4 +1,7 @@
-"""Accounts and sessions in PostgreSQL: satisfies `worklist.people_ports.PeopleStore`."""
+"""Accounts, sessions and tokens in PostgreSQL.
+
+Satisfies `worklist.people_ports.PeopleStore` and `worklist.api_tokens.TokenStore`.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from worklist.api_tokens import ApiToken
 from worklist.people import Account, AccountName, Tries
 from worklist.ports import Event
 from worklist.sessions import Session
@@ -93,6 +97,13 @@ class PostgresPeopleTransaction:
         )
         return ended.rowcount
 
+    def tokens(self) -> Sequence[ApiToken]:
+        rows = self._connection.execute(sa.select(t.api_token).order_by(t.api_token.c.name))
+        return [_token(row) for row in rows]
+
+    def save_token(self, token: ApiToken) -> None:
+        self._save(t.api_token, asdict(token) | {"scopes": sorted(token.scopes)})
+
     def forget_sessions_before(self, when: datetime) -> None:
         self._connection.execute(sa.delete(t.session).where(t.session.c.last_seen_at < when))
 
@@ -133,6 +144,23 @@ class PostgresPeople:
                 .values(last_seen_at=now)
             )
 
+    def token(self, digest: bytes) -> ApiToken | None:
+        """The token of this secret, whether it holds or not."""
+        with translated(), self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(t.api_token).where(t.api_token.c.digest == digest)
+            ).first()
+        return None if row is None else _token(row)
+
+    def note_used(self, token: ApiToken, now: datetime) -> None:
+        """It was used."""
+        with translated(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(t.api_token)
+                .where(t.api_token.c.digest == token.digest)
+                .values(last_used_at=now)
+            )
+
 
 def _session_of(connection: sa.Connection, digest: bytes) -> tuple[Session, Account] | None:
     session = connection.execute(sa.select(t.session).where(t.session.c.digest == digest)).first()
@@ -143,6 +171,13 @@ def _session_of(connection: sa.Connection, digest: bytes) -> tuple[Session, Acco
     ).one()
     values = dict(session._mapping) | {"account": AccountName(session.account)}
     return Session(**values), _account(account)
+
+
+def _token(row: sa.Row[Any]) -> ApiToken:
+    values = dict(row._mapping)
+    return ApiToken(
+        **values | {"name": AccountName(values["name"]), "scopes": frozenset(values["scopes"])}
+    )
 
 
 def _account(row: sa.Row[Any]) -> Account:

@@ -5,6 +5,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
+from worklist.api_tokens import Scope
 from worklist.finding import TargetFinding
 from worklist.people import Role
 from worklist.reading import ReadingState
@@ -34,6 +35,7 @@ reading_state_type = _enum(ReadingState, "reading_state")
 outcome_kind_type = _enum(OutcomeKind, "outcome_kind")
 target_finding_type = _enum(TargetFinding, "target_finding")
 account_role_type = _enum(Role, "account_role")
+token_scope_type = _enum(Scope, "token_scope")
 _NAME = sa.Text(collation="C")
 
 study = sa.Table(
@@ -288,6 +290,19 @@ sign_in_tries = sa.Table(
     sa.Column("last_at", _AT, nullable=False),
     sa.Column("wait_until", _AT, nullable=False),
     sa.Index("sign_in_tries_last", "last_at"),
+)
+
+api_token = sa.Table(
+    "api_token",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("digest", BYTEA, nullable=False, unique=True),  # SHA-256 of the token
+    sa.Column("scopes", ARRAY(token_scope_type), nullable=False),
+    sa.Column("created_at", _AT, nullable=False),
+    sa.Column("ends_at", _AT),
+    sa.Column("last_used_at", _AT),
+    sa.Column("revoked_at", _AT),
+    sa.CheckConstraint("cardinality(scopes) > 0", name="has_a_scope"),
 )
 
 sa.Index(

@@ -1,11 +1,48 @@
-import { useState } from "react";
+import { Button, Loader } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 
+import { DoorPage, Refusal } from "./DoorPage";
+import classes from "./DoorPage.module.css";
 import { useLiveUpdates } from "./live";
-import { useOpenStudy } from "./route";
+import { PasswordPage } from "./PasswordPage";
+import { useIsPasswordOpen, useOpenStudy } from "./route";
+import { forgetWhatWasSeen, useSession } from "./session";
+import { SignInPage } from "./SignInPage";
 import { StudyPage } from "./StudyPage";
 import { WorklistPage } from "./WorklistPage";
 
+/** Nothing of a patient is shown, or kept, without a session. */
 export function App() {
+  const session = useSession();
+  const client = useQueryClient();
+  const isPasswordOpen = useIsPasswordOpen();
+  const isOut = session.data !== undefined && session.data.name === null;
+  useEffect(() => {
+    if (isOut) forgetWhatWasSeen(client);
+  }, [client, isOut]);
+
+  if (session.data === undefined) {
+    return session.isPending ? (
+      <Loader mx="auto" mt="18vh" aria-label="Loading" display="block" />
+    ) : (
+      <DoorPage title="The page cannot be shown">
+        <div className={classes.stack}>
+          <Refusal error={session.error} />
+          <Button variant="default" onClick={() => void session.refetch()}>
+            Try again
+          </Button>
+        </div>
+      </DoorPage>
+    );
+  }
+  if (isOut) return <SignInPage />;
+  if (session.data.must_change_password) return <PasswordPage forced />;
+  if (isPasswordOpen) return <PasswordPage forced={false} />;
+  return <ReadingRoom />;
+}
+
+function ReadingRoom() {
   const live = useLiveUpdates();
   const openStudy = useOpenStudy();
   const [active, setActive] = useState<string | null>(null);

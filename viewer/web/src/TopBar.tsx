@@ -2,6 +2,7 @@ import { ActionIcon, useMantineColorScheme } from "@mantine/core";
 import { IconBroadcast, IconMoon, IconPlugConnectedX, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 
+import { AccountMenu } from "./AccountMenu";
 import type { LiveState } from "./live";
 import classes from "./TopBar.module.css";
 
@@ -23,6 +24,7 @@ export function TopBar({ live, children }: { live: LiveState; children: ReactNod
         <Icon size={15} aria-hidden />
         {LIVE_WORDS[live]}
       </span>
+      <AccountMenu />
       <ActionIcon
         variant="subtle"
         color="gray"

@@ -1,5 +1,7 @@
 /** The JSON of the node's HTTP API (`viewer/schemas.py`), and how it is asked. */
 
+import { isAttended } from "./attention";
+
 export type OutcomeState =
   | "not_run_yet"
   | "running"
@@ -193,11 +195,38 @@ export class Problem extends Error {
 
 /** Ask for JSON; rejects with `Problem` for any answer but success. */
 export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
-  const response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (!isAttended()) headers["Vigie-Unattended"] = "1";
+  const response = await fetch(path, { signal, headers });
   if (!response.ok) {
     throw new Problem(response.status, await problemWords(response));
   }
   return (await response.json()) as T;
+}
+
+/**
+ * Change something; rejects with `Problem` for any answer but success.
+ *
+ * The session's token says that it was this page that asked, and not another site.
+ */
+export async function change<T>(
+  method: "POST" | "DELETE",
+  path: string,
+  csrfToken: string | null,
+  body?: unknown,
+): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (csrfToken !== null) headers["X-CSRF-Token"] = csrfToken;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await fetch(path, {
+    method,
+    headers,
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  if (!response.ok) {
+    throw new Problem(response.status, await problemWords(response));
+  }
+  return (response.status === 204 ? null : await response.json()) as T;
 }
 
 async function problemWords(response: Response): Promise<string> {

@@ -3,6 +3,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
+import { doubtSession } from "./session";
+
 export type LiveState = "connecting" | "live" | "reconnecting";
 
 const GATHER_MS = 400; // a burst of outcomes is one question
@@ -35,6 +37,7 @@ export function useLiveUpdates(): LiveState {
       source.onerror = () => {
         setState("reconnecting");
         if (source?.readyState === EventSource.CLOSED) {
+          doubtSession(client);
           retry = window.setTimeout(connect, RETRY_MS);
         }
       };

@@ -3,15 +3,23 @@ import "@mantine/core/styles.css";
 import "./app.css";
 
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { Problem } from "./api";
 import { App } from "./App";
+import { watchAttention } from "./attention";
+import { doubtSession } from "./session";
 import { theme } from "./theme";
 
+watchAttention();
 const queries = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error) => {
+      if (error instanceof Problem && error.status === 401) doubtSession(queries);
+    },
+  }),
   defaultOptions: {
     queries: {
       networkMode: "always", // the node is in the house, whatever the browser thinks of the internet

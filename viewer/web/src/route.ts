@@ -4,6 +4,8 @@ import { useSyncExternalStore } from "react";
 
 const STUDY = /^#\/studies\/([0-9.]{1,64})$/;
 
+const PASSWORD = "#/password";
+
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
   return () => {
@@ -15,6 +17,15 @@ function subscribe(listener: () => void): () => void {
 export function useOpenStudy(): string | null {
   const hash = useSyncExternalStore(subscribe, () => window.location.hash);
   return STUDY.exec(hash)?.[1] ?? null;
+}
+
+/** Whether the address asks for the page on which a password is changed. */
+export function useIsPasswordOpen(): boolean {
+  return useSyncExternalStore(subscribe, () => window.location.hash) === PASSWORD;
+}
+
+export function openPassword(): void {
+  window.location.hash = PASSWORD;
 }
 
 export function studyHref(studyInstanceUid: string): string {

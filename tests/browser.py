@@ -1,0 +1,86 @@
+"""A browser without a window: asks the app as one does, with cookies, origin and token."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from tests.people import House
+from tests.viewer_parts import FakeReader, decode, silence
+from viewer.app import create_app
+from viewer.ports import NodeInfo
+from vigie.people import People
+from worklist.api_tokens import ApiTokens
+
+HOST = "reading.hospital"
+
+
+def app_of(house: House, folder: Path) -> FastAPI:
+    """The whole app over real accounts and a list of one study; event streams end at once."""
+    archive = folder / "1.dcm"
+    archive.write_bytes(b"pixels")
+    static = folder / "static"
+    (static / "assets").mkdir(parents=True)
+    (static / "index.html").write_text("page")
+    (static / "assets" / "a.js").write_text("1")
+    app = create_app(
+        people=People(house.door, ApiTokens(house.store, house.passwords)),
+        reader=FakeReader(archive),
+        listen=silence,
+        decode_frame=decode,
+        readiness=list,
+        node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
+        allowed_hosts=[HOST],
+        now=lambda: house.now,
+        static_folder=static,
+    )
+    app.state.feed.close()
+    return app
+
+
+@dataclass
+class Browser:
+    """Keeps cookies as browsers do; `address` is where its requests come from."""
+
+    app: FastAPI
+    address: str = "10.0.0.7"
+    origin: str = f"https://{HOST}"
+    cookies: httpx.Cookies = field(default_factory=httpx.Cookies)
+    csrf_token: str = ""
+
+    def ask(
+        self, method: str, path: str, body: Any = None, **headers: str | None
+    ) -> httpx.Response:
+        """One request; a header of None is left out."""
+        sent: dict[str, str | None] = {"origin": self.origin, "x-csrf-token": self.csrf_token}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+
+        async def once() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app, client=(self.address, 1))
+            async with httpx.AsyncClient(
+                transport=transport, base_url=self.origin, cookies=self.cookies
+            ) as client:
+                answer = await client.request(
+                    method,
+                    path,
+                    json=body,
+                    headers={name: value for name, value in sent.items() if value is not None},
+                )
+                self.cookies = client.cookies
+                return answer
+
+        answer = asyncio.run(once())
+        if path.startswith("/api/session") and answer.status_code == 200:
+            self.csrf_token = answer.json()["csrf_token"] or ""
+        return answer
+
+    def sign_in(self, name: str, password: str) -> httpx.Response:
+        """At the door."""
+        return self.ask("POST", "/api/session", {"name": name, "password": password})
+
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie it holds."""
+        return self.cookies.get(name)

@@ -1,0 +1,88 @@
+"""Who may ask what: one table, and what is not in it nobody gets.
+
+`viewer.gate` holds every request against it before anything else sees it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from starlette.routing import compile_path
+
+from worklist.api_tokens import Scope
+from worklist.people import Role
+
+
+class Who(Enum):
+    """For whom a rule is meant, where roles do not matter."""
+
+    ANYONE = auto()  # who has not signed in too
+    HERSELF = auto()  # whoever has signed in, also with a password that must be changed first
+
+
+RADIOLOGIST = frozenset({Role.RADIOLOGIST})
+QA_REVIEWER = frozenset({Role.QA_REVIEWER})
+ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+EVERY_ROLE = RADIOLOGIST | QA_REVIEWER | ADMINISTRATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may use one method on one path."""
+
+    method: str
+    path: str  # as the route has it
+    who: Who | frozenset[Role]
+    scope: Scope | None = None  # machines with a token of this scope may, too
+    on_this_machine: bool = False  # whoever asks from the node's own machine may, too
+    in_the_clear: bool = False  # also without TLS from another machine: nothing secret is said
+    longest_body: int = 16_384  # bytes
+
+
+_ANYONE, _HERSELF = Who.ANYONE, Who.HERSELF
+_FRAME = (
+    "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
+    "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
+)
+
+RULES = (
+    Rule("GET", "/", _ANYONE),
+    Rule("GET", "/assets/{path:path}", _ANYONE),
+    Rule("GET", "/health/live", _ANYONE, in_the_clear=True),
+    Rule("GET", "/health/ready", _ANYONE, in_the_clear=True),
+    Rule("GET", "/metrics", ADMINISTRATOR, Scope.METRICS, on_this_machine=True),
+    Rule("GET", "/api/session", _ANYONE),
+    Rule("POST", "/api/session", _ANYONE),
+    Rule("DELETE", "/api/session", _HERSELF),
+    Rule("POST", "/api/session/password", _HERSELF),
+    Rule("GET", "/api/openapi.json", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/node", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/worklist", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/events", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/studies/{study_instance_uid}", EVERY_ROLE, Scope.READ),
+    Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),
+)
+
+
+class RuleBook:
+    """Finds the rule of a request."""
+
+    def __init__(self, rules: tuple[Rule, ...] = RULES) -> None:
+        self._rules: list[tuple[re.Pattern[str], Rule]] = [
+            (compile_path(rule.path)[0], rule) for rule in rules
+        ]
+
+    def find(self, method: str, path: str) -> Rule | None:
+        """The rule; None where there is none, and so nothing for anybody."""
+        method = "GET" if method == "HEAD" else method
+        return next((rule for rule in self._of(path) if rule.method == method), None)
+
+    def methods(self, path: str) -> list[str]:
+        """Those for which a path has rules."""
+        return sorted({rule.method for rule in self._of(path)})
+
+    def _of(self, path: str) -> Iterator[Rule]:
+        return (rule for pattern, rule in self._rules if pattern.match(path))

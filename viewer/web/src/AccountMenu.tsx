@@ -1,0 +1,47 @@
+import { Button, Menu } from "@mantine/core";
+import { IconKey, IconLogout, IconUser } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
+
+import { openPassword } from "./route";
+import { ROLE_WORDS, useDoor, useSession } from "./session";
+
+/** Who is signed in, and the way out. */
+export function AccountMenu() {
+  const session = useSession().data;
+  const door = useDoor();
+  const leave = useMutation({ mutationFn: door.signOut });
+  if (session?.name == null) return null;
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target>
+        <Button
+          variant="subtle"
+          color="gray"
+          size="compact-sm"
+          leftSection={<IconUser size={15} aria-hidden />}
+          aria-label={`Account of ${session.display_name ?? session.name}`}
+        >
+          {session.display_name}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {session.name} · {session.roles.map((role) => ROLE_WORDS[role]).join(", ")}
+        </Menu.Label>
+        {session.has_password && (
+          <Menu.Item leftSection={<IconKey size={15} aria-hidden />} onClick={openPassword}>
+            Change password
+          </Menu.Item>
+        )}
+        <Menu.Item
+          leftSection={<IconLogout size={15} aria-hidden />}
+          onClick={() => {
+            leave.mutate();
+          }}
+        >
+          {leave.isError ? "Sign out: the node did not answer, try again" : "Sign out"}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

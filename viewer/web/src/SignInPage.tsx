@@ -1,0 +1,56 @@
+import { Button, PasswordInput, TextInput } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { type SyntheticEvent, useEffect, useRef } from "react";
+
+import { DoorPage, Refusal } from "./DoorPage";
+import classes from "./DoorPage.module.css";
+import { useDoor } from "./session";
+
+/** Name and password. */
+export function SignInPage() {
+  const door = useDoor();
+  const name = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
+  const signIn = useMutation({
+    mutationFn: () => door.signIn(name.current?.value ?? "", password.current?.value ?? ""),
+    onError: () => {
+      password.current?.focus();
+      password.current?.select();
+    },
+  });
+  useEffect(() => {
+    name.current?.focus();
+  }, []);
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    signIn.mutate();
+  };
+  return (
+    <DoorPage title="Sign in">
+      <form onSubmit={submit}>
+        <TextInput
+          ref={name}
+          label="Name"
+          name="username"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          required
+          withAsterisk={false}
+        />
+        <PasswordInput
+          ref={password}
+          label="Password"
+          name="password"
+          autoComplete="current-password"
+          required
+          withAsterisk={false}
+        />
+        <Refusal error={signIn.error} />
+        <Button type="submit" className={classes.submit} fullWidth loading={signIn.isPending}>
+          Sign in
+        </Button>
+      </form>
+    </DoorPage>
+  );
+}

@@ -1,0 +1,71 @@
+/** Who is signed in, and how that begins and ends (`viewer/session_api.py`). */
+
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import { ask, change } from "./api";
+
+export type Role = "radiologist" | "qa_reviewer" | "administrator";
+
+export interface Session {
+  name: string | null; // null: nobody is signed in
+  display_name: string | null;
+  roles: Role[];
+  must_change_password: boolean;
+  has_password: boolean;
+  csrf_token: string | null;
+  idle_limit_s: number | null;
+  ends_at: string | null;
+}
+
+export const ROLE_WORDS: Record<Role, string> = {
+  radiologist: "radiologist",
+  qa_reviewer: "QA reviewer",
+  administrator: "administrator",
+};
+
+const PATH = "/api/session";
+const KEY = ["session"];
+const ASKED_AGAIN_MS = 60_000; // so that a session that is over does not leave patients on a screen
+
+/** The session of this browser; undefined until the node has said. */
+export function useSession() {
+  return useQuery({
+    queryKey: KEY,
+    queryFn: ({ signal }) => ask<Session>(PATH, signal),
+    refetchInterval: ASKED_AGAIN_MS,
+  });
+}
+
+/** Ask again whether the session still holds. */
+export function doubtSession(client: QueryClient): void {
+  void client.invalidateQueries({ queryKey: KEY });
+}
+
+/** The ways in and out; each rejects with `Problem` where the node refuses. */
+export function useDoor() {
+  const client = useQueryClient();
+  const token = () => client.getQueryData<Session>(KEY)?.csrf_token ?? null;
+  const begin = (session: Session) => {
+    forgetWhatWasSeen(client);
+    client.setQueryData(KEY, session);
+  };
+  return {
+    signIn: async (name: string, password: string) => {
+      begin(await change<Session>("POST", PATH, null, { name, password }));
+    },
+    changePassword: async (present: string, chosen: string) => {
+      const body = { present, new: chosen };
+      begin(await change<Session>("POST", `${PATH}/password`, token(), body));
+    },
+    signOut: async () => {
+      await change<null>("DELETE", PATH, token());
+      forgetWhatWasSeen(client);
+      await client.invalidateQueries({ queryKey: KEY });
+    },
+  };
+}
+
+/** What one person saw is not there for the next one. */
+export function forgetWhatWasSeen(client: QueryClient): void {
+  client.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
+}

@@ -1,0 +1,47 @@
+"""The people part of the web role: satisfies `viewer.ports.People`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worklist.api_tokens import ApiToken, ApiTokens
+from worklist.sessions import NewSession, SessionLimits, SignedIn
+from worklist.sign_in import SignIn, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Persons by session, machines by token."""
+
+    door: SignIn
+    tokens: ApiTokens
+
+    @property
+    def limits(self) -> SessionLimits:
+        """How long sessions last."""
+        return self.door.limits
+
+    def sign_in(self, name: str, password: str, visitor: Visitor, now: datetime) -> NewSession:
+        """See `SignIn.sign_in`."""
+        return self.door.sign_in(name, password, visitor, now)
+
+    def sign_out(self, secret: str, now: datetime) -> None:
+        """See `SignIn.sign_out`."""
+        self.door.sign_out(secret, now)
+
+    def who(self, secret: str, now: datetime, *, attended: bool) -> SignedIn | None:
+        """See `SignIn.who`."""
+        return self.door.who(secret, now, attended=attended)
+
+    def change_password(
+        self, signed_in: SignedIn, old: str, new: str, visitor: Visitor, now: datetime
+    ) -> NewSession:
+        """See `SignIn.change_password`."""
+        return self.door.change_password(signed_in, old, new, visitor, now)
+
+    def token(self, secret: str, now: datetime) -> ApiToken | None:
+        """See `ApiTokens.find`."""
+        return self.tokens.find(secret, now)
+
+    def token_holds(self, token: ApiToken, now: datetime) -> bool:
+        """See `ApiTokens.holds`."""
+        return self.tokens.holds(token, now)
