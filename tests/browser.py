@@ -11,14 +11,14 @@ from fastapi import FastAPI
 from tests.people import House
 from tests.viewer_parts import FakeReader, decode, silence
 from viewer.app import create_app
-from viewer.ports import NodeInfo
+from viewer.ports import NodeInfo, SignOn
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
 
 HOST = "reading.hospital"
 
 
-def app_of(house: House, folder: Path) -> FastAPI:
+def app_of(house: House, folder: Path, sign_on: SignOn | None = None) -> FastAPI:
     """The whole app over real accounts and a list of one study; event streams end at once."""
     archive = folder / "1.dcm"
     archive.write_bytes(b"pixels")
@@ -33,7 +33,8 @@ def app_of(house: House, folder: Path) -> FastAPI:
         decode_frame=decode,
         readiness=list,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
-        allowed_hosts=[HOST],
+        sign_on=sign_on,
+        allowed_hosts=[HOST, "127.0.0.1"],
         now=lambda: house.now,
         static_folder=static,
     )
@@ -73,7 +74,7 @@ class Browser:
                 return answer
 
         answer = asyncio.run(once())
-        if path.startswith("/api/session") and answer.status_code == 200:
+        if path.startswith("/api/session") and "csrf_token" in answer.text:
             self.csrf_token = answer.json()["csrf_token"] or ""
         return answer
 

@@ -55,6 +55,8 @@ RULES = (
     Rule("GET", "/api/session", _ANYONE),
     Rule("POST", "/api/session", _ANYONE),
     Rule("DELETE", "/api/session", _HERSELF),
+    Rule("GET", "/api/sign-on", _ANYONE),
+    Rule("GET", "/api/sign-on/callback", _ANYONE),
     Rule("POST", "/api/session/password", _HERSELF),
     Rule("GET", "/api/openapi.json", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/node", EVERY_ROLE, Scope.READ),

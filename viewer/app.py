@@ -16,12 +16,21 @@ from viewer import (
     models_api,
     page,
     session_api,
+    sign_on_api,
     studies_api,
     worklist_api,
 )
 from viewer.gate import Caller, Gate, still_holds
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
-from viewer.ports import DecodeFrame, Listen, NodeInfo, People, Readiness, WorklistReader
+from viewer.ports import (
+    DecodeFrame,
+    Listen,
+    NodeInfo,
+    People,
+    Readiness,
+    SignOn,
+    WorklistReader,
+)
 from viewer.problems import translate_errors
 
 
@@ -38,6 +47,7 @@ def create_app(
     decode_frame: DecodeFrame,
     readiness: Readiness,
     node: NodeInfo,
+    sign_on: SignOn | None = None,
     allowed_hosts: Collection[str] = (),
     now: Callable[[], datetime] = utc_now,
     static_folder: Path = page.STATIC_FOLDER,
@@ -49,6 +59,8 @@ def create_app(
     people, reader, listen, decode_frame, readiness, node
         The ports of `viewer.ports`. `decode_frame` is called in threads;
         `viewer.decoding.IsolatedDecoder` keeps hostile files out of this process.
+    sign_on
+        Single sign-on, where it is set up.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
@@ -86,7 +98,8 @@ def create_app(
     app.include_router(studies_api.make_router(reader, decode_frame, now))
     app.include_router(models_api.make_router(reader))
     app.include_router(events.make_router(feed, holds))
-    app.include_router(session_api.make_router(people, now))
+    app.include_router(session_api.make_router(people, sign_on, now))
+    app.include_router(sign_on_api.make_router(sign_on, now))
     app.include_router(health.make_router(readiness))
     app.include_router(metrics.make_router(registry))
     app.include_router(page.make_router(static_folder))

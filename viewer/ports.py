@@ -114,6 +114,36 @@ class People(Protocol):
         ...
 
 
+class SignOn(Protocol):
+    """Single sign-on by a provider."""
+
+    @property
+    def label(self) -> str:
+        """What stands on the button."""
+        ...
+
+    def set_out(self, redirect_uri: str, now: datetime) -> tuple[str, str]:
+        """Where to send the browser, and the secret that it keeps meanwhile."""
+        ...
+
+    def come_back(
+        self,
+        *,
+        code: str | None,
+        state: str,
+        browser: str | None,
+        redirect_uri: str,
+        visitor: Visitor,
+        now: datetime,
+    ) -> NewSession:
+        """Begin a session; raises SignInRefused, or another VigieError if nobody can tell."""
+        ...
+
+    def sign_out_address(self, back_to: str) -> str | None:
+        """Where to send the browser to sign out of the provider too; None: nowhere."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frame:
     """One decoded frame, ready to be windowed.

@@ -46,8 +46,15 @@ class SessionAnswer(_Answer):
     must_change_password: bool = False  # nothing else is answered before
     has_password: bool = False  # false: by single sign-on only
     csrf_token: str | None = None  # to be sent as X-CSRF-Token with whatever changes something
+    single_sign_on: str | None = None  # what the button says; null: none is set up
     idle_limit_s: float | None = None
     ends_at: datetime | None = None  # whatever the person does
+
+
+class SignedOutAnswer(_Answer):
+    """Nobody is signed in any more."""
+
+    provider_address: str | None  # where to sign out of the single sign-on provider too
 
 
 class DetectorAnswer(_Answer):

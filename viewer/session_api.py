@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from viewer.cookies import give_browser, give_session, take_session
 from viewer.gate import Caller
-from viewer.ports import People
-from viewer.schemas import PasswordChange, SessionAnswer, SignInRequest
+from viewer.ports import People, SignOn
+from viewer.schemas import PasswordChange, SessionAnswer, SignedOutAnswer, SignInRequest
 from worklist.sessions import NewSession, SignedIn
 from worklist.sign_in import SignInRefused
 
@@ -25,8 +25,8 @@ def caller_of(request: Request) -> Caller:
 WhoAsks = Annotated[Caller, Depends(caller_of)]
 
 
-def make_router(people: People, now: Callable[[], datetime]) -> APIRouter:
-    """The routes under ``/api/session``."""
+def make_router(people: People, sign_on: SignOn | None, now: Callable[[], datetime]) -> APIRouter:
+    """The routes under ``/api/session``; `sign_on` is None where no provider is set."""
     router = APIRouter(prefix="/api/session", tags=["session"])
 
     @router.get("")
@@ -40,13 +40,18 @@ def make_router(people: People, now: Callable[[], datetime]) -> APIRouter:
         new = people.sign_in(asked.name, asked.password, caller.visitor, now())
         return _begun(new, caller, response)
 
-    @router.delete("", status_code=204)
-    def sign_out(caller: WhoAsks, response: Response) -> None:
+    @router.delete("")
+    def sign_out(request: Request, caller: WhoAsks, response: Response) -> SignedOutAnswer:
         """End the session, and let the browser forget what it has seen."""
         if caller.visitor.session is not None:
             people.sign_out(caller.visitor.session, now())
         take_session(response, is_secure=caller.is_secure)
         response.headers["Clear-Site-Data"] = '"cache"'
+        address = None
+        if sign_on is not None and caller.account is not None and caller.account.issuer:
+            back_to = f"{request.url.scheme}://{request.headers['host']}/"
+            address = sign_on.sign_out_address(back_to)
+        return SignedOutAnswer(provider_address=address)
 
     @router.post("/password")
     def change_password(
@@ -68,7 +73,7 @@ def make_router(people: People, now: Callable[[], datetime]) -> APIRouter:
 
     def _answer(signed_in: SignedIn | None) -> SessionAnswer:
         if signed_in is None:
-            return SessionAnswer()
+            return SessionAnswer(single_sign_on=sign_on.label if sign_on else None)
         account, session = signed_in.account, signed_in.session
         return SessionAnswer(
             name=account.name,

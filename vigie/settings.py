@@ -1,7 +1,7 @@
 """What an administrator may set, each with its unit, default and help.
 
 In order of weight: command line, ``VIGIE_*`` variables, ``vigie.toml`` in the data folder,
-defaults. All are checked before anything starts.
+defaults. All are checked before anything starts. (Over 400 lines: it is one list.)
 """
 
 import os
@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from vigie.processes import SUPERVISOR_VARIABLE
+from worklist.people import Role
 
 PREFIX = "VIGIE_"
 FILE_NAME = "vigie.toml"
@@ -181,6 +182,29 @@ class Settings(BaseSettings):
         12, gt=0, le=168, description="Hours after which a session ends whatever the person does."
     )
 
+    sso_issuer: str | None = Field(
+        None,
+        description="Address of an OpenID Connect provider; none: no single sign-on.",
+        pattern=r"^https://|^http://(localhost|127\.0\.0\.1)(:|/|$)",
+    )
+    sso_client_id: str | None = Field(None, description="This node's name at the provider.")
+    sso_client_secret: SecretStr | None = Field(
+        None, description="Its secret there; better in a file of its own."
+    )
+    sso_client_secret_file: Path | None = Field(
+        None, description="File that holds the secret and nothing else."
+    )
+    sso_label: str = Field("Single sign-on", description="What the button on the page says.")
+    sso_scopes: Names = Field(
+        ("openid", "profile", "email"), description="Scopes asked of the provider."
+    )
+    sso_role_claim: str = Field(
+        "roles", description="Claim that holds a person's groups; realm_access.roles in Keycloak."
+    )
+    sso_roles: Names = Field(
+        (), description="What its values mean here: GROUP=radiologist, several by commas."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
     )
@@ -193,6 +217,8 @@ class Settings(BaseSettings):
         "allowed_addresses",
         "allowed_hosts",
         "trusted_proxies",
+        "sso_scopes",
+        "sso_roles",
         mode="before",
     )
     @classmethod
@@ -212,6 +238,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{title!r} is longer than {_LONGEST_AE_TITLE} characters")
         return value
 
+    @field_validator("sso_roles")
+    @classmethod
+    def _roles_there_are(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            group, _, role = one.rpartition("=")
+            if not group.strip() or role.strip() not in set(Role):
+                raise ValueError(f"{one!r} is not GROUP=ROLE with a role of {', '.join(Role)}")
+        return value
+
     @field_validator("allowed_addresses", "trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -220,7 +255,12 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "tls_certificate", "tls_key", "tls_client_ca", "http_tls_certificate", "http_tls_key"
+        "tls_certificate",
+        "tls_key",
+        "tls_client_ca",
+        "http_tls_certificate",
+        "http_tls_key",
+        "sso_client_secret_file",
     )
     @classmethod
     def _there(cls, value: Path | None) -> Path | None:
@@ -234,6 +274,7 @@ class Settings(BaseSettings):
             raise ValueError("quiet_period_s is above open_association_quiet_period_s")
         if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
             raise ValueError("tls_key and tls_client_ca need tls_certificate")
+        self._check_single_sign_on()
         if self.http_tls_certificate is None and self.http_tls_key:
             raise ValueError("http_tls_key needs http_tls_certificate")
         is_covered = self.http_tls_certificate is not None or bool(self.trusted_proxies)
@@ -243,6 +284,29 @@ class Settings(BaseSettings):
                 "http_tls_certificate, or trusted_proxies if a proxy speaks TLS"
             )
         return self
+
+    def _check_single_sign_on(self) -> None:
+        if self.sso_issuer is None:
+            return
+        if self.sso_client_id is None:
+            raise ValueError("sso_issuer needs sso_client_id")
+        if (self.sso_client_secret is None) == (self.sso_client_secret_file is None):
+            raise ValueError("sso_issuer needs sso_client_secret or sso_client_secret_file, one")
+        if not self.sso_role_map:
+            raise ValueError("sso_issuer needs sso_roles: without them it lets nobody in")
+
+    @property
+    def sso_secret(self) -> str:
+        """The secret by which this node is known to the provider."""
+        if self.sso_client_secret_file is not None:
+            return self.sso_client_secret_file.read_text(encoding="utf-8").strip()
+        return self.sso_client_secret.get_secret_value() if self.sso_client_secret else ""
+
+    @property
+    def sso_role_map(self) -> dict[str, Role]:
+        """What the values of the provider's claim mean here."""
+        pairs = (one.rpartition("=") for one in self.sso_roles)
+        return {group.strip(): Role(role.strip()) for group, _, role in pairs}
 
     @field_validator("data", mode="after")
     @classmethod
@@ -326,7 +390,7 @@ def _is_loopback(host: str) -> bool:
 
 def _given(error: ErrorDetails) -> str:
     """What was given, where it is one value and no secret."""
-    secret = "database_url" in error["loc"]
+    secret = {"database_url", "sso_client_secret"} & set(error["loc"])
     return "" if secret or not error["loc"] else f" (given: {error['input']!r})"
 
 

@@ -14,7 +14,9 @@ from vigie.database import EmbeddedPostgres
 from vigie.passwords import Argon2Passwords
 from vigie.people import People
 from vigie.processes import is_supervised
+from vigie.provider import Provider, ProviderSettings
 from vigie.settings import Settings
+from vigie.sign_on import SignOn
 from worklist.accounts import Accounts
 from worklist.api_tokens import ApiTokens
 from worklist.due_time import DueTargets
@@ -22,6 +24,7 @@ from worklist.finding import TargetFinding
 from worklist.service import Worklist
 from worklist.sessions import SessionLimits
 from worklist.sign_in import SignIn
+from worklist.single_sign_on import SingleSignOn
 from worklist.store.engine import connect
 from worklist.store.people import PostgresPeople
 from worklist.store.postgres import PostgresStore
@@ -130,6 +133,25 @@ def make_people(settings: Settings, engine: sa.Engine) -> People:
     )
     door = SignIn(PostgresPeople(engine), Argon2Passwords(), limits=limits)
     return People(door, make_api_tokens(engine))
+
+
+def make_sign_on(settings: Settings, engine: sa.Engine) -> SignOn | None:
+    """Single sign-on, where it is set up."""
+    if settings.sso_issuer is None or settings.sso_client_id is None:
+        return None
+    store, passwords = PostgresPeople(engine), Argon2Passwords()
+    provider = Provider(
+        ProviderSettings(
+            issuer=settings.sso_issuer,
+            client_id=settings.sso_client_id,
+            client_secret=settings.sso_secret,
+            scopes=settings.sso_scopes,
+            role_claim=settings.sso_role_claim,
+            roles=settings.sso_role_map,
+        )
+    )
+    door = SingleSignOn(store, passwords, make_people(settings, engine).door)
+    return SignOn(label=settings.sso_label, provider=provider, door=door)
 
 
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from worklist.people import Account, AccountName, Tries
 from worklist.ports import Event
-from worklist.sessions import Session
+from worklist.sessions import Handshake, Session
 
 
 class Passwords(Protocol):
@@ -95,6 +95,22 @@ class PeopleTransaction(Protocol):
 
     def forget_sessions_before(self, when: datetime) -> None:
         """Keep nothing of sessions in which nobody was seen since then."""
+        ...
+
+    def account_of_subject(self, issuer: str, subject: str) -> Account | None:
+        """The account of the person for whom this provider vouches by this name of its own."""
+        ...
+
+    def add_handshake(self, handshake: Handshake) -> None:
+        """Remember who was sent to the provider."""
+        ...
+
+    def take_handshake(self, state_digest: bytes) -> Handshake | None:
+        """What was remembered; from then on it is not."""
+        ...
+
+    def forget_handshakes_before(self, when: datetime) -> None:
+        """Whoever set out before then does not come back."""
         ...
 
     def append_events(self, events: Sequence[Event]) -> None:

@@ -59,3 +59,14 @@ class NewSession:
     signed_in: SignedIn
     secret: str
     browser: str | None  # a new secret by which the browser is known; None: it has one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handshake:
+    """One person's way to the provider and back; good for one return."""
+
+    state_digest: bytes
+    browser_digest: bytes  # of the secret in the cookie of the browser that set out
+    nonce: str
+    code_verifier: str
+    started_at: datetime

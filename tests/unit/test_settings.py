@@ -8,6 +8,7 @@ import pytest
 from vigie.settings import Settings, SettingsError, load_settings
 from vigie.wiring import due_targets
 from worklist.finding import TargetFinding
+from worklist.people import Role
 from worklist.study import RequestedPriority
 
 _REPOSITORY = Path(__file__).parent.parent.parent
@@ -119,3 +120,59 @@ def test_the_targets_of_the_site_reach_the_rules(monkeypatch: pytest.MonkeyPatch
     targets = due_targets(load_settings())
     assert targets.requested[RequestedPriority.STAT].total_seconds() == 30 * 60
     assert targets.findings[TargetFinding.FRACTURE].total_seconds() == 90 * 60
+
+
+_SSO = {"sso_issuer": "https://login.example.org", "sso_client_id": "vigie"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"http_host": "0.0.0.0"}, "http_tls_certificate"),
+        ({"http_tls_key": __file__}, "http_tls_certificate"),
+        ({"trusted_proxies": "proxy"}, "trusted_proxies"),
+        ({"session_idle_limit_min": 0}, "session_idle_limit_min"),
+        ({"sso_issuer": "http://login.example.org"}, "sso_issuer"),
+        ({"sso_issuer": "https://login.example.org"}, "sso_client_id"),
+        (_SSO, "sso_client_secret"),
+        ({**_SSO, "sso_client_secret": "s3cret"}, "sso_roles"),
+        ({**_SSO, "sso_client_secret": "s3cret", "sso_client_secret_file": __file__}, "one"),
+        ({**_SSO, "sso_client_secret": "s3cret", "sso_roles": "readers=king"}, "king"),
+        ({**_SSO, "sso_client_secret": "s3cret", "sso_roles": "readers"}, "sso_roles"),
+    ],
+)
+def test_what_would_leave_the_page_open_is_refused_without_telling_secrets(
+    tmp_path: Path, given: dict[str, object], words: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(data=tmp_path, **given)
+    assert words in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_page_for_other_machines_needs_tls_of_its_own_or_a_proxys(tmp_path: Path) -> None:
+    own = load_settings(data=tmp_path, http_host="0.0.0.0", http_tls_certificate=Path(__file__))
+    assert own.http_host == "0.0.0.0"
+    behind = load_settings(
+        data=tmp_path, http_host="10.0.0.5", trusted_proxies="10.0.0.9, 10.1.0.0/16"
+    )
+    assert behind.trusted_proxies == ("10.0.0.9", "10.1.0.0/16")
+
+
+def test_the_providers_groups_are_given_roles_and_its_secret_is_hidden(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n")
+    roles = "cn=readers,ou=x=radiologist"  # a comma separates: groups with one go into TOML
+    settings = load_settings(
+        data=tmp_path, **_SSO, sso_client_secret_file=file, sso_roles=(roles, "quality=qa_reviewer")
+    )
+    assert settings.sso_role_map == {
+        "cn=readers,ou=x": Role.RADIOLOGIST,
+        "quality": Role.QA_REVIEWER,
+    }
+    assert settings.sso_secret == "s3cret"
+    given = load_settings(
+        data=tmp_path, **_SSO, sso_client_secret="s3cret", sso_roles="quality=qa_reviewer"
+    )
+    assert given.sso_secret == "s3cret"
+    assert "s3cret" not in repr(given) + str(given.sso_client_secret)

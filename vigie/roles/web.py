@@ -11,7 +11,14 @@ from vigie.frames import decode_frame
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
-from vigie.wiring import database_url, make_people, make_reader, migrated_engine, utc_now
+from vigie.wiring import (
+    database_url,
+    make_people,
+    make_reader,
+    make_sign_on,
+    migrated_engine,
+    utc_now,
+)
 
 
 def run(settings: Settings) -> None:
@@ -28,6 +35,7 @@ def run(settings: Settings) -> None:
             node=NodeInfo(
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
+            sign_on=make_sign_on(settings, engine),
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,
         )

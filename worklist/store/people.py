@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist.api_tokens import ApiToken
 from worklist.people import Account, AccountName, Tries
 from worklist.ports import Event
-from worklist.sessions import Session
+from worklist.sessions import Handshake, Session
 from worklist.store import tables as t
 from worklist.store.engine import translated
 from worklist.store.rows import storable_text
@@ -96,6 +96,26 @@ class PostgresPeopleTransaction:
             .values(ended_at=now)
         )
         return ended.rowcount
+
+    def account_of_subject(self, issuer: str, subject: str) -> Account | None:
+        row = self._connection.execute(
+            sa.select(t.account).where(t.account.c.issuer == issuer, t.account.c.subject == subject)
+        ).first()
+        return None if row is None else _account(row)
+
+    def add_handshake(self, handshake: Handshake) -> None:
+        self._connection.execute(sa.insert(t.handshake).values(asdict(handshake)))
+
+    def take_handshake(self, state_digest: bytes) -> Handshake | None:
+        row = self._connection.execute(
+            sa.delete(t.handshake)
+            .where(t.handshake.c.state_digest == state_digest)
+            .returning(t.handshake)
+        ).first()
+        return None if row is None else Handshake(**row._mapping)
+
+    def forget_handshakes_before(self, when: datetime) -> None:
+        self._connection.execute(sa.delete(t.handshake).where(t.handshake.c.started_at < when))
 
     def tokens(self) -> Sequence[ApiToken]:
         rows = self._connection.execute(sa.select(t.api_token).order_by(t.api_token.c.name))

@@ -292,6 +292,16 @@ sign_in_tries = sa.Table(
     sa.Index("sign_in_tries_last", "last_at"),
 )
 
+handshake = sa.Table(
+    "handshake",
+    metadata,
+    sa.Column("state_digest", BYTEA, primary_key=True),
+    sa.Column("browser_digest", BYTEA, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+    sa.Column("code_verifier", sa.Text, nullable=False),
+    sa.Column("started_at", _AT, nullable=False),
+)
+
 api_token = sa.Table(
     "api_token",
     metadata,

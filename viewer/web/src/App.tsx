@@ -36,7 +36,7 @@ export function App() {
       </DoorPage>
     );
   }
-  if (isOut) return <SignInPage />;
+  if (isOut) return <SignInPage singleSignOn={session.data.single_sign_on} />;
   if (session.data.must_change_password) return <PasswordPage forced />;
   if (isPasswordOpen) return <PasswordPage forced={false} />;
   return <ReadingRoom />;

@@ -4,10 +4,13 @@ import { type SyntheticEvent, useEffect, useRef } from "react";
 
 import { DoorPage, Refusal } from "./DoorPage";
 import classes from "./DoorPage.module.css";
-import { useDoor } from "./session";
+import { useSignOnRefusal } from "./route";
+import { SIGN_ON_PATH, SIGN_ON_REFUSALS, useDoor } from "./session";
 
-/** Name and password. */
-export function SignInPage() {
+/** Name and password, or the way to the provider where one is set up. */
+export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
+  const refusal = useSignOnRefusal();
+  const signOnError = refusal === null ? null : new Error(SIGN_ON_REFUSALS[refusal] ?? "");
   const door = useDoor();
   const name = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
@@ -46,10 +49,15 @@ export function SignInPage() {
           required
           withAsterisk={false}
         />
-        <Refusal error={signIn.error} />
+        <Refusal error={signIn.error ?? signOnError} />
         <Button type="submit" className={classes.submit} fullWidth loading={signIn.isPending}>
           Sign in
         </Button>
+        {singleSignOn !== null && (
+          <Button component="a" href={SIGN_ON_PATH} variant="default" fullWidth>
+            {singleSignOn}
+          </Button>
+        )}
       </form>
     </DoorPage>
   );

@@ -226,7 +226,7 @@ export async function change<T>(
   if (!response.ok) {
     throw new Problem(response.status, await problemWords(response));
   }
-  return (response.status === 204 ? null : await response.json()) as T;
+  return (await response.json()) as T;
 }
 
 async function problemWords(response: Response): Promise<string> {

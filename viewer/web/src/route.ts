@@ -4,6 +4,7 @@ import { useSyncExternalStore } from "react";
 
 const STUDY = /^#\/studies\/([0-9.]{1,64})$/;
 
+const SIGN_ON = /^#\/\?sign-on=([a-z-]{1,16})$/;
 const PASSWORD = "#/password";
 
 function subscribe(listener: () => void): () => void {
@@ -17,6 +18,12 @@ function subscribe(listener: () => void): () => void {
 export function useOpenStudy(): string | null {
   const hash = useSyncExternalStore(subscribe, () => window.location.hash);
   return STUDY.exec(hash)?.[1] ?? null;
+}
+
+/** Why single sign-on led nowhere, as the address says; null: it does not. */
+export function useSignOnRefusal(): string | null {
+  const hash = useSyncExternalStore(subscribe, () => window.location.hash);
+  return SIGN_ON.exec(hash)?.[1] ?? null;
 }
 
 /** Whether the address asks for the page on which a password is changed. */

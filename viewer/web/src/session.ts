@@ -13,9 +13,26 @@ export interface Session {
   must_change_password: boolean;
   has_password: boolean;
   csrf_token: string | null;
+  single_sign_on: string | null; // what the button says; null: none is set up
   idle_limit_s: number | null;
   ends_at: string | null;
 }
+
+interface SignedOut {
+  provider_address: string | null; // where to sign out of the single sign-on provider too
+}
+
+/** Where the way to the single sign-on provider begins. */
+export const SIGN_ON_PATH = "/api/sign-on";
+
+/** Why the provider's way led nowhere, in our words for the node's. */
+export const SIGN_ON_REFUSALS: Record<string, string> = {
+  "no-role": "Your account at the provider has no role here. Ask an administrator.",
+  over: "That sign-in was over, or begun in another browser. Begin again.",
+  refused: "You were not let in. Begin again, or ask an administrator.",
+  provider: "The single sign-on provider does not answer, or is not set up rightly.",
+  database: "The node's database does not answer. Try again soon.",
+};
 
 export const ROLE_WORDS: Record<Role, string> = {
   radiologist: "radiologist",
@@ -58,8 +75,12 @@ export function useDoor() {
       begin(await change<Session>("POST", `${PATH}/password`, token(), body));
     },
     signOut: async () => {
-      await change<null>("DELETE", PATH, token());
+      const out = await change<SignedOut>("DELETE", PATH, token());
       forgetWhatWasSeen(client);
+      if (out.provider_address !== null) {
+        window.location.assign(out.provider_address);
+        return;
+      }
       await client.invalidateQueries({ queryKey: KEY });
     },
   };

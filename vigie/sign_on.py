@@ -1,0 +1,56 @@
+"""Single sign-on of the web role: satisfies `viewer.ports.SignOn`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from vigie.provider import Provider, ProviderUnavailable
+from worklist.sessions import NewSession
+from worklist.sign_in import SignInRefused, Visitor
+from worklist.single_sign_on import SingleSignOn
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignOn:
+    """The provider and our own door, together."""
+
+    label: str  # of the button
+    provider: Provider
+    door: SingleSignOn
+
+    def set_out(self, redirect_uri: str, now: datetime) -> tuple[str, str]:
+        """Where to send the browser, and the secret it is given."""
+        out = self.door.set_out(now)
+        return self.provider.address(out, redirect_uri), out.browser
+
+    def come_back(
+        self,
+        *,
+        code: str | None,
+        state: str,
+        browser: str | None,
+        redirect_uri: str,
+        visitor: Visitor,
+        now: datetime,
+    ) -> NewSession:
+        """Begin a session, if all is as it must be; see `SingleSignOn.welcome`."""
+        try:
+            handshake = self.door.come_back(state, browser, now)
+            if code is None:
+                raise SignInRefused("the provider refused the sign-in")
+            identity = self.provider.identity(code, handshake, redirect_uri, now)
+        except SignInRefused as refused:
+            self.door.note_failure(str(refused), visitor, now)
+            raise
+        return self.door.welcome(identity, visitor, now)
+
+    def sign_out_address(self, back_to: str) -> str | None:
+        """Where to sign out of the provider too; None: it has no such, or does not answer."""
+        try:
+            return self.provider.sign_out_address(back_to)
+        except ProviderUnavailable as error:
+            _log.warning("provider_unavailable", error=str(error))
+            return None
