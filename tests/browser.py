@@ -1,6 +1,7 @@
 """A browser without a window: asks the app as one does, with cookies, origin and token."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from fastapi import FastAPI
 from tests.people import House
 from tests.viewer_parts import FakeReader, decode, silence
 from viewer.app import create_app
-from viewer.ports import NodeInfo, SignOn
+from viewer.ports import Check, NodeInfo, SignOn
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
 
 HOST = "reading.hospital"
 
 
-def app_of(house: House, folder: Path, sign_on: SignOn | None = None) -> FastAPI:
+def app_of(
+    house: House, folder: Path, sign_on: SignOn | None = None, checks: Sequence[Check] = ()
+) -> FastAPI:
     """The whole app over real accounts and a list of one study; event streams end at once."""
     archive = folder / "1.dcm"
     archive.write_bytes(b"pixels")
@@ -31,7 +34,7 @@ def app_of(house: House, folder: Path, sign_on: SignOn | None = None) -> FastAPI
         reader=FakeReader(archive),
         listen=silence,
         decode_frame=decode,
-        readiness=list,
+        readiness=lambda: checks,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         sign_on=sign_on,
         allowed_hosts=[HOST, "127.0.0.1"],

@@ -37,6 +37,7 @@ class Rule:
     scope: Scope | None = None  # machines with a token of this scope may, too
     on_this_machine: bool = False  # whoever asks from the node's own machine may, too
     in_the_clear: bool = False  # also without TLS from another machine: nothing secret is said
+    by_itself: bool = False  # asked by the page, not by a person: prolongs no session
     longest_body: int = 16_384  # bytes
 
 
@@ -61,7 +62,7 @@ RULES = (
     Rule("GET", "/api/openapi.json", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/node", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/worklist", EVERY_ROLE, Scope.READ),
-    Rule("GET", "/api/events", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/events", EVERY_ROLE, Scope.READ, by_itself=True),
     Rule("GET", "/api/studies/{study_instance_uid}", EVERY_ROLE, Scope.READ),
     Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),

@@ -86,13 +86,14 @@ class Gate:
         if not (caller.is_secure or rule.in_the_clear or _may_be_in_the_clear(scope)):
             return problem(403, "From another machine this node is asked by TLS only (https).")
         if rule.who is not Who.ANYONE or path == "/api/session":
-            caller = await anyio.to_thread.run_sync(self._known, caller, connection)
+            attended = not rule.by_itself and _UNATTENDED not in connection.headers
+            caller = await anyio.to_thread.run_sync(self._known, caller, connection, attended)
         scope.setdefault("state", {})["caller"] = caller
         return _too_long(rule, method, connection.headers) or (
             _may_not(rule, caller) or _forged(rule, method, caller, connection)
         )
 
-    def _known(self, caller: Caller, connection: HTTPConnection) -> Caller:
+    def _known(self, caller: Caller, connection: HTTPConnection, attended: bool) -> Caller:
         """The caller with what cookie or token prove."""
         scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
@@ -100,7 +101,6 @@ class Gate:
             return _with(caller, token=token)
         if caller.visitor.session is None:
             return caller
-        attended = _UNATTENDED not in connection.headers
         signed_in = self._people.who(caller.visitor.session, self._now(), attended=attended)
         return _with(caller, signed_in=signed_in)
 

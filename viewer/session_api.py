@@ -1,9 +1,11 @@
 """Signing in and out, as JSON."""
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Depends, Request, Response
 
 from viewer.cookies import give_browser, give_session, take_session
@@ -12,6 +14,8 @@ from viewer.ports import People, SignOn
 from viewer.schemas import PasswordChange, SessionAnswer, SignedOutAnswer, SignInRequest
 from worklist.sessions import NewSession, SignedIn
 from worklist.sign_in import SignInRefused
+
+_HASHED_AT_ONCE = 4
 
 
 def caller_of(request: Request) -> Caller:
@@ -28,6 +32,8 @@ WhoAsks = Annotated[Caller, Depends(caller_of)]
 def make_router(people: People, sign_on: SignOn | None, now: Callable[[], datetime]) -> APIRouter:
     """The routes under ``/api/session``; `sign_on` is None where no provider is set."""
     router = APIRouter(prefix="/api/session", tags=["session"])
+    # Hashing is slow on purpose: a flood of tries must not take every thread from the list.
+    at_once = anyio.CapacityLimiter(_HASHED_AT_ONCE)
 
     @router.get("")
     def session(caller: WhoAsks) -> SessionAnswer:
@@ -35,10 +41,10 @@ def make_router(people: People, sign_on: SignOn | None, now: Callable[[], dateti
         return _answer(caller.signed_in)
 
     @router.post("")
-    def sign_in(asked: SignInRequest, caller: WhoAsks, response: Response) -> SessionAnswer:
+    async def sign_in(asked: SignInRequest, caller: WhoAsks, response: Response) -> SessionAnswer:
         """Begin a session; a former one in this browser ends."""
-        new = people.sign_in(asked.name, asked.password, caller.visitor, now())
-        return _begun(new, caller, response)
+        work = functools.partial(people.sign_in, asked.name, asked.password, caller.visitor, now())
+        return _begun(await anyio.to_thread.run_sync(work, limiter=at_once), caller, response)
 
     @router.delete("")
     def sign_out(request: Request, caller: WhoAsks, response: Response) -> SignedOutAnswer:
@@ -54,16 +60,21 @@ def make_router(people: People, sign_on: SignOn | None, now: Callable[[], dateti
         return SignedOutAnswer(provider_address=address)
 
     @router.post("/password")
-    def change_password(
+    async def change_password(
         asked: PasswordChange, caller: WhoAsks, response: Response
     ) -> SessionAnswer:
         """Put one's own password in place of the present one; all other sessions end."""
         if caller.signed_in is None:
             raise SignInRefused("sign in first")
-        new = people.change_password(
-            caller.signed_in, asked.present, asked.new, caller.visitor, now()
+        work = functools.partial(
+            people.change_password,
+            caller.signed_in,
+            asked.present,
+            asked.new,
+            caller.visitor,
+            now(),
         )
-        return _begun(new, caller, response)
+        return _begun(await anyio.to_thread.run_sync(work, limiter=at_once), caller, response)
 
     def _begun(new: NewSession, caller: Caller, response: Response) -> SessionAnswer:
         give_session(response, new.secret, is_secure=caller.is_secure)

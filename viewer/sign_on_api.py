@@ -1,10 +1,12 @@
 """To the single sign-on provider and back."""
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
+import anyio
 import structlog
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse
@@ -25,11 +27,14 @@ from worklist.single_sign_on import HandshakeOver, NoRole
 
 _log = structlog.get_logger(__name__)
 _SEE_OTHER = 303
+_ASKED_AT_ONCE = 4
 
 
 def make_router(sign_on: SignOn | None, now: Callable[[], datetime]) -> APIRouter:
     """The routes under ``/api/sign-on``; 404 where no provider is set."""
     router = APIRouter(prefix="/api/sign-on", tags=["session"])
+    # A provider that does not answer must not take every thread from the list.
+    at_once = anyio.CapacityLimiter(_ASKED_AT_ONCE)
 
     def chosen() -> SignOn:
         if sign_on is None:
@@ -37,10 +42,11 @@ def make_router(sign_on: SignOn | None, now: Callable[[], datetime]) -> APIRoute
         return sign_on
 
     @router.get("", response_class=RedirectResponse, status_code=_SEE_OTHER)
-    def set_out(request: Request, caller: WhoAsks) -> RedirectResponse:
+    async def set_out(request: Request, caller: WhoAsks) -> RedirectResponse:
         """Send the browser to the provider."""
         try:
-            address, browser = chosen().set_out(_way_back(request), now())
+            work = functools.partial(chosen().set_out, _way_back(request), now())
+            address, browser = await anyio.to_thread.run_sync(work, limiter=at_once)
         except VigieError as error:
             return _told(error)
         response = RedirectResponse(address, _SEE_OTHER)
@@ -48,23 +54,24 @@ def make_router(sign_on: SignOn | None, now: Callable[[], datetime]) -> APIRoute
         return response
 
     @router.get("/callback", response_class=RedirectResponse, status_code=_SEE_OTHER)
-    def come_back(
+    async def come_back(
         request: Request,
         caller: WhoAsks,
         state: Annotated[str, Query(max_length=512)] = "",
         code: Annotated[str | None, Query(max_length=4096)] = None,
     ) -> RedirectResponse:
         """Where the provider sends the browser back; the page says why if it is refused."""
-        door = chosen()
+        work = functools.partial(
+            chosen().come_back,
+            code=code,
+            state=state,
+            browser=handshake_in(request.cookies, is_secure=caller.is_secure),
+            redirect_uri=_way_back(request),
+            visitor=caller.visitor,
+            now=now(),
+        )
         try:
-            new = door.come_back(
-                code=code,
-                state=state,
-                browser=handshake_in(request.cookies, is_secure=caller.is_secure),
-                redirect_uri=_way_back(request),
-                visitor=caller.visitor,
-                now=now(),
-            )
+            new = await anyio.to_thread.run_sync(work, limiter=at_once)
         except VigieError as error:
             return _ended(_told(error), caller)
         response = RedirectResponse("/", _SEE_OTHER)

@@ -3,6 +3,7 @@
 import functools
 import secrets
 import threading
+import unicodedata
 
 import argon2
 
@@ -31,13 +32,14 @@ class Argon2Passwords:
     def hashed(self, password: str) -> str:
         """What is kept instead of the password."""
         with self._at_once:
-            return self._hasher.hash(password)
+            return self._hasher.hash(_as_typed_anywhere(password))
 
     def matches(self, password: str, kept: str | None) -> bool:
         """Whether it is the password; None, which nothing matches, takes as long."""
         with self._at_once:
             try:
-                return self._hasher.verify(kept or self._nobodys, password) and kept is not None
+                typed = _as_typed_anywhere(password)
+                return self._hasher.verify(kept or self._nobodys, typed) and kept is not None
             except argon2.exceptions.VerificationError:
                 return False
 
@@ -54,3 +56,8 @@ class Argon2Passwords:
     def new_secret(self) -> str:
         """One for machines and browsers, 256 bits."""
         return secrets.token_urlsafe(32)
+
+
+def _as_typed_anywhere(password: str) -> str:
+    """The same signs in the same code points, whatever the keyboard (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", password)

@@ -194,7 +194,7 @@ class Accounts:
                 )
             )
             transaction.forget_browsers(name)
-            transaction.forget_tries([f"account {name}"])
+            transaction.forget_tries_of(name)
             ended = transaction.end_sessions(name, now)
             event = people_event("password_reset", actor, now, account=name, sessions_ended=ended)
             transaction.append_events([event])

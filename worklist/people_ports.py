@@ -65,6 +65,10 @@ class PeopleTransaction(Protocol):
         """Nothing was tried in vain under these keys."""
         ...
 
+    def forget_tries_of(self, name: AccountName) -> None:
+        """Nothing was tried in vain with this name, from wherever."""
+        ...
+
     def forget_tries_before(self, when: datetime) -> None:
         """Forget whatever was last tried before then."""
         ...

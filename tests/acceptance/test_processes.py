@@ -1,6 +1,7 @@
 """How a node lives: it starts once, stops without losing anything, and roles also run apart."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -144,5 +145,6 @@ def test_the_demonstration_ends_by_itself_when_all_is_assessed_and_in_order(
     assert told.returncode == 0, told.stdout + told.stderr
     assert "the order is the expected one" in told.stdout
     assert "http://127.0.0.1:" in told.stdout
+    assert re.search(r"Sign in: +demo, password [a-z0-9]{5}(-[a-z0-9]{5}){3}", told.stdout)
     assert "normal" not in told.stdout.lower()
     assert list(tmp_path.iterdir()) == []  # it kept nothing

@@ -93,6 +93,7 @@ def test_by_keyboard_in_wrong_first_then_right_and_out(
     page.screenshot(path=tmp_path / "menu.png")
     page.get_by_role("menuitem", name="Sign out").click()
     page.get_by_role("heading", name="Sign in").wait_for()
+    assert page.get_by_text("Your session is over.").count() == 0
     assert page.request.get(f"{node.url}/api/worklist").status == 401
 
 
@@ -119,6 +120,7 @@ def test_a_disabled_persons_page_goes_blank_at_once(page: Page, node: Node) -> N
     with node.engine() as engine:
         make_accounts(engine).disable(AccountName("carl"), actor="person x", now=utc_now())
     page.get_by_role("heading", name="Sign in").wait_for(timeout=10_000)
+    page.get_by_text("Your session is over.").wait_for()
 
 
 def test_waits_are_said_in_words(page: Page, node: Node) -> None:

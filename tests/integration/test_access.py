@@ -13,6 +13,7 @@ from tests.browser import Browser, app_of
 from tests.people import PASSWORD, House
 from tests.viewer_parts import INSTANCE, SERIES, STUDY
 from viewer.access import RULES
+from viewer.ports import Check
 from worklist.api_tokens import ApiTokens, Scope
 from worklist.people import AccountName, Role
 
@@ -205,3 +206,13 @@ def test_a_denied_request_is_logged_without_secrets(
     assert "access_denied" in logged.out + logged.err
     for secret in browser.cookies.values():
         assert secret not in logged.out + logged.err
+
+
+def test_what_is_wrong_is_told_to_the_machine_itself_only(house: House, tmp_path: Path) -> None:
+    check = Check(name="database", ok=False, detail="no socket in /srv/vigie")
+    app = app_of(house, tmp_path, checks=[check])
+    here = Browser(app, address="127.0.0.1", origin="http://localhost").ask("GET", "/health/ready")
+    assert (here.status_code, here.json()["checks"][0]["detail"]) == (503, check.detail)
+    elsewhere = Browser(app).ask("GET", "/health/ready")
+    assert elsewhere.status_code == 503
+    assert elsewhere.json()["checks"] == [{"name": "database", "ok": False, "detail": ""}]

@@ -187,5 +187,6 @@ def test_what_a_page_asks_by_itself_keeps_no_session_open(app: FastAPI, house: H
     for _ in range(4):
         house.later(minutes=10)
         left.ask("GET", "/api/worklist", vigie_unattended="1")
+        left.ask("GET", "/api/events")  # browsers open it anew by themselves
         assert there.ask("GET", "/api/worklist").status_code == 200
     assert left.ask("GET", "/api/worklist").status_code == 401

@@ -105,6 +105,14 @@ def test_a_disabled_account_ends_its_sessions_and_cannot_sign_in(house: House) -
     assert house.sign_in("anna").signed_in.account.is_enabled
 
 
+def test_a_session_that_nobody_ended_does_not_outlive_its_account(house: House) -> None:
+    house.person("anna")
+    one = house.sign_in("anna")
+    with house.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE account SET disabled_at = now()"))
+    assert house.door.who(one.secret, house.now, attended=True) is None
+
+
 def test_the_last_administrator_stays(house: House) -> None:
     boss = house.person("boss", Role.ADMINISTRATOR)
     with pytest.raises(LastAdministrator):
@@ -226,6 +234,22 @@ def test_a_restart_forgets_no_try(house: House) -> None:
     for _ in range(5):
         wrong(house)
     held(House(house.engine, now=house.now))
+
+
+def test_a_reset_ends_the_wait_here_and_in_a_known_browser_but_no_others(house: House) -> None:
+    house.person("anna")
+    house.person("bert")
+    known = replace(HERE, browser=house.sign_in("anna").browser)
+    for visitor in (HERE, known):
+        for _ in range(5):
+            wrong(house, visitor=visitor)
+        held(house, visitor=visitor)
+    for _ in range(5):
+        wrong(house, "bert")
+    house.accounts.reset(ANNA, actor="person admin", now=house.now)
+    wrong(house)
+    wrong(house, visitor=known)
+    held(house, "bert")
 
 
 def test_a_reset_ends_the_account_wide_wait(house: House) -> None:

@@ -32,3 +32,10 @@ def test_new_passwords_and_secrets_differ_each_time() -> None:
     assert {len(one.replace("-", "")) for one in made} == {20}
     assert not set("".join(made)) & set("0oO1lI")
     assert len({passwords.new_secret() for _ in range(100)}) == 100
+
+
+def test_a_password_is_the_same_from_every_keyboard() -> None:
+    passwords = Argon2Passwords(CHEAP)
+    composed, decomposed = "caf\u00e9 cr\u00e8me glac\u00e9e", "cafe\u0301 cre\u0300me glace\u0301e"
+    assert passwords.matches(decomposed, passwords.hashed(composed))
+    assert not passwords.matches("cafe creme glacee", passwords.hashed(composed))

@@ -64,6 +64,16 @@ class PostgresPeopleTransaction:
     def forget_tries(self, keys: Collection[str]) -> None:
         self._connection.execute(sa.delete(t.sign_in_tries).where(t.sign_in_tries.c.key.in_(keys)))
 
+    def forget_tries_of(self, name: AccountName) -> None:
+        # A key is a word, then the name and the address, or the browser and the name.
+        words = sa.func.string_to_array(t.sign_in_tries.c.key, " ", type_=sa.ARRAY(sa.Text))
+        self._connection.execute(
+            sa.delete(t.sign_in_tries).where(
+                words[1].in_(["account", "here", "browser"]),
+                sa.literal(str(name)) == sa.any_(words[2:3]),
+            )
+        )
+
     def forget_tries_before(self, when: datetime) -> None:
         self._connection.execute(sa.delete(t.sign_in_tries).where(t.sign_in_tries.c.last_at < when))
 

@@ -7,7 +7,7 @@ import classes from "./DoorPage.module.css";
 import { useLiveUpdates } from "./live";
 import { PasswordPage } from "./PasswordPage";
 import { useIsPasswordOpen, useOpenStudy } from "./route";
-import { forgetWhatWasSeen, useSession } from "./session";
+import { forgetWhatWasSeen, noteSignedIn, useSession } from "./session";
 import { SignInPage } from "./SignInPage";
 import { StudyPage } from "./StudyPage";
 import { WorklistPage } from "./WorklistPage";
@@ -43,6 +43,7 @@ export function App() {
 }
 
 function ReadingRoom() {
+  useEffect(noteSignedIn, []);
   const live = useLiveUpdates();
   const openStudy = useOpenStudy();
   const [active, setActive] = useState<string | null>(null);

@@ -1,16 +1,17 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { type SyntheticEvent, useEffect, useRef } from "react";
+import { type SyntheticEvent, useEffect, useRef, useState } from "react";
 
 import { DoorPage, Refusal } from "./DoorPage";
 import classes from "./DoorPage.module.css";
 import { useSignOnRefusal } from "./route";
-import { SIGN_ON_PATH, SIGN_ON_REFUSALS, useDoor } from "./session";
+import { SIGN_ON_PATH, SIGN_ON_REFUSALS, useDoor, wasSignedIn } from "./session";
 
 /** Name and password, or the way to the provider where one is set up. */
 export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
   const refusal = useSignOnRefusal();
   const signOnError = refusal === null ? null : new Error(SIGN_ON_REFUSALS[refusal] ?? "");
+  const [isOver] = useState(wasSignedIn);
   const door = useDoor();
   const name = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
@@ -30,6 +31,9 @@ export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
   };
   return (
     <DoorPage title="Sign in">
+      {isOver && (
+        <p className={classes.hint}>Your session is over. Sign in to go on where you were.</p>
+      )}
       <form onSubmit={submit}>
         <TextInput
           ref={name}

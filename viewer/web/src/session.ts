@@ -42,6 +42,7 @@ export const ROLE_WORDS: Record<Role, string> = {
 
 const PATH = "/api/session";
 const KEY = ["session"];
+const WAS_IN = "vigie-was-signed-in";
 const ASKED_AGAIN_MS = 60_000; // so that a session that is over does not leave patients on a screen
 
 /** The session of this browser; undefined until the node has said. */
@@ -65,6 +66,7 @@ export function useDoor() {
   const begin = (session: Session) => {
     forgetWhatWasSeen(client);
     client.setQueryData(KEY, session);
+    noteSignedIn();
   };
   return {
     signIn: async (name: string, password: string) => {
@@ -75,6 +77,7 @@ export function useDoor() {
       begin(await change<Session>("POST", `${PATH}/password`, token(), body));
     },
     signOut: async () => {
+      sessionStorage.removeItem(WAS_IN);
       const out = await change<SignedOut>("DELETE", PATH, token());
       forgetWhatWasSeen(client);
       if (out.provider_address !== null) {
@@ -84,6 +87,16 @@ export function useDoor() {
       await client.invalidateQueries({ queryKey: KEY });
     },
   };
+}
+
+/** This tab shows what a person saw; if that ends by itself, it says so. */
+export function noteSignedIn(): void {
+  sessionStorage.setItem(WAS_IN, "yes");
+}
+
+/** Whether somebody was signed in in this tab, and did not sign out. */
+export function wasSignedIn(): boolean {
+  return sessionStorage.getItem(WAS_IN) !== null;
 }
 
 /** What one person saw is not there for the next one. */
