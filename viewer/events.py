@@ -6,6 +6,7 @@ was away (Last-Event-ID or not) has missed nothing it cannot fetch.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 
 import anyio.to_thread
@@ -78,8 +79,9 @@ class ChangeFeed:
         Parameters
         ----------
         holds
-            Whether who opened it may still hear; asked, in a thread, at every heartbeat and
-            whenever somebody's session ends. While the database is away nothing is heard anyway.
+            Whether who opened it may still hear; asked, in a thread, once a heartbeat, however
+            much there is to tell, and whenever somebody's session ends. While the database is away
+            nothing is heard anyway.
         """
         if self._closed:
             return
@@ -87,13 +89,19 @@ class ChangeFeed:
         self._browsers.add(browser)
         try:
             yield f"retry: {RECONNECT_S * 1000:.0f}\n".encode() + _state_event(self._listening)
+            checked_at = time.monotonic()
             while True:
+                rest_s = max(0.0, checked_at + self._heartbeat_s - time.monotonic())
                 try:
-                    message = await asyncio.wait_for(browser.queue.get(), self._heartbeat_s)
+                    message = await asyncio.wait_for(browser.queue.get(), rest_s)
                 except TimeoutError:
                     message = _RECHECK
-                if message is None or (message == _RECHECK and not await _asked(holds)):
+                if message is None:
                     return
+                if message == _RECHECK:
+                    if not await _asked(holds):
+                        return
+                    checked_at = time.monotonic()
                 yield message or b": still here\n\n"
         finally:
             self._browsers.discard(browser)

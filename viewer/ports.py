@@ -122,8 +122,8 @@ class SignOn(Protocol):
         """What stands on the button."""
         ...
 
-    def set_out(self, redirect_uri: str, now: datetime) -> tuple[str, str]:
-        """Where to send the browser, and the secret that it keeps meanwhile."""
+    def set_out(self, redirect_uri: str, visitor: Visitor, now: datetime) -> tuple[str, str]:
+        """Where to send the browser, and the secret it keeps meanwhile; raises TooManyTries."""
         ...
 
     def come_back(

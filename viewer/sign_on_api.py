@@ -22,7 +22,7 @@ from viewer.gate import Caller
 from viewer.ports import SignOn
 from viewer.session_api import WhoAsks
 from worklist.errors import StoreUnavailable, VigieError
-from worklist.sign_in import SignInRefused
+from worklist.sign_in import SignInRefused, TooManyTries
 from worklist.single_sign_on import HandshakeOver, NoRole
 
 _log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ def make_router(sign_on: SignOn | None, now: Callable[[], datetime]) -> APIRoute
     async def set_out(request: Request, caller: WhoAsks) -> RedirectResponse:
         """Send the browser to the provider."""
         try:
-            work = functools.partial(chosen().set_out, _way_back(request), now())
+            work = functools.partial(chosen().set_out, _way_back(request), caller.visitor, now())
             address, browser = await anyio.to_thread.run_sync(work, limiter=at_once)
         except VigieError as error:
             return _told(error)
@@ -102,6 +102,8 @@ def _told(error: VigieError) -> RedirectResponse:
             word = "over"
         case SignInRefused():
             word = "refused"
+        case TooManyTries():
+            word = "wait"
         case StoreUnavailable():
             word = "database"
         case _:

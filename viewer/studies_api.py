@@ -17,8 +17,8 @@ from viewer.rendering import Rendering, choose_media_type, parse_viewport, parse
 from viewer.schemas import StudyAnswer
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
-# Archived bytes never change, but a hospital workstation has many users: not for long.
-_CACHE_CONTROL = "private, max-age=600"
+# A workstation has many users: what one was shown is asked for anew, and answered by its ETag.
+_CACHE_CONTROL = "private, no-cache"
 _RENDERER = "1"  # part of every ETag: raise it when render() draws differently
 
 _RENDERED = (

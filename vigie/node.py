@@ -20,7 +20,7 @@ from vigie.processes import stop_event
 from vigie.settings import PREFIX, Settings
 from vigie.supervision import Role, Supervisor
 from vigie.wiring import database_url
-from worklist.errors import VigieError
+from worklist.errors import StoreUnavailable, VigieError
 from worklist.store.engine import connect
 from worklist.store.schema import migrate
 
@@ -111,9 +111,9 @@ def migrate_when_it_answers(
                     migrate(engine)
                     people(engine)
                     return
-            except sa.exc.OperationalError as error:
+            except (sa.exc.OperationalError, StoreUnavailable) as error:
                 if not told:
-                    log.warning("database_unavailable", error=str(error.orig))
+                    log.warning("database_unavailable", error=str(error))
                 told = True
             stop.wait(_DATABASE_LOOK_S)
     finally:

@@ -241,10 +241,13 @@ class Settings(BaseSettings):
     @field_validator("sso_roles")
     @classmethod
     def _roles_there_are(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        roles: dict[str, str] = {}
         for one in value:
             group, _, role = one.rpartition("=")
             if not group.strip() or role.strip() not in set(Role):
                 raise ValueError(f"{one!r} is not GROUP=ROLE with a role of {', '.join(Role)}")
+            if roles.setdefault(group.strip(), role.strip()) != role.strip():
+                raise ValueError(f"the group {group.strip()!r} is given two roles")
         return value
 
     @field_validator("allowed_addresses", "trusted_proxies")

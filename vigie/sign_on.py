@@ -21,9 +21,9 @@ class SignOn:
     provider: Provider
     door: SingleSignOn
 
-    def set_out(self, redirect_uri: str, now: datetime) -> tuple[str, str]:
+    def set_out(self, redirect_uri: str, visitor: Visitor, now: datetime) -> tuple[str, str]:
         """Where to send the browser, and the secret it is given."""
-        out = self.door.set_out(now)
+        out = self.door.set_out(visitor, now)
         return self.provider.address(out, redirect_uri), out.browser
 
     def come_back(
@@ -37,8 +37,8 @@ class SignOn:
         now: datetime,
     ) -> NewSession:
         """Begin a session, if all is as it must be; see `SingleSignOn.welcome`."""
+        handshake = self.door.come_back(state, browser, now)
         try:
-            handshake = self.door.come_back(state, browser, now)
             if code is None:
                 raise SignInRefused("the provider refused the sign-in")
             identity = self.provider.identity(code, handshake, redirect_uri, now)

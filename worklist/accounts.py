@@ -150,7 +150,8 @@ class Accounts:
         with self._store.transaction() as transaction:
             account = _locked(transaction, name)
             transaction.save_account(replace(account, disabled_at=None))
-            event = people_event("account_enabled", actor, now, account=name)
+            ended = transaction.end_sessions(name, now)  # none from before comes to life again
+            event = people_event("account_enabled", actor, now, account=name, sessions_ended=ended)
             transaction.append_events([event])
 
     def set_roles(
@@ -193,12 +194,26 @@ class Accounts:
                     password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
                 )
             )
-            transaction.forget_browsers(name)
-            transaction.forget_tries_of(name)
-            ended = transaction.end_sessions(name, now)
-            event = people_event("password_reset", actor, now, account=name, sessions_ended=ended)
-            transaction.append_events([event])
+            _end_all(transaction, "password_reset", name, actor, now)
         return password
+
+    def end_sessions(self, name: AccountName, *, actor: str, now: datetime) -> int:
+        """End a person's sessions, and waits after wrong tries; how many sessions there were."""
+        with self._store.transaction() as transaction:
+            _locked(transaction, name)
+            return _end_all(transaction, "sessions_ended", name, actor, now)
+
+
+def _end_all(
+    transaction: PeopleTransaction, kind: str, name: AccountName, actor: str, now: datetime
+) -> int:
+    """End what a person has open, and what was tried in vain; record it as an event."""
+    transaction.forget_browsers(name)
+    transaction.forget_tries_of(name)
+    ended = transaction.end_sessions(name, now)
+    event = people_event(kind, actor, now, account=name, sessions_ended=ended)
+    transaction.append_events([event])
+    return ended
 
 
 def _names_of_the_first() -> Iterator[AccountName]:

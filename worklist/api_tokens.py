@@ -1,14 +1,14 @@
 """Tokens by which machines ask: named, with scopes, hashed, revocable."""
 
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from worklist.accounts import people_event
-from worklist.errors import VigieError
+from worklist.errors import StoreUnavailable, VigieError
 from worklist.people import AccountName
 from worklist.people_ports import Passwords
 from worklist.ports import Event
@@ -161,7 +161,8 @@ class ApiTokens:
         if token is None or not token.holds(now):
             return None
         if token.last_used_at is None or now >= token.last_used_at + _USED_AGAIN_AFTER:
-            self._store.note_used(token, now)
+            with suppress(StoreUnavailable):  # a store that can only be read is read
+                self._store.note_used(token, now)
         return token
 
     def holds(self, token: ApiToken, now: datetime) -> bool:

@@ -154,12 +154,29 @@ class Waits:
             count = before.count + 1
         return Tries(count=count, last_at=now, wait_until=now + self.after(count))
 
-    def taken_back(self, tries: Tries) -> Tries:
-        """Without one try that turned out to be right."""
-        count = max(0, tries.count - 1)
-        return Tries(
-            count=count, last_at=tries.last_at, wait_until=tries.last_at + self.after(count)
-        )
+    def taken_back(self, kept: Tries, counted: Tries, before: Tries | None) -> Tries | None:
+        """Without one try that turned out to be right; None: nothing is left.
+
+        A right try neither renews a wait nor puts off when the failures are forgotten.
+
+        Parameters
+        ----------
+        kept
+            What is counted now; others may have tried meanwhile.
+        counted
+            What was, just after this try.
+        before
+            What was, before it.
+        """
+        if kept == counted:
+            return before if counted.count > 1 else None
+        if kept.count <= 1:
+            return None
+        last_at = kept.last_at
+        if before is not None and last_at == counted.last_at:  # nobody began after this one
+            last_at = before.last_at
+        count = kept.count - 1
+        return Tries(count=count, last_at=last_at, wait_until=last_at + self.after(count))
 
 
 # Events about people, none of which changes the list.
@@ -170,6 +187,7 @@ SESSIONS_ENDED = frozenset(
         "password_changed",
         "password_reset",
         "roles_changed",
+        "sessions_ended",
         "api_token_revoked",
     }
 )

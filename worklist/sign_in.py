@@ -1,11 +1,13 @@
 """Signing in and out, and what guessing costs."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from worklist.accounts import people_event
-from worklist.errors import VigieError
+from worklist.errors import StoreUnavailable, VigieError
 from worklist.people import Account, AccountName, InvalidAccountName, Tries, Waits, check_password
 from worklist.people_ports import Passwords, PeopleStore, PeopleTransaction
 from worklist.sessions import NewSession, Session, SessionLimits, SignedIn, digest_of
@@ -45,6 +47,17 @@ class Visitor:
     session: str | None = None  # the secret of the session that it is in, if any
 
 
+def place_of(address: str) -> str:
+    """As what an address is counted: of IPv6 one machine has a whole network (/64)."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv4Address) or ip.ipv4_mapped is not None:
+        return address
+    return str(IPv6Network((int(ip), 64), strict=False))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guessing:
     """What is allowed before waits begin.
@@ -63,10 +76,11 @@ class Guessing:
         """Under which keys a try is counted, and the waits of each."""
         if known and visitor.browser is not None:
             return {f"browser {digest_of(visitor.browser).hex()} {name}": self.here}
+        place = place_of(visitor.address)
         return {
-            f"here {name} {visitor.address}": self.here,
+            f"here {name} {place}": self.here,
             f"account {name}": self.account,
-            f"address {visitor.address}": self.address,
+            f"address {place}": self.address,
         }
 
 
@@ -75,7 +89,8 @@ class _Try:
     name: AccountName | None  # None: no account can have the name that was typed
     account: Account | None
     keys: Mapping[str, Waits]
-    counted: Mapping[str, Tries]
+    before: Mapping[str, Tries]  # this one
+    counted: Mapping[str, Tries]  # with this one
 
 
 class SignIn:
@@ -118,6 +133,8 @@ class SignIn:
                     account = replace(account, password_hash=self._passwords.hashed(password))
                     transaction.save_account(account)
                 self._forgive(transaction, tried)
+                if account.must_change_password:  # it may have been read by another
+                    transaction.end_sessions(account.name, now)
                 return self.begin(transaction, account, visitor, now)
         raise refusal
 
@@ -130,7 +147,7 @@ class SignIn:
         with self._store.transaction() as transaction:
             transaction.lock_people()
             account = transaction.account(name) if name else None
-            known = name in _people_of(transaction, visitor, now)
+            known = name in people_of(transaction, visitor, now)
             keys = self._guessing.keys(name or "?", visitor, known=known)
             before = transaction.tries(keys)
             wait = max((one.wait_until for one in before.values()), default=now) - now
@@ -140,16 +157,19 @@ class SignIn:
             transaction.save_tries(counted)
             oldest = max(waits.forgotten_after for waits in keys.values())
             transaction.forget_tries_before(now - oldest)
-        return _Try(name, account, keys, counted)
+        return _Try(name, account, keys, before, counted)
 
     def _forgive(self, transaction: PeopleTransaction, tried: _Try) -> None:
         """This try was none in vain; earlier ones by others, from elsewhere, stay counted."""
         own = {key for key in tried.keys if key.startswith(("here ", "browser "))}
         transaction.forget_tries(own)
         others = transaction.tries(set(tried.keys) - own)
-        transaction.save_tries(
-            {key: tried.keys[key].taken_back(one) for key, one in others.items()}
-        )
+        left = {
+            key: tried.keys[key].taken_back(one, tried.counted[key], tried.before.get(key))
+            for key, one in others.items()
+        }
+        transaction.save_tries({key: one for key, one in left.items() if one is not None})
+        transaction.forget_tries({key for key, one in left.items() if one is None})
 
     def _refused(
         self,
@@ -162,7 +182,7 @@ class SignIn:
         # A name that is no account's may be a password typed into the wrong field: not kept.
         account = tried.name if tried.account else None
         details = {"account": account, "address": visitor.address}
-        actor = tried.account.actor if tried.account else "somebody"
+        actor = "somebody"  # whose account it is did not act
         events = [people_event("sign_in_failed", actor, now, **details, why=why)]
         held_until = max(one.wait_until for one in tried.counted.values())
         if held_until > now:
@@ -205,7 +225,7 @@ class SignIn:
         transaction.forget_sessions_before(now - _SESSION_KEPT_FOR)
         transaction.save_session(session)
         # Only a secret that was given out here makes a browser known.
-        is_known = bool(_people_of(transaction, visitor, now))
+        is_known = bool(people_of(transaction, visitor, now))
         browser = None if is_known else self._passwords.new_secret()
         transaction.save_browser(digest_of(browser or visitor.browser or ""), account.name, now)
         details = {"account": account.name, "address": visitor.address, "by": by}
@@ -231,7 +251,8 @@ class SignIn:
         if not account.is_enabled or self.limits.is_over(session, now):
             return None
         if attended and now >= session.last_seen_at + _SEEN_AGAIN_AFTER:
-            self._store.note_seen(session.digest, now)
+            with suppress(StoreUnavailable):  # a store that can only be read is read
+                self._store.note_seen(session.digest, now)
         return SignedIn(account=account, session=session)
 
     def sign_out(self, secret: str, now: datetime) -> None:
@@ -269,8 +290,12 @@ class SignIn:
         with self._store.transaction() as transaction:
             transaction.lock_people()
             account = transaction.account(name)
-            if account is None or not is_right or account.password_hash != kept:
-                refusal = self._refused(transaction, tried, "old password wrong", visitor, now)
+            why = _why_not(account, kept, now) if is_right else "old password wrong"
+            session = transaction.session(signed_in.session.digest)
+            if not why and (session is None or self.limits.is_over(session[0], now)):
+                why = "session over"
+            if account is None or why:
+                refusal = self._refused(transaction, tried, why, visitor, now)
             else:
                 self._forgive(transaction, tried)
                 account = replace(
@@ -289,12 +314,15 @@ _WORDS = {
     "disabled": "this account is disabled: ask an administrator",
     "one-time password over": "this one-time password is over: ask an administrator for a new one",
     "old password wrong": "the present password is wrong",
+    "changed meanwhile": "the password was changed meanwhile: sign in again",
+    "session over": "this session is over: sign in again",
 }
 
 
-def _people_of(
+def people_of(
     transaction: PeopleTransaction, visitor: Visitor, now: datetime
 ) -> Collection[AccountName]:
+    """Who has signed in lately in the browser that this is."""
     if visitor.browser is None:
         return ()
     return transaction.people_of_browser(digest_of(visitor.browser), now - _BROWSER_KNOWN_FOR)

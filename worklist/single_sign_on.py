@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from worklist.accounts import people_event
-from worklist.people import Account, AccountName, InvalidAccountName, Role
+from worklist.people import Account, AccountName, InvalidAccountName, Role, Waits
 from worklist.people_ports import Passwords, PeopleStore, PeopleTransaction
 from worklist.sessions import Handshake, NewSession, digest_of
-from worklist.sign_in import SignIn, SignInRefused, Visitor
+from worklist.sign_in import SignIn, SignInRefused, TooManyTries, Visitor, people_of, place_of
 
 _HANDSHAKE_LASTS = timedelta(minutes=10)
 PROVIDER = "single sign-on"  # the actor of what the provider's word changes
+_SET_OUTS = Waits(free=50, longest=timedelta(seconds=30))  # that led nowhere, in an hour
 
 
 class NoRole(SignInRefused):
@@ -52,11 +53,19 @@ class SingleSignOn:
         self._passwords = passwords
         self._door = door
 
-    def set_out(self, now: datetime) -> SettingOut:
-        """Remember that a browser was sent to the provider."""
+    def set_out(self, visitor: Visitor, now: datetime) -> SettingOut:
+        """Remember that a browser was sent to the provider.
+
+        Raises
+        ------
+        TooManyTries
+            If too many set out from this address lately and did not come in.
+        """
         secret = self._passwords.new_secret
         out = SettingOut(state=secret(), browser=secret(), nonce=secret(), code_verifier=secret())
         with self._store.transaction() as transaction:
+            transaction.lock_people()
+            _count_set_out(transaction, visitor, now)
             transaction.forget_handshakes_before(now - _HANDSHAKE_LASTS)
             transaction.add_handshake(
                 Handshake(
@@ -71,6 +80,8 @@ class SingleSignOn:
 
     def come_back(self, state: str, browser: str | None, now: datetime) -> Handshake:
         """What was remembered of it, once.
+
+        Anybody may ask this without end, so what is refused here is in no event.
 
         Raises
         ------
@@ -104,6 +115,7 @@ class SingleSignOn:
             account = transaction.account_of_subject(identity.issuer, identity.subject)
             refusal = _refusal(account, identity)
             if refusal is None:
+                _take_set_out_back(transaction, visitor, now)
                 account = self._up_to_date(transaction, account, identity, now)
                 return self._door.begin(transaction, account, visitor, now, by=PROVIDER)
             actor = account.actor if account else "somebody"
@@ -117,7 +129,7 @@ class SingleSignOn:
         raise refusal
 
     def note_failure(self, why: str, visitor: Visitor, now: datetime) -> None:
-        """Record that the provider's word was not believed."""
+        """Record that the provider's word was not believed, of somebody who had set out here."""
         details = {"account": None, "address": visitor.address, "by": PROVIDER, "why": why}
         with self._store.transaction() as transaction:
             transaction.append_events([people_event("sign_in_failed", "somebody", now, **details)])
@@ -137,6 +149,11 @@ class SingleSignOn:
                 roles=identity.roles,
                 display_name=identity.display_name or before.display_name,
             )
+            if before.must_change_password:  # a one-time password that was not needed
+                account = replace(
+                    account, password_hash=None, must_change_password=False, password_ends_at=None
+                )
+                transaction.end_sessions(account.name, now)
         said = {"account": account.name, "roles": sorted(account.roles)}
         if account != before:
             transaction.save_account(account)
@@ -148,6 +165,35 @@ class SingleSignOn:
             event = people_event("roles_changed", PROVIDER, now, **said, roles_before=roles_before)
             transaction.append_events([event])
         return account
+
+
+def _set_out_key(transaction: PeopleTransaction, visitor: Visitor, now: datetime) -> str:
+    """Under which set-outs are counted: a browser in which somebody was, by itself."""
+    is_known = visitor.browser is not None and bool(people_of(transaction, visitor, now))
+    by = digest_of(visitor.browser or "").hex() if is_known else place_of(visitor.address)
+    return f"set-out {by}"
+
+
+def _count_set_out(transaction: PeopleTransaction, visitor: Visitor, now: datetime) -> None:
+    key = _set_out_key(transaction, visitor, now)
+    before = transaction.tries([key]).get(key)
+    if before is not None and before.wait_until > now:
+        raise TooManyTries(before.wait_until - now)
+    tries = _SET_OUTS.tried(before, now)
+    if before is not None and tries.count > 1:
+        # The hour begins with the first: where many come in all day it must end as well.
+        tries = replace(tries, last_at=before.last_at)
+    transaction.save_tries({key: tries})
+    transaction.forget_tries_before(now - _SET_OUTS.forgotten_after)
+
+
+def _take_set_out_back(transaction: PeopleTransaction, visitor: Visitor, now: datetime) -> None:
+    key = _set_out_key(transaction, visitor, now)
+    tries = transaction.tries([key]).get(key)
+    if tries is not None and tries.count > 1:
+        transaction.save_tries({key: replace(tries, count=tries.count - 1, wait_until=now)})
+    elif tries is not None:
+        transaction.forget_tries([key])
 
 
 def _refusal(account: Account | None, identity: Identity) -> SignInRefused | None:

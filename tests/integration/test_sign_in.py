@@ -1,6 +1,7 @@
 """Accounts, the door and guessing, on PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import argon2
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 from tests.people import HERE, PASSWORD, House
 from vigie.passwords import Argon2Passwords
 from worklist.accounts import ONE_TIME_PASSWORD_LASTS
+from worklist.api_tokens import ApiTokens, Scope
+from worklist.errors import StoreUnavailable
 from worklist.people import (
     AccountExists,
     AccountName,
@@ -113,6 +116,71 @@ def test_a_session_that_nobody_ended_does_not_outlive_its_account(house: House) 
     assert house.door.who(one.secret, house.now, attended=True) is None
 
 
+def test_an_enabled_account_gets_none_of_its_former_sessions_back(house: House) -> None:
+    house.person("anna")
+    one = house.sign_in("anna")
+    with house.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE account SET disabled_at = now()"))
+    house.accounts.enable(ANNA, actor="person admin", now=house.now)
+    assert house.door.who(one.secret, house.now, attended=True) is None
+
+
+def test_a_sign_in_by_a_one_time_password_ends_those_before_it(house: House) -> None:
+    given = house.invite("anna")
+    first = house.sign_in("anna", given)
+    second = house.sign_in("anna", given)
+    assert house.door.who(first.secret, house.now, attended=True) is None
+    assert house.door.who(second.secret, house.now, attended=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("happened", "words"),
+    [
+        ("UPDATE account SET disabled_at = now()", "disabled"),
+        ("UPDATE account SET password_ends_at = '2026-03-01'", "one-time password is over"),
+        ("UPDATE session SET ended_at = now()", "session is over"),
+    ],
+)
+def test_a_password_is_changed_only_by_who_may_still_be_here(
+    house: House, happened: str, words: str
+) -> None:
+    given = house.invite("anna")
+    first = house.sign_in("anna", given)
+    with house.engine.begin() as connection:
+        connection.execute(sa.text(happened))
+    with pytest.raises(SignInRefused, match=words):
+        house.door.change_password(first.signed_in, given, PASSWORD, HERE, house.now)
+
+
+def test_who_guesses_is_not_the_person_whose_password_it_is(house: House) -> None:
+    house.person("anna")
+    for _ in range(5):
+        wrong(house)
+    failed = house.events("sign_in_failed", "sign_in_held")
+    assert {one.actor for one in failed} == {"somebody"}
+    assert {one.details["account"] for one in failed} == {"anna"}
+
+
+def test_a_store_that_can_only_be_read_is_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.person("anna")
+    one = house.sign_in("anna")
+    tokens = ApiTokens(house.store, house.passwords)
+    secret = tokens.add(
+        AccountName("probe"), [Scope.METRICS], lasts=None, actor="person anna", now=house.now
+    )
+    house.later(minutes=5)
+
+    def read_only(*_: object) -> None:
+        raise StoreUnavailable("read-only")
+
+    monkeypatch.setattr(house.store, "note_seen", read_only)
+    monkeypatch.setattr(house.store, "note_used", read_only)
+    assert house.door.who(one.secret, house.now, attended=True) is not None
+    assert tokens.find(secret, house.now) is not None
+
+
 def test_the_last_administrator_stays(house: House) -> None:
     boss = house.person("boss", Role.ADMINISTRATOR)
     with pytest.raises(LastAdministrator):
@@ -201,6 +269,18 @@ def test_one_address_that_tries_many_names_is_slowed_down(house: House) -> None:
         wrong(house, f"name{number}", ELSEWHERE)
     held(house, "anna", ELSEWHERE)
     house.sign_in("anna", visitor=HERE)
+
+
+def test_right_passwords_do_not_prolong_what_others_typed_wrong(house: House) -> None:
+    house.person("anna")
+    for number in range(56):
+        with suppress(TooManyTries):
+            wrong(house, f"name{number}", ELSEWHERE)
+        house.later(seconds=31)
+    for _ in range(4):
+        house.later(minutes=55)
+        for _ in range(3):  # colleagues, one after the other
+            house.sign_in("anna", visitor=ELSEWHERE)
 
 
 def test_an_attackers_own_account_does_not_wash_away_what_was_tried(house: House) -> None:

@@ -11,12 +11,14 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from tests.people import House
+from tests.people import HERE, House
 from vigie.__main__ import make_app
 from vigie.commands.acting import acting
 from vigie.first_start import make_first_administrator
 from vigie.passwords import Argon2Passwords
 from worklist.people import AccountName, Role
+from worklist.sessions import NewSession
+from worklist.single_sign_on import Identity, SingleSignOn
 
 Command = Callable[..., Result]
 
@@ -91,6 +93,41 @@ def test_p10_an_act_carries_the_name_of_an_account(house: House) -> None:
     house.invite(user)
     assert acting(house.engine, None) == user
     assert acting(house.engine, user) == user
+
+
+def provided(house: House, name: str) -> NewSession:
+    """A person of the provider, signed in."""
+    identity = Identity(
+        issuer="https://login.example.org",
+        subject=name,
+        name=name,
+        display_name="",
+        roles=frozenset({Role.RADIOLOGIST}),
+    )
+    door = SingleSignOn(house.store, house.passwords, house.door)
+    return door.welcome(identity, HERE, house.now)
+
+
+def test_p10_nobody_of_the_provider_is_thereby_who_works_on_this_machine(house: House) -> None:
+    user = getpass.getuser()
+    provided(house, user)
+    assert acting(house.engine, None) == f"{user} (no account)"
+    assert acting(house.engine, user) == f"{user} (by {user})"
+
+
+def test_a_reset_of_who_comes_by_the_provider_makes_a_password_only_if_asked(
+    command: Command, house: House
+) -> None:
+    one = provided(house, "anna")
+    told = command("users", "reset", "anna")
+    assert told.exit_code == 0, told.output
+    assert "no password made; sessions ended: 1" in told.stdout
+    assert house.door.who(one.secret, house.now, attended=False) is None
+    person = house.accounts.find(AccountName("anna"))
+    assert person is not None
+    assert person.password_hash is None
+    assert not person.must_change_password
+    password_in(command("users", "reset", "anna", "--one-time-password").stdout)
 
 
 def test_p7_p10_stopping_ai_names_the_account_and_needs_none(

@@ -18,6 +18,7 @@ from worklist.people import (
     check_password,
 )
 from worklist.sessions import Session, SessionLimits, digest_of
+from worklist.sign_in import place_of
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ANNA = Account(
@@ -110,7 +111,40 @@ def test_a_right_try_is_taken_back_with_its_wait() -> None:
     waits = Waits(free=1, longest=timedelta(minutes=1))
     once = waits.tried(None, NOW)
     assert once.wait_until > NOW
-    assert waits.taken_back(once) == Tries(count=0, last_at=NOW, wait_until=NOW)
+    assert waits.taken_back(once, once, None) is None
+    before = Tries(count=7, last_at=NOW, wait_until=NOW + timedelta(minutes=1))
+    later = waits.tried(before, NOW + timedelta(minutes=50))
+    assert waits.taken_back(later, later, before) == before
+    anew = waits.tried(before, NOW + waits.forgotten_after)
+    assert waits.taken_back(anew, anew, before) is None
+
+
+def test_a_right_try_takes_back_itself_only_if_others_tried_meanwhile() -> None:
+    waits = Waits(free=1, longest=timedelta(minutes=1))
+    first = waits.tried(None, NOW)
+    second = waits.tried(first, NOW + timedelta(seconds=5))
+    left = waits.taken_back(second, first, None)
+    assert left == Tries(
+        count=1,
+        last_at=NOW + timedelta(seconds=5),
+        wait_until=NOW + timedelta(seconds=5) + waits.after(1),
+    )
+    assert left is not None
+    assert waits.taken_back(left, second, first) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("this machine", "this machine"),
+    ],
+)
+def test_a_machine_cannot_count_as_many_by_its_ipv6_addresses(address: str, place: str) -> None:
+    assert place_of(address) == place
 
 
 def session(**changes: object) -> Session:

@@ -139,6 +139,7 @@ _SSO = {"sso_issuer": "https://login.example.org", "sso_client_id": "vigie"}
         ({**_SSO, "sso_client_secret": "s3cret", "sso_client_secret_file": __file__}, "one"),
         ({**_SSO, "sso_client_secret": "s3cret", "sso_roles": "readers=king"}, "king"),
         ({**_SSO, "sso_client_secret": "s3cret", "sso_roles": "readers"}, "sso_roles"),
+        ({"sso_roles": "a=radiologist, a =administrator"}, "two roles"),
     ],
 )
 def test_what_would_leave_the_page_open_is_refused_without_telling_secrets(

@@ -204,6 +204,27 @@ def test_a_stream_ends_when_its_session_does_and_others_go_on() -> None:
     asyncio.run(scene())
 
 
+def test_a_stream_ends_after_its_session_however_much_there_is_to_tell() -> None:
+    async def scene() -> None:
+        store = FakeStore()
+        async with _running(store, heartbeat_s=0.5) as feed:
+
+            async def busy() -> None:
+                for event_id in range(10**6):
+                    store.changes.put_nowait(_change(event_id))
+                    await asyncio.sleep(0.02)
+
+            task = asyncio.create_task(busy())
+            heard = 0
+            async with asyncio.timeout(10):
+                async for message in feed.stream(lambda: False):
+                    heard += b"event: worklist" in message
+            task.cancel()
+            assert heard > 0  # it was busy
+
+    asyncio.run(scene())
+
+
 def test_a_stream_ends_at_the_heartbeat_after_its_session() -> None:
     async def scene() -> None:
         async with _running(FakeStore(), heartbeat_s=0.01) as feed:

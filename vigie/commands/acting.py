@@ -40,9 +40,12 @@ def acting(engine: sa.Engine, account: str | None) -> str:
             raise UnknownAccount(f"there is no account {account}")
         if not found.is_enabled:
             raise DisabledAccount(f"the account {account} is disabled")
-        return found.name if found.name == user else f"{found.name} (by {user})"
+        is_own = found.name == user and found.issuer is None
+        return found.name if is_own else f"{found.name} (by {user})"
     try:
         found = accounts.find(AccountName(user))
     except InvalidAccountName:
         found = None
-    return found.name if found and found.is_enabled else f"{user} (no account)"
+    # A provider names its people as it likes: none of them is thereby who works on this machine.
+    is_own = found is not None and found.is_enabled and found.issuer is None
+    return f"{found.name}" if found and is_own else f"{user} (no account)"

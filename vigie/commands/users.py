@@ -161,13 +161,30 @@ def roles(name: Name, role: Roles, account: Account = None, data: Data = None) -
 
 
 @users.command("reset")
-def reset(name: Name, account: Account = None, data: Data = None) -> None:
+def reset(
+    name: Name,
+    one_time_password: Annotated[
+        bool,
+        typer.Option(
+            "--one-time-password", help="Make one though the person comes by single sign-on."
+        ),
+    ] = False,
+    account: Account = None,
+    data: Data = None,
+) -> None:
     """Print a new one-time password; sessions and waits after wrong tries end.
+
+    Who comes by single sign-on gets none unless it is asked for.
 
     Example: vigie users reset anna
 
     Exit codes: 0 done, 1 no such account, 2 a setting cannot be meant.
     """
     with _accounts(data, account) as (accounts, actor):
+        person = accounts.find(AccountName(name))
+        if person is not None and person.issuer is not None and not one_time_password:
+            ended = accounts.end_sessions(person.name, actor=actor, now=utc_now())
+            out.print(f"comes by single sign-on: no password made; sessions ended: {ended}")
+            return
         password = accounts.reset(AccountName(name), actor=actor, now=utc_now())
     _tell_once(AccountName(name), password)

@@ -31,6 +31,7 @@ export const SIGN_ON_REFUSALS: Record<string, string> = {
   over: "That sign-in was over, or begun in another browser. Begin again.",
   refused: "You were not let in. Begin again, or ask an administrator.",
   provider: "The single sign-on provider does not answer, or is not set up rightly.",
+  wait: "Too many sign-ins were begun here. Wait half a minute, then begin again.",
   database: "The node's database does not answer. Try again soon.",
 };
 
