@@ -59,6 +59,7 @@ class SeriesHeader:
     patient_sex: str
     patient_age_years: float | None
     instances: tuple[InstanceHeader, ...]  # those with pixels, in the order of the series
+    animal: str = ""  # what the header calls a patient that is one; empty: nothing says so
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

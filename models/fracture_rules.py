@@ -4,6 +4,7 @@ from models import body_parts
 from models.body_parts import first_named, names
 from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import words
+from models.species import why_not_a_person
 from worklist.uid import SOPInstanceUID
 
 _MODALITIES = frozenset({"DX", "CR", "RG"})  # PS3.3 C.7.3.1.1.1
@@ -27,6 +28,9 @@ def why_not_usable(series: SeriesHeader) -> str | None:
     """Why the detector does not look at a series, a sentence; None if it does."""
     if series.modality not in _MODALITIES:
         return f"The modality is {series.modality or 'not stated'}, not a radiograph (DX or CR)."
+    animal = why_not_a_person(series.animal)
+    if animal is not None:
+        return animal
     part = _foreign_body_part(series)
     if part is not None:
         return f"It shows the {part}; the detector was made for limbs, pelvis and shoulder."

@@ -5,6 +5,7 @@ import re
 from models.contrast_words import described_contrast, names_an_agent
 from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import plain, words
+from models.species import why_not_a_person
 from worklist.uid import SOPInstanceUID
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"  # and enhanced, legacy converted: .2.1, .2.2
@@ -48,7 +49,11 @@ def why_not_usable(series: SeriesHeader) -> str | None:
         return f"The modality is {series.modality or 'not stated'}, not CT."
     if not series.instances:
         return "The series has no images."
-    for reason in (_why_another_part(series), _why_contrast(series)):
+    for reason in (
+        why_not_a_person(series.animal),
+        _why_another_part(series),
+        _why_contrast(series),
+    ):
         if reason is not None:
             return reason
     if _DERIVED_WORDS.search(plain(series.series_description).replace("-", " ")):

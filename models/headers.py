@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
+from models import species
 from models.data_set import (
     UnreadableDataSet,
     functional_group,
@@ -42,7 +43,7 @@ _KEYWORDS = (
     "SharedFunctionalGroupsSequence", "FrameOfReferenceUID", "AcquisitionDate",
     "AcquisitionTime", "AcquisitionDateTime",
 )  # fmt: skip
-_TAGS = [tag for tag in map(tag_for_keyword, _KEYWORDS) if tag is not None]
+_TAGS = [tag for tag in map(tag_for_keyword, {*_KEYWORDS, *species.KEYWORDS}) if tag is not None]
 # Storage classes with rows and columns whose pixels are not an image of the patient.
 _NOT_IMAGES = frozenset(
     {
@@ -118,6 +119,7 @@ def _series_header(read: Sequence[tuple[ArchivedInstance, Dataset]], archive: Pa
         patient_sex=text_of(first, "PatientSex").upper(),
         patient_age_years=_age_years(first),
         instances=by_position(_by_number(headers), modality),
+        animal=species.animal_of(first),
     )
 
 

@@ -10,6 +10,7 @@ from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import plain, words
 from models.headers import position_along_normal_mm
 from models.nodule_volume import LARGEST_GAP_MM, LEAST_HEIGHT_MM, why_not_axial
+from models.species import why_not_a_person
 from worklist.uid import SOPInstanceUID
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame children, .7.1 to .7.4
@@ -65,6 +66,9 @@ def why_not_usable(series: SeriesHeader) -> str | None:
         return f"The modality is {series.modality or 'not stated'}, not CT."
     if not series.instances:
         return "The series has no images."
+    animal = why_not_a_person(series.animal)
+    if animal is not None:
+        return animal
     part = _foreign_body_part(series)
     if part is not None:
         return f"It shows the {part}; the detector was made for the chest."
