@@ -6,6 +6,7 @@ JPEG XL, mislabelled streams) goes by the signature of its codestream to imageco
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -18,17 +19,21 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
+from models.codestreams import (
+    JPEG_2000_START,
+    JPEG_LS_FRAME,
+    JPEG_START,
+    declared_precision,
+    declared_size,
+    jpeg_frame_header,
+)
 from models.data_set import MALFORMED, describe, integer_of, quiet, text_of, value_of
 
 # GDCM ends the whole process on some broken JPEG and JPEG 2000 streams (std::terminate).
 _CRASHING_PLUGINS = frozenset({"gdcm"})
 _WORDS = frozenset({8, 16, 32})  # bits, of which a sample may take the upper part
-_JPEG_START = b"\xff\xd8"
-_JPEG_2000_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 _JPEG_XL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
-_JPEG_LS_FRAME = 0xF7
 _JPEG_LOSSLESS_FRAME = 0xC3
-_NO_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})  # DHT, JPG, DAC lie among SOF0..SOF15
 
 
 class UndecodableImage(Exception):
@@ -68,12 +73,21 @@ class ImagePixel:
         return replace(self, bits_stored=self.bits_allocated, high_bit=last)
 
 
+class SamplePlace(Enum):
+    """Where samples lie in their words, as the words of one frame themselves tell."""
+
+    BELOW_HIGH_BIT = "as the header says"
+    LOWEST = "in the lowest bits, against the header"
+    UNDECIDED = "either way, with other values"  # a plane of nothing but air, for instance
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFrame:
     """One decoded frame before any lookup table."""
 
     values: npt.NDArray[Any]  # (row, column), or (row, column, 3) for colour
     photometric_interpretation: str  # of the values; YBR has become RGB
+    place: SamplePlace | None = None  # None: there is but one way to read the words
 
 
 def image_pixel(data_set: Dataset) -> ImagePixel:
@@ -118,9 +132,19 @@ def image_pixel(data_set: Dataset) -> ImagePixel:
 
 
 def decode_frames(
-    data_set: Dataset, described: ImagePixel, frame_indices: Sequence[int], *, limit_bytes: int
+    data_set: Dataset,
+    described: ImagePixel,
+    frame_indices: Sequence[int],
+    *,
+    limit_bytes: int,
+    undecided: SamplePlace = SamplePlace.BELOW_HIGH_BIT,
 ) -> Iterator[StoredFrame]:
     """Decode the frames asked for (counted from 0), in the order asked for.
+
+    Parameters
+    ----------
+    undecided
+        Where samples are taken to lie in frames that do not tell: as in others of their series.
 
     Raises
     ------
@@ -137,9 +161,10 @@ def decode_frames(
             raise UndecodableImage(
                 f"frame {index + 1} was asked for, the object has {described.number_of_frames}"
             )
-    frame_at = _translated(partial(_prepare, data_set, described, frame_indices))
+    words_at = _translated(partial(_prepare, data_set, described, frame_indices))
     for index in frame_indices:
-        yield _translated(partial(frame_at, index))
+        words = _translated(partial(words_at, index))
+        yield _samples_of(words, described, undecided)
 
 
 _Result = TypeVar("_Result")
@@ -177,7 +202,7 @@ def _native_frames(data_set: Dataset, described: ImagePixel) -> Callable[[int], 
 
     def frame_at(index: int) -> StoredFrame:
         frame = _stored_frame(decoder.as_array(element.value, index=index, **options))
-        return _samples_of(frame, described)
+        return _in_question(frame, described)
 
     return frame_at
 
@@ -198,7 +223,7 @@ def _encapsulated_frames(
         precision = declared_precision(codestream)
         if not described.unused_low_bits or (precision or 64) <= described.bits_stored:
             return _decode_codestream(codestream, described)  # there are no other bits in it
-        return _samples_of(_decode_codestream(codestream, described.in_words()), described)
+        return _in_question(_decode_codestream(codestream, described.in_words()), described)
 
     return frame_at
 
@@ -210,8 +235,8 @@ def _stored_frame(decoded: tuple[npt.NDArray[Any], dict[str, str | int]]) -> Sto
     )
 
 
-def _samples_of(words: StoredFrame, described: ImagePixel) -> StoredFrame:
-    """Samples out of their words, by High Bit unless the words themselves contradict it.
+def _in_question(words: StoredFrame, described: ImagePixel) -> StoredFrame:
+    """Whole words, with what they tell of where their samples lie.
 
     Many devices that write a High Bit above Bits Stored - 1 put the samples into the lowest bits
     nevertheless. Then bits are set below where samples should lie, and none above.
@@ -220,16 +245,28 @@ def _samples_of(words: StoredFrame, described: ImagePixel) -> StoredFrame:
         return words
     kind, size = "ui"[described.pixel_representation == 1], described.bits_allocated // 8
     values = words.values.astype(f"{kind}{size}")
-    above = described.bits_allocated - 1 - described.high_bit
-    if (values & ((1 << described.unused_low_bits) - 1)).any():
-        if not np.isin(values >> described.bits_stored, (0, -1)).all():
-            raise UndecodableImage(
-                f"the header puts samples of {described.bits_stored} bits below High Bit "
-                f"{described.high_bit} (0028,0102), but bits outside of them are set too, so that "
-                "no value is certain: the sender has to correct Bits Stored or High Bit"
-            )
-        above = described.bits_allocated - described.bits_stored
-    values = (values << above) >> (described.bits_allocated - described.bits_stored)
+    some_below = bool((values & ((1 << described.unused_low_bits) - 1)).any())
+    some_above = not np.isin(values >> described.bits_stored, (0, -1)).all()
+    if some_below and some_above:
+        raise UndecodableImage(
+            f"the header puts samples of {described.bits_stored} bits below High Bit "
+            f"{described.high_bit} (0028,0102), but bits outside of them are set too, so that "
+            "no value is certain: the sender has to correct Bits Stored or High Bit"
+        )
+    place = SamplePlace.UNDECIDED if values.any() else None  # zeros are zeros wherever they lie
+    if some_below or some_above:
+        place = SamplePlace.LOWEST if some_below else SamplePlace.BELOW_HIGH_BIT
+    return replace(words, values=values, place=place)
+
+
+def _samples_of(words: StoredFrame, described: ImagePixel, undecided: SamplePlace) -> StoredFrame:
+    """Samples out of their words; where these do not tell where, as the others do."""
+    if words.place is None:
+        return words
+    place = undecided if words.place is SamplePlace.UNDECIDED else words.place
+    last = described.bits_stored - 1 if place is SamplePlace.LOWEST else described.high_bit
+    above = described.bits_allocated - 1 - last
+    values = (words.values << above) >> (described.bits_allocated - described.bits_stored)
     return replace(words, values=values)
 
 
@@ -322,14 +359,14 @@ def _sign_extended(values: npt.NDArray[Any], bits_stored: int) -> npt.NDArray[An
 
 
 def _codec_for(codestream: bytes) -> Callable[[bytes], Any] | None:
-    if codestream.startswith(_JPEG_START):
-        frame = _jpeg_frame_header(codestream)
-        if frame is not None and frame[0] == _JPEG_LS_FRAME:
+    if codestream.startswith(JPEG_START):
+        frame = jpeg_frame_header(codestream)
+        if frame is not None and frame[0] == JPEG_LS_FRAME:
             return _codec("jpegls")
         if frame is not None and frame[0] == _JPEG_LOSSLESS_FRAME:
             return _codec("ljpeg")
         return _codec("jpeg8")  # libjpeg-turbo 3: 8 and 12 bits, sequential and progressive
-    if _JPEG_2000_START in codestream[:256]:
+    if JPEG_2000_START in codestream[:256]:
         return _codec("jpeg2k")  # OpenJPEG 2.5 reads HTJ2K too
     if codestream.startswith(_JPEG_XL_STARTS):
         return _codec("jpegxl")
@@ -339,48 +376,3 @@ def _codec_for(codestream: bytes) -> Callable[[bytes], Any] | None:
 def _codec(name: str) -> Callable[[bytes], Any]:
     decode: Callable[[bytes], Any] = getattr(imagecodecs, f"{name}_decode")
     return decode
-
-
-def declared_size(codestream: bytes) -> tuple[int, int] | None:
-    """(rows, columns) as the codestream's own header says; None if it cannot be told.
-
-    A codec allocates by this header, so it is compared with the object's before decoding.
-    """
-    if codestream.startswith(_JPEG_START):
-        frame = _jpeg_frame_header(codestream)
-        return None if frame is None else (frame[1], frame[2])
-    start = codestream[:256].find(_JPEG_2000_START)
-    if start < 0 or len(codestream) < start + 24:
-        return None
-    x1, y1, x0, y0 = (  # ISO 15444-1 A.5.1: Xsiz, Ysiz, XOsiz, YOsiz
-        int.from_bytes(codestream[start + 8 + 4 * i : start + 12 + 4 * i], "big") for i in range(4)
-    )
-    return (y1 - y0, x1 - x0)
-
-
-def declared_precision(codestream: bytes) -> int | None:
-    """Bits a sample as the codestream's own header says; None if it cannot be told."""
-    if codestream.startswith(_JPEG_START):
-        frame = _jpeg_frame_header(codestream)
-        return None if frame is None else frame[3]
-    start = codestream[:256].find(_JPEG_2000_START)
-    if start < 0 or len(codestream) <= start + 42:
-        return None
-    return (codestream[start + 42] & 0x7F) + 1  # ISO 15444-1 A.5.1: Ssiz of the first component
-
-
-def _jpeg_frame_header(codestream: bytes) -> tuple[int, int, int, int] | None:
-    """(marker, rows, columns, precision) of the first SOF segment (ISO 10918-1 B.2.2)."""
-    position = 2
-    while position + 9 <= len(codestream) and codestream[position] == 0xFF:
-        marker = codestream[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        in_range = 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME_HEADERS
-        if in_range or marker == _JPEG_LS_FRAME:
-            rows = int.from_bytes(codestream[position + 5 : position + 7], "big")
-            columns = int.from_bytes(codestream[position + 7 : position + 9], "big")
-            return (marker, rows, columns, codestream[position + 4])
-        position += 2 + int.from_bytes(codestream[position + 2 : position + 4], "big")
-    return None

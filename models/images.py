@@ -3,7 +3,9 @@
 ``read_series_headers`` and ``load_series`` feed the detectors, ``decode_frame`` feeds a viewer.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from models.data_set import (
 )
 from models.decoding import (
     ImagePixel,
+    SamplePlace,
     StoredFrame,
     UndecodableImage,
     decode_frames,
@@ -91,20 +94,56 @@ def load_series(header: SeriesHeader, *, limit_bytes: int = DEFAULT_LIMIT_BYTES)
         raise UndecodableImage(
             f"the series claims {claimed} bytes of decoded pixels, the limit is {limit_bytes}"
         )
-    images: list[Image] = []
-    for instance in header.instances:
-        images += _load_instance(instance, header.modality, limit_bytes)
+    load = partial(_load_instance, modality=header.modality, limit_bytes=limit_bytes)
+    loaded = [load(instance) for instance in header.instances]
+    elsewhere = _undecided_place({place for _, places in loaded for place in places})
+    if elsewhere is SamplePlace.LOWEST:
+        loaded = [
+            load(instance, undecided=elsewhere)
+            if SamplePlace.UNDECIDED in places
+            else (own, places)
+            for instance, (own, places) in zip(header.instances, loaded, strict=True)
+        ]
+    images = [image for own, _ in loaded for image in own]
     return SeriesImages(header=header, images=by_position(images, header.modality))
 
 
-def _load_instance(instance: InstanceHeader, modality: str, limit_bytes: int) -> list[Image]:
+def _undecided_place(places: Collection[SamplePlace | None]) -> SamplePlace:
+    """Where samples lie in frames that do not tell: as in the others of their series.
+
+    Raises
+    ------
+    UndecodableImage
+        If those others contradict one another.
+    """
+    lowest = SamplePlace.LOWEST in places
+    if lowest and {SamplePlace.BELOW_HIGH_BIT, SamplePlace.UNDECIDED} <= set(places):
+        raise UndecodableImage(
+            "some images hold their samples below High Bit (0028,0102), others against it in the "
+            "lowest bits, and one can be read both ways: its values are not certain"
+        )
+    return SamplePlace.LOWEST if lowest else SamplePlace.BELOW_HIGH_BIT
+
+
+def _load_instance(
+    instance: InstanceHeader,
+    *,
+    modality: str,
+    limit_bytes: int,
+    undecided: SamplePlace = SamplePlace.BELOW_HIGH_BIT,
+) -> tuple[list[Image], set[SamplePlace | None]]:
+    """The images of one object, and where their samples lay in their words."""
     data_set, described = _open(instance.path, limit_bytes)
     every_frame = range(described.number_of_frames)
     images: list[Image] = []
+    places: set[SamplePlace | None] = set()
     with quiet():
         for index, stored in enumerate(
-            decode_frames(data_set, described, every_frame, limit_bytes=limit_bytes)
+            decode_frames(
+                data_set, described, every_frame, limit_bytes=limit_bytes, undecided=undecided
+            )
         ):
+            places.add(stored.place)
             pixels, _ = _grey(stored, data_set, described, index, modality)
             orientation = functional_group(data_set, index, "PlaneOrientationSequence")
             images.append(
@@ -121,7 +160,7 @@ def _load_instance(instance: InstanceHeader, modality: str, limit_bytes: int) ->
                     image_orientation=numbers_of(orientation, "ImageOrientationPatient", 6),
                 )
             )
-    return images
+    return images, places
 
 
 def decode_frame(path: Path, frame_number: int, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Frame:
@@ -144,8 +183,8 @@ def decode_frame(path: Path, frame_number: int, *, limit_bytes: int = DEFAULT_LI
         If the object or the frame is not there or cannot be decoded.
     """
     data_set, described = _open(path, limit_bytes)
-    (stored,) = decode_frames(data_set, described, [frame_number - 1], limit_bytes=limit_bytes)
     index = frame_number - 1
+    stored = _decode_one(data_set, described, index, limit_bytes)
     with quiet():
         spacing = pixel_spacing_mm(functional_group(data_set, index, "PixelMeasuresSequence"))
         if _is_colour(stored):
@@ -162,6 +201,20 @@ def decode_frame(path: Path, frame_number: int, *, limit_bytes: int = DEFAULT_LI
         number_of_frames=described.number_of_frames,
         pixel_spacing_mm=spacing,
     )
+
+
+def _decode_one(
+    data_set: Dataset, described: ImagePixel, index: int, limit_bytes: int
+) -> StoredFrame:
+    """One frame; where its samples lie in their words others of its object may have to tell."""
+    decode = partial(decode_frames, data_set, described, limit_bytes=limit_bytes)
+    (stored,) = decode([index])
+    if stored.place is not SamplePlace.UNDECIDED:
+        return stored
+    others = (n for n in range(described.number_of_frames) if n != index)
+    undecided = _undecided_place({SamplePlace.UNDECIDED, *(f.place for f in decode([*others]))})
+    (stored,) = decode([index], undecided=undecided)
+    return stored
 
 
 def _open(path: Path, limit_bytes: int) -> tuple[Dataset, ImagePixel]:
