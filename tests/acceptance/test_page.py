@@ -83,7 +83,7 @@ class Heard:
 @pytest.fixture
 def page(browser: Browser, node: Node) -> Iterator[Page]:
     """The open list; afterwards: nothing complained, and nothing left the machine."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
     sign_in(context, node, "anna")
     page = context.new_page()
     heard = Heard()

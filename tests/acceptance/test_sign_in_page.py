@@ -36,7 +36,7 @@ def browser(program: Callable[[str], str]) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, node: Node) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(f"{node.url}/#/studies/1.2.3")
     page.get_by_role("heading", name="Sign in").wait_for()

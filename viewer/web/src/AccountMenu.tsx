@@ -1,12 +1,15 @@
 import { Button, Menu } from "@mantine/core";
 import { IconKey, IconLogout, IconUser } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
 
+import { LanguageItems } from "./LanguageChoice";
 import { openPassword } from "./route";
-import { ROLE_WORDS, useDoor, useSession } from "./session";
+import { useDoor, useSession } from "./session";
 
 /** Who is signed in, and the way out. */
 export function AccountMenu() {
+  const { t } = useTranslation();
   const session = useSession().data;
   const door = useDoor();
   const leave = useMutation({ mutationFn: door.signOut });
@@ -19,27 +22,29 @@ export function AccountMenu() {
           color="gray"
           size="compact-sm"
           leftSection={<IconUser size={15} aria-hidden />}
-          aria-label={`Account of ${session.display_name ?? session.name}`}
+          aria-label={t("account.of", { name: session.display_name ?? session.name })}
         >
           {session.display_name}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>
-          {session.name} · {session.roles.map((role) => ROLE_WORDS[role]).join(", ")}
+          {session.name} · {session.roles.map((role) => t(`role.${role}`)).join(", ")}
         </Menu.Label>
         {session.has_password && (
           <Menu.Item leftSection={<IconKey size={15} aria-hidden />} onClick={openPassword}>
-            Change password
+            {t("account.change_password")}
           </Menu.Item>
         )}
+        <LanguageItems />
+        <Menu.Divider />
         <Menu.Item
           leftSection={<IconLogout size={15} aria-hidden />}
           onClick={() => {
             leave.mutate();
           }}
         >
-          {leave.isError ? "Sign out: the node did not answer, try again" : "Sign out"}
+          {leave.isError ? t("account.sign_out_failed") : t("account.sign_out")}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

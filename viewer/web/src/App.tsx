@@ -1,6 +1,7 @@
 import { Button, Loader } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
 
 import { DoorPage, Refusal } from "./DoorPage";
 import classes from "./DoorPage.module.css";
@@ -14,6 +15,7 @@ import { WorklistPage } from "./WorklistPage";
 
 /** Nothing of a patient is shown, or kept, without a session. */
 export function App() {
+  const { t } = useTranslation();
   const session = useSession();
   const client = useQueryClient();
   const isPasswordOpen = useIsPasswordOpen();
@@ -24,13 +26,13 @@ export function App() {
 
   if (session.data === undefined) {
     return session.isPending ? (
-      <Loader mx="auto" mt="18vh" aria-label="Loading" display="block" />
+      <Loader mx="auto" mt="18vh" aria-label={t("app.loading")} display="block" />
     ) : (
-      <DoorPage title="The page cannot be shown">
+      <DoorPage title={t("app.cannot_be_shown")}>
         <div className={classes.stack}>
           <Refusal error={session.error} />
           <Button variant="default" onClick={() => void session.refetch()}>
-            Try again
+            {t("app.try_again")}
           </Button>
         </div>
       </DoorPage>

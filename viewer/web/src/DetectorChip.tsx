@@ -10,10 +10,12 @@ import {
   IconPlayerStop,
 } from "@tabler/icons-react";
 import type { ComponentType } from "react";
+import { useTranslation } from "react-i18next";
 
 import type { Detector, OutcomeState } from "./api";
 import classes from "./DetectorChip.module.css";
-import { fullTime, probability, sentence, STATE_WORDS } from "./words";
+import { t as say } from "./language";
+import { fullTime, probability, sentence } from "./words";
 
 const ICONS: Record<OutcomeState, ComponentType<{ size: number; className?: string | undefined }>> =
   {
@@ -45,6 +47,7 @@ export function byUrgency(detectors: readonly Detector[]): Detector[] {
 
 /** All detectors on one study in two lines: those that look at it, and those that do not. */
 export function DetectorChips({ detectors }: { detectors: readonly Detector[] }) {
+  const { t } = useTranslation();
   const looking = byUrgency(detectors).filter(({ state }) => state !== "not_applicable");
   const others = detectors.filter(({ state }) => state === "not_applicable");
   return (
@@ -59,7 +62,7 @@ export function DetectorChips({ detectors }: { detectors: readonly Detector[] })
       {others.length > 0 && (
         <span className={classes.others}>
           <IconMinus size={12} aria-hidden />
-          not applicable:
+          {t("chip.not_applicable")}
           {others.map((detector) => (
             <Tooltip key={detector.name} label={<Details detector={detector} />}>
               <span data-state={detector.state} data-testid={`chip-${detector.name}`}>
@@ -75,6 +78,7 @@ export function DetectorChips({ detectors }: { detectors: readonly Detector[] })
 
 /** One detector's state on one study: an icon and words, so that colour is never needed. */
 export function DetectorChip({ detector }: { detector: Detector }) {
+  useTranslation();
   const { finding, state } = detector;
   const Icon = ICONS[state];
   const said = chipWords(detector);
@@ -90,30 +94,33 @@ export function DetectorChip({ detector }: { detector: Detector }) {
 }
 
 function chipWords({ state, probability: p, reason }: Detector): string {
-  if (state === "flagged" && p !== null) return `flagged ${probability(p)}`;
+  if (state === "flagged" && p !== null) return say("chip.flagged", { probability: probability(p) });
   // What was found on earlier images must not hide behind a tooltip.
   if ((state === "not_run_yet" || state === "running") && reason !== null) return reason;
-  return STATE_WORDS[state];
+  return say(`state.${state}`);
 }
 
 function Details({ detector }: { detector: Detector }) {
+  const { t } = useTranslation();
   const { finding, state, reason, probability: p, operating_point: point } = detector;
   return (
     <>
-      <strong>
-        {finding}: {STATE_WORDS[state]}
-      </strong>
+      <strong>{t("chip.heading", { finding, state: t(`state.${state}`) })}</strong>
       {reason !== null && <div>{sentence(reason)}</div>}
       {p !== null && (
         <div>
-          Probability {probability(p)}
-          {point !== null && `, people are told from ${probability(point)}`}
+          {point === null
+            ? t("chip.probability", { probability: probability(p) })
+            : t("chip.probability_point", {
+                probability: probability(p),
+                point: probability(point),
+              })}
         </div>
       )}
-      {state === "not_flagged" && <div>Not flagged is not a statement that the study is free of findings.</div>}
+      {state === "not_flagged" && <div>{t("chip.no_all_clear")}</div>}
       {detector.version !== null && (
         <div>
-          {detector.name} {detector.version}, not reviewed
+          {t("chip.version", { detector: `${detector.name} ${detector.version}` })}
         </div>
       )}
       {detector.assessed_at !== null && <div>{fullTime(detector.assessed_at)}</div>}

@@ -1,6 +1,7 @@
 import { useElementSize, useHotkeys } from "@mantine/hooks";
 import { IconEye, IconEyeOff } from "@tabler/icons-react";
 import { useMemo, useRef, useState, type WheelEvent } from "react";
+import { useTranslation } from "react-i18next";
 
 import type { Evidence, Region, Series } from "./api";
 import { frameScores, regionLabel } from "./evidence";
@@ -14,6 +15,7 @@ import {
   presetsFor,
 } from "./frames";
 import classes from "./ImagePanel.module.css";
+import { t as say } from "./language";
 import { SliceTrack } from "./SliceTrack";
 import { useFramePicture } from "./useFramePicture";
 import { fit, useZoom } from "./useZoom";
@@ -29,6 +31,7 @@ interface Props {
 
 /** One series: a frame, the suspect regions on it, and the way through the others. */
 export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }: Props) {
+  const { t } = useTranslation();
   const frames = useMemo(() => framesOf(series), [series]);
   const scores = useMemo(() => frameScores(frames, evidence), [frames, evidence]);
   const marked = useMemo(() => markedFrames(frames, regions), [frames, regions]);
@@ -66,7 +69,7 @@ export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }
     <div className={classes.panel}>
       <div className={classes.tools}>
         {presets.length > 1 && (
-          <div role="group" aria-label="Window" className={classes.presets}>
+          <div role="group" aria-label={t("image.window")} className={classes.presets}>
             {presets.map((one, number) => (
               <button
                 key={one.name}
@@ -74,7 +77,7 @@ export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }
                 aria-pressed={one === preset}
                 onClick={() => { setPreset(one); }}
               >
-                {one.name}
+                {t(`image.window_name.${one.name}`)}
                 <kbd>{number + 1}</kbd>
               </button>
             ))}
@@ -87,7 +90,7 @@ export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }
           onClick={() => { setMarksShown(!marksShown); }}
         >
           {marksShown ? <IconEye size={15} aria-hidden /> : <IconEyeOff size={15} aria-hidden />}
-          {marksShown ? "Marks shown" : "Marks hidden"}
+          {marksShown ? t("image.marks_shown") : t("image.marks_hidden")}
           <kbd>M</kbd>
         </button>
         <span className={classes.summary}>{markSummary(marked, frames.length)}</span>
@@ -111,10 +114,12 @@ export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }
           />
         )}
         <div className={classes.caption}>
-          {frames.length > 1 ? `Slice ${at + 1} of ${frames.length}` : `${series.modality} ${series.description}`}
+          {frames.length > 1
+            ? t("image.slice_of", { slice: at + 1, slices: frames.length })
+            : `${series.modality} ${series.description}`}
           {preset.window !== null && (
             <span>
-              C {preset.window[0]} W {preset.window[1]}
+              {t("image.values", { center: preset.window[0], width: preset.window[1] })}
             </span>
           )}
         </div>
@@ -124,9 +129,9 @@ export function ImagePanel({ studyInstanceUid, series, regions, evidence, jump }
 }
 
 function markSummary(marked: readonly number[], count: number): string {
-  if (marked.length === 0) return "No marks in this series; each detector says on the right what it did";
-  if (count === 1) return "Marked by AI, not reviewed";
-  return `Marked by AI, not reviewed: slice ${ranges(marked.map((index) => index + 1))}`;
+  if (marked.length === 0) return say("image.no_marks");
+  if (count === 1) return say("image.marked");
+  return say("image.marked_slices", { slices: ranges(marked.map((index) => index + 1)) });
 }
 
 interface StageProps {
@@ -141,6 +146,7 @@ interface StageProps {
 const WHEEL_STEP = 40; // px of wheel for one slice; a touchpad sends many small ones
 
 function Stage({ studyInstanceUid, frames, index, window, regions, onStep }: StageProps) {
+  const { t } = useTranslation();
   const { ref, width, height } = useElementSize<HTMLDivElement>();
   const zoom = useZoom();
   const wheel = useRef(0);
@@ -188,7 +194,7 @@ function Stage({ studyInstanceUid, frames, index, window, regions, onStep }: Sta
       </div>
       {picture.failed === picture.wanted && picture.wanted !== null && (
         <p className={classes.failed} role="alert">
-          This image cannot be shown.
+          {t("image.cannot_be_shown")}
         </p>
       )}
     </div>
@@ -203,6 +209,7 @@ interface MarksProps {
 
 /** Outlines in the image's own pixel grid, whatever size it is shown at. */
 function Marks({ frame, regions, pixelsPerColumn }: MarksProps) {
+  const { t } = useTranslation();
   const unit = pixelsPerColumn > 0 ? 1 / pixelsPerColumn : 1; // one pixel of the screen
   return (
     <svg
@@ -210,7 +217,7 @@ function Marks({ frame, regions, pixelsPerColumn }: MarksProps) {
       viewBox={`0 0 ${frame.columns} ${frame.rows}`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={`${regions.length} marked by AI on this image, not reviewed`}
+      aria-label={t("image.marks_here", { count: regions.length })}
       data-testid="marks"
     >
       {regions.map((region, number) => (

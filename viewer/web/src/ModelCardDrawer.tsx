@@ -1,9 +1,11 @@
 import { Drawer, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 
 import { ask, type Figures, type ModelCard, modelPath } from "./api";
 import { plainFigures, subgroupsOf } from "./figures";
+import { t as say } from "./language";
 import classes from "./ModelCardDrawer.module.css";
 import { fullTime, probability, sentence } from "./words";
 
@@ -14,6 +16,7 @@ interface Props {
 
 /** The card of one model, over the study that it was asked from. */
 export function ModelCardDrawer({ name, onClose }: Props) {
+  const { t } = useTranslation();
   const model = useQuery({
     queryKey: ["model", name],
     queryFn: ({ signal }) => ask<ModelCard>(modelPath(name ?? ""), signal),
@@ -28,20 +31,21 @@ export function ModelCardDrawer({ name, onClose }: Props) {
       lockScroll={false} // it would write a style that our policy forbids, and nothing scrolls
       classNames={{ content: classes.drawer ?? "", header: classes.drawer ?? "" }}
       title={model.data?.title ?? name}
-      closeButtonProps={{ "aria-label": "Close the model card" }}
+      closeButtonProps={{ "aria-label": t("card.close") }}
     >
       {model.data !== undefined ? (
         <Card model={model.data} />
       ) : model.isError ? (
-        <p role="alert">The card cannot be shown. {sentence(model.error.message)}</p>
+        <p role="alert">{t("card.cannot_be_shown")} {sentence(model.error.message)}</p>
       ) : (
-        <Loader aria-label="Loading the model card" />
+        <Loader aria-label={t("card.loading")} />
       )}
     </Drawer>
   );
 }
 
 function Card({ model }: { model: ModelCard }) {
+  const { t } = useTranslation();
   const { card } = model;
   return (
     <div className={classes.card}>
@@ -49,36 +53,36 @@ function Card({ model }: { model: ModelCard }) {
         {stateWords(model)}
       </p>
       <dl className={classes.facts}>
-        <dt>Name</dt>
+        <dt>{t("card.name")}</dt>
         <dd>
           {model.name} {model.version}
         </dd>
-        <dt>Looks for</dt>
+        <dt>{t("card.looks_for")}</dt>
         <dd>{model.finding}</dd>
-        <dt>Flags from</dt>
+        <dt>{t("card.flags_from")}</dt>
         <dd>{probability(model.operating_point)}</dd>
-        <dt>Weights</dt>
+        <dt>{t("card.weights")}</dt>
         <dd>
           <code>{model.weights_sha256}</code>
         </dd>
       </dl>
       {card !== null && (
         <>
-          <Part title="Intended use">
+          <Part title={t("card.intended_use")}>
             <p>{card.intended_use}</p>
           </Part>
-          <Part title="Known limits">
+          <Part title={t("card.limits")}>
             <List lines={card.limits} />
           </Part>
-          <Part title="Training data and licences">
+          <Part title={t("card.training")}>
             <List lines={card.training_data} />
-            {card.licence !== "" && <p>Licence of the model: {card.licence}</p>}
+            {card.licence !== "" && <p>{t("card.licence", { licence: card.licence })}</p>}
           </Part>
-          <Part title="Measured">
+          <Part title={t("card.measured")}>
             <FigureList figures={card.performance} />
             <Subgroups figures={card.performance} />
           </Part>
-          <Part title="Calibration">
+          <Part title={t("card.calibration")}>
             <FigureList figures={card.calibration} />
           </Part>
         </>
@@ -88,11 +92,15 @@ function Card({ model }: { model: ModelCard }) {
 }
 
 function stateWords({ state, broken, stopped_by, stopped_at, stopped_because }: ModelCard): string {
-  if (state === "broken") return `Broken. ${sentence(broken ?? "")}`;
-  if (state === "on") return "On: it looks at every study that it is made for.";
-  const when = stopped_at === null ? "" : `, ${fullTime(stopped_at)}`;
-  const who = stopped_by === null ? "" : ` by ${stopped_by}`;
-  return `Stopped${who}${when}. ${sentence(stopped_because ?? "")}`;
+  if (state === "broken") return `${say("card.broken")} ${sentence(broken ?? "")}`;
+  if (state === "on") return say("card.on");
+  return `${stoppedWords(stopped_by, stopped_at)} ${sentence(stopped_because ?? "")}`;
+}
+
+function stoppedWords(name: string | null, stoppedAt: string | null): string {
+  const at = stoppedAt === null ? null : fullTime(stoppedAt);
+  if (name === null) return at === null ? say("card.stopped") : say("card.stopped_at", { at });
+  return at === null ? say("card.stopped_by", { name }) : say("card.stopped_by_at", { name, at });
 }
 
 function Part({ title, children }: { title: string; children: ReactNode }) {
@@ -128,6 +136,7 @@ function FigureList({ figures }: { figures: Figures }) {
 }
 
 function Subgroups({ figures }: { figures: Figures }) {
+  const { t } = useTranslation();
   const table = subgroupsOf(figures);
   if (table === null) return null;
   return (
@@ -135,7 +144,7 @@ function Subgroups({ figures }: { figures: Figures }) {
       <table>
         <thead>
           <tr>
-            <th scope="col">Subgroup</th>
+            <th scope="col">{t("card.subgroup")}</th>
             {table.columns.map((column) => (
               <th key={column} scope="col">
                 {column}

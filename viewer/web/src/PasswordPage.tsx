@@ -1,6 +1,7 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type SyntheticEvent, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
 
 import { DoorPage, Refusal } from "./DoorPage";
 import classes from "./DoorPage.module.css";
@@ -9,6 +10,7 @@ import { useDoor } from "./session";
 
 /** One's own password in place of the present one; `forced` where nothing else is allowed before. */
 export function PasswordPage({ forced }: { forced: boolean }) {
+  const { t } = useTranslation();
   const door = useDoor();
   const present = useRef<HTMLInputElement>(null);
   const [chosen, setChosen] = useState("");
@@ -27,22 +29,21 @@ export function PasswordPage({ forced }: { forced: boolean }) {
     if (chosen === again) change.mutate();
   };
   return (
-    <DoorPage title={forced ? "Choose your password" : "Change password"}>
+    <DoorPage title={forced ? t("password.choose") : t("password.change")}>
       <p className={classes.hint}>
-        {forced && "The one-time password has served. "}
-        At least 12 characters; several words are easy to remember and hard to guess. You are signed
-        out everywhere else.
+        {forced && `${t("password.served")} `}
+        {t("password.rules")}
       </p>
       <form onSubmit={submit}>
         <PasswordInput
           ref={present}
-          label={forced ? "One-time password" : "Present password"}
+          label={forced ? t("password.one_time") : t("password.present")}
           autoComplete="current-password"
           required
           withAsterisk={false}
         />
         <PasswordInput
-          label="New password"
+          label={t("password.new")}
           autoComplete="new-password"
           value={chosen}
           onChange={(event) => {
@@ -52,19 +53,19 @@ export function PasswordPage({ forced }: { forced: boolean }) {
           withAsterisk={false}
         />
         <PasswordInput
-          label="New password again"
+          label={t("password.again")}
           autoComplete="new-password"
           value={again}
           onChange={(event) => {
             setAgain(event.currentTarget.value);
           }}
-          error={differs && "This is not the same."}
+          error={differs && t("password.differs")}
           required
           withAsterisk={false}
         />
         <Refusal error={change.error ?? leave.error} />
         <Button type="submit" className={classes.submit} fullWidth loading={change.isPending}>
-          Change password
+          {t("password.change")}
         </Button>
         <Button
           variant="subtle"
@@ -75,7 +76,7 @@ export function PasswordPage({ forced }: { forced: boolean }) {
             else openList();
           }}
         >
-          {forced ? "Sign out" : "Cancel"}
+          {forced ? t("account.sign_out") : t("password.cancel")}
         </Button>
       </form>
     </DoorPage>

@@ -1,16 +1,18 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type SyntheticEvent, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
 
 import { DoorPage, Refusal } from "./DoorPage";
 import classes from "./DoorPage.module.css";
 import { useSignOnRefusal } from "./route";
-import { SIGN_ON_PATH, SIGN_ON_REFUSALS, useDoor, wasSignedIn } from "./session";
+import { SIGN_ON_PATH, signOnRefusal, useDoor, wasSignedIn } from "./session";
 
 /** Name and password, or the way to the provider where one is set up. */
 export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
+  const { t } = useTranslation();
   const refusal = useSignOnRefusal();
-  const signOnError = refusal === null ? null : new Error(SIGN_ON_REFUSALS[refusal] ?? "");
+  const signOnError = refusal === null ? null : new Error(signOnRefusal(refusal));
   const [isOver] = useState(wasSignedIn);
   const door = useDoor();
   const name = useRef<HTMLInputElement>(null);
@@ -30,14 +32,12 @@ export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
     signIn.mutate();
   };
   return (
-    <DoorPage title="Sign in">
-      {isOver && (
-        <p className={classes.hint}>Your session is over. Sign in to go on where you were.</p>
-      )}
+    <DoorPage title={t("sign_in.title")}>
+      {isOver && <p className={classes.hint}>{t("sign_in.over")}</p>}
       <form onSubmit={submit}>
         <TextInput
           ref={name}
-          label="Name"
+          label={t("sign_in.name")}
           name="username"
           autoComplete="username"
           autoCapitalize="none"
@@ -47,7 +47,7 @@ export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
         />
         <PasswordInput
           ref={password}
-          label="Password"
+          label={t("sign_in.password")}
           name="password"
           autoComplete="current-password"
           required
@@ -55,7 +55,7 @@ export function SignInPage({ singleSignOn }: { singleSignOn: string | null }) {
         />
         <Refusal error={signIn.error ?? signOnError} />
         <Button type="submit" className={classes.submit} fullWidth loading={signIn.isPending}>
-          Sign in
+          {t("sign_in.submit")}
         </Button>
         {singleSignOn !== null && (
           <Button component="a" href={SIGN_ON_PATH} variant="default" fullWidth>

@@ -1,3 +1,5 @@
+import { useTranslation } from "react-i18next";
+
 import { scoreWords } from "./evidence";
 import classes from "./SliceTrack.module.css";
 
@@ -11,7 +13,10 @@ interface Props {
 
 /** The way through a stack: a tick where something is marked, warmer where more is suspected. */
 export function SliceTrack({ count, index, marked, scores, onIndex }: Props) {
-  const said = `${marked.includes(index) ? ", marked" : ""}${scoreWords(scores[index] ?? null)}`;
+  const { t } = useTranslation();
+  const marks = marked.includes(index) ? `, ${t("image.slice_marked")}` : "";
+  const at = t("image.slice_value", { slice: index + 1, slices: count });
+  const said = `${at}${marks}${scoreWords(scores[index] ?? null)}`;
   return (
     <div className={classes.track}>
       {scores.some((score) => score !== null) && (
@@ -39,8 +44,8 @@ export function SliceTrack({ count, index, marked, scores, onIndex }: Props) {
         min={1}
         max={count}
         value={index + 1}
-        aria-label="Slice"
-        aria-valuetext={`${index + 1} of ${count}${said}`}
+        aria-label={t("image.slice")}
+        aria-valuetext={said}
         onChange={(event) => {
           onIndex(event.currentTarget.valueAsNumber - 1);
         }}

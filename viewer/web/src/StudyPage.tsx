@@ -3,6 +3,7 @@ import { useHotkeys } from "@mantine/hooks";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useTranslation } from "react-i18next";
 
 import { ask, type Study, studyPath } from "./api";
 import { useNow } from "./clock";
@@ -21,6 +22,7 @@ interface Props {
 }
 
 export function StudyPage({ studyInstanceUid, live }: Props) {
+  const { t } = useTranslation();
   useHotkeys([["Escape", openList]], []);
   const study = useQuery({
     queryKey: ["study", studyInstanceUid],
@@ -36,17 +38,17 @@ export function StudyPage({ studyInstanceUid, live }: Props) {
           leftSection={<IconArrowLeft size={16} />}
           onClick={openList}
         >
-          List
+          {t("study.back")}
         </Button>
         {study.data !== undefined && <Patient study={study.data} />}
       </TopBar>
-      {study.isPending && <Loader className={classes.loader} aria-label="Loading the study" />}
+      {study.isPending && <Loader className={classes.loader} aria-label={t("study.loading")} />}
       {study.data !== undefined ? (
         <OpenStudy study={study.data} />
       ) : (
         study.isError && (
           <p className={classes.refusal} role="alert">
-            The study cannot be shown. {sentence(study.error.message)}
+            {t("study.cannot_be_shown")} {sentence(study.error.message)}
           </p>
         )
       )}
@@ -55,12 +57,13 @@ export function StudyPage({ studyInstanceUid, live }: Props) {
 }
 
 function Patient({ study: { row } }: { study: Study }) {
+  const { t } = useTranslation();
   const now = useNow();
   const facts = [
     [row.patient_sex, age(row.patient_birth_date, now)].filter((fact) => fact !== "").join(", "),
-    row.patient_birth_date === null ? "" : `born ${calendarDay(row.patient_birth_date)}`,
-    row.patient_id === "" ? "" : `ID ${row.patient_id}`,
-    row.accession_number === "" ? "" : `accession ${row.accession_number}`,
+    row.patient_birth_date === null ? "" : t("study.born", { day: calendarDay(row.patient_birth_date) }),
+    row.patient_id === "" ? "" : t("study.patient_id", { id: row.patient_id }),
+    row.accession_number === "" ? "" : t("study.accession", { number: row.accession_number }),
   ].filter((fact) => fact !== "");
   return (
     <div className={classes.patient}>
@@ -73,6 +76,7 @@ function Patient({ study: { row } }: { study: Study }) {
 }
 
 function OpenStudy({ study }: { study: Study }) {
+  const { t } = useTranslation();
   const [seriesAt, setSeriesAt] = useState(() => firstSeries(study.series, study.regions));
   const [jump, setJump] = useState<{ index: number } | null>(null);
   const series = study.series[seriesAt];
@@ -84,7 +88,7 @@ function OpenStudy({ study }: { study: Study }) {
     <div className={classes.columns}>
       <main className={classes.images}>
         {withFrames.length > 1 && (
-          <div className={classes.series} role="group" aria-label="Series">
+          <div className={classes.series} role="group" aria-label={t("study.series")}>
             {withFrames.map(({ one, index }) => (
               <button
                 key={one.series_instance_uid}
@@ -95,14 +99,15 @@ function OpenStudy({ study }: { study: Study }) {
                   setJump(null);
                 }}
               >
-                <b>{one.modality}</b> {one.description === "" ? "no description" : one.description}
+                <b>{one.modality}</b>{" "}
+                {one.description === "" ? t("study.no_description") : one.description}
                 <span>{framesOf(one).length}</span>
               </button>
             ))}
           </div>
         )}
         {series === undefined || framesOf(series).length === 0 ? (
-          <p className={classes.none}>This study holds no images yet.</p>
+          <p className={classes.none}>{t("study.no_images")}</p>
         ) : (
           <ImagePanel
             key={series.series_instance_uid}

@@ -2,6 +2,7 @@ import { Collapse, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
+import { useTranslation } from "react-i18next";
 
 import type { Detector, Evidence, Provenance, Region, Study } from "./api";
 import { useNow } from "./clock";
@@ -11,11 +12,10 @@ import { framesOf, markedFrames } from "./frames";
 import { ModelCardDrawer } from "./ModelCardDrawer";
 import classes from "./StudySide.module.css";
 import {
+  decimals,
   due,
   duration,
   fullTime,
-  plural,
-  PRIORITY_WORDS,
   probability,
   sentence,
   timeOfDay,
@@ -29,12 +29,13 @@ interface Props {
 
 /** Beside the images: what AI came to, why the study stands where it stands, what happened. */
 export function StudySide({ study, onShow }: Props) {
+  const { t } = useTranslation();
   const [card, setCard] = useState<string | null>(null);
   return (
     <aside className={classes.side}>
       <Order study={study} />
       <section>
-        <h2>AI, not reviewed</h2>
+        <h2>{t("result.heading")}</h2>
         {byUrgency(study.row.detectors).map((detector) => (
           <Result
             key={detector.name}
@@ -57,41 +58,52 @@ export function StudySide({ study, onShow }: Props) {
 }
 
 function Order({ study: { row } }: { study: Study }) {
+  const { t } = useTranslation();
   const now = useNow();
   const time = due(row.due_at, now);
   const won = Date.parse(row.due_without_ai_at) - Date.parse(row.due_at);
   const asked = row.requested_priority;
   return (
     <section>
-      <h2>{row.place === null ? "Read" : `Place ${row.place}`}</h2>
-      {row.reading_state === "read" && <p>Marked as read: it is off the list.</p>}
+      <h2>{row.place === null ? t("order.read") : t("order.place", { place: row.place })}</h2>
+      {row.reading_state === "read" && <p>{t("order.off_the_list")}</p>}
       <p className={classes.due} data-late={time.late} data-soon={time.soon}>
-        Due {time.words.replace(/^due /, "")}
+        {time.sentence}
         <span title={fullTime(row.due_at)}>{timeOfDay(row.due_at, now)}</span>
       </p>
       <p className={classes.reason}>{row.reason}</p>
       <dl className={classes.facts}>
-        <dt>Study</dt>
+        <dt>{t("order.study")}</dt>
         <dd>
           {[row.modalities.join(" "), row.study_description].filter((x) => x !== "").join(" · ")}
         </dd>
-        <dt>Requested</dt>
+        <dt>{t("order.requested")}</dt>
         <dd>
-          {PRIORITY_WORDS[asked]}
-          {asked !== row.priority_in_force && `, now ${PRIORITY_WORDS[row.priority_in_force]}`}
-          {row.pinned && ", put first by a person"}
+          {[
+            t(`priority.${asked}`),
+            asked !== row.priority_in_force &&
+              t("row.priority_now", { priority: t(`priority.${row.priority_in_force}`) }),
+            row.pinned && t("row.pinned"),
+          ]
+            .filter(Boolean)
+            .join(", ")}
         </dd>
-        <dt>Arrived</dt>
+        <dt>{t("order.arrived")}</dt>
         <dd>
-          {timeOfDay(row.received_at, now)}, {plural(row.instance_count, "image")}
-          {row.arriving && ", still arriving"}
-          {row.completeness === "incomplete" && ", assessed incomplete"}
-          {row.conflicts > 0 && `, ${plural(row.conflicts, "conflict")}`}
+          {[
+            timeOfDay(row.received_at, now),
+            t("row.images", { count: row.instance_count }),
+            row.arriving && t("order.still_arriving"),
+            row.completeness === "incomplete" && t("order.assessed_incomplete"),
+            row.conflicts > 0 && t("row.conflicts", { count: row.conflicts }),
+          ]
+            .filter(Boolean)
+            .join(", ")}
         </dd>
-        <dt>Without AI</dt>
+        <dt>{t("order.without_ai")}</dt>
         <dd>
-          due {timeOfDay(row.due_without_ai_at, now)}
-          {won >= 60_000 && `, ${duration(won)} later`}
+          {t("order.due_at", { at: timeOfDay(row.due_without_ai_at, now) })}
+          {won >= 60_000 && `, ${t("order.later", { duration: duration(won) })}`}
         </dd>
       </dl>
     </section>
@@ -104,20 +116,21 @@ interface ResultProps extends Props {
 }
 
 function Result({ detector, study, onShow, onCard }: ResultProps) {
+  const { t } = useTranslation();
   const provenance = study.provenance.find((one) => one.detector === detector.name);
   const evidence = study.evidence.find((one) => one.detector === detector.name);
   return (
     <div className={classes.result}>
       <UnstyledButton
         className={classes.toCard}
-        aria-label={`Model card of ${detector.name}`}
+        aria-label={t("result.card_of", { detector: detector.name })}
         onClick={() => {
           onCard(detector.name);
         }}
       >
         <DetectorChip detector={detector} />
         <span>
-          {detector.name} {detector.version} <u>card</u>
+          {detector.name} {detector.version} <u>{t("result.card")}</u>
         </span>
       </UnstyledButton>
       {detector.probability !== null && (
@@ -134,6 +147,7 @@ function Result({ detector, study, onShow, onCard }: ResultProps) {
 
 /** The probability on a line from 0 to 1, with the point from which people are told. */
 function Gauge({ probability: p, point }: { probability: number; point: number | null }) {
+  const { t } = useTranslation();
   return (
     <div className={classes.gauge}>
       <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden>
@@ -144,18 +158,25 @@ function Gauge({ probability: p, point }: { probability: number; point: number |
         )}
       </svg>
       <span>
-        Probability {probability(p)}
-        {point !== null && `, flagged from ${probability(point)}`}
+        {point === null
+          ? t("result.probability", { probability: probability(p) })
+          : t("result.probability_point", {
+              probability: probability(p),
+              point: probability(point),
+            })}
       </span>
     </div>
   );
 }
 
 function Kinds({ evidence: { kinds } }: { evidence: Evidence }) {
+  const { t } = useTranslation();
   if (kinds.length === 0) return null;
   return (
     <p data-testid="kinds">
-      Kind suspected: {kinds.map((one) => `${one.name} (${suspicion(one.score)})`).join(", ")}.
+      {t("result.kinds", {
+        kinds: kinds.map((one) => `${one.name} (${suspicion(one.score)})`).join(", "),
+      })}
     </p>
   );
 }
@@ -163,11 +184,12 @@ function Kinds({ evidence: { kinds } }: { evidence: Evidence }) {
 const LESIONS_SHOWN = 10;
 
 function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
+  const { t } = useTranslation();
   const [all, { toggle }] = useDisclosure(false);
   const { detector, lesions } = evidence;
   if (lesions.length === 0) return null;
   return (
-    <ol className={classes.lesions} aria-label={`Lesions suspected by ${detector}`}>
+    <ol className={classes.lesions} aria-label={t("result.lesions", { detector })}>
       {(all ? lesions : lesions.slice(0, LESIONS_SHOWN)).map((lesion) => {
         const extent = extentOf(lesion, detector, study.series, study.regions);
         return (
@@ -181,10 +203,12 @@ function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
             >
               <b>{lesion.number}</b>
               <span>
-                {lesion.diameter_mm === null ? "size unknown" : `${lesion.diameter_mm.toFixed(1)} mm`}
+                {lesion.diameter_mm === null
+                  ? t("result.size_unknown")
+                  : t("result.size", { mm: decimals(lesion.diameter_mm, 1) })}
               </span>
-              <span>{extent === null ? "images not here" : sliceWords(extent)}</span>
-              <span title={`score ${lesion.score.toFixed(2)}, not calibrated`}>
+              <span>{extent === null ? t("result.images_not_here") : sliceWords(extent)}</span>
+              <span title={t("result.score", { score: decimals(lesion.score, 2) })}>
                 {suspicion(lesion.score)}
               </span>
             </button>
@@ -194,7 +218,7 @@ function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
       {lesions.length > LESIONS_SHOWN && (
         <li>
           <UnstyledButton className={classes.more} onClick={toggle} aria-expanded={all}>
-            {all ? "Show fewer" : `Show all ${lesions.length}`}
+            {all ? t("result.fewer") : t("result.all", { total: lesions.length })}
           </UnstyledButton>
         </li>
       )}
@@ -216,12 +240,15 @@ function Places({ detector, ...props }: { detector: Detector } & Props) {
 function PlacesOfKind(
   { kind, regions, study, onShow }: { kind: string; regions: readonly Region[] } & Props,
 ) {
+  const { t } = useTranslation();
   const places = study.series.flatMap((series, seriesAt) =>
     markedFrames(framesOf(series), regions).map((frameAt) => ({ series, seriesAt, frameAt })),
   );
   return (
     <div className={classes.places}>
-      {plural(regions.length, "place")} marked{kind !== "" && ` as ${kind}`}:
+      {kind === ""
+        ? t("result.places", { count: regions.length })
+        : t("result.places_as", { count: regions.length, kind })}
       {places.slice(0, PLACES_SHOWN).map(({ series, seriesAt, frameAt }) => (
         <button
           key={`${series.series_instance_uid} ${frameAt}`}
@@ -231,18 +258,20 @@ function PlacesOfKind(
           }}
         >
           {framesOf(series).length > 1
-            ? `slice ${frameAt + 1}`
+            ? t("evidence.slice", { slice: frameAt + 1 })
             : series.description === ""
-              ? `image ${seriesAt + 1}`
+              ? t("result.image", { number: seriesAt + 1 })
               : series.description}
         </button>
       ))}
-      {places.length > PLACES_SHOWN && `and ${places.length - PLACES_SHOWN} more images`}
+      {places.length > PLACES_SHOWN &&
+        t("result.more_images", { count: places.length - PLACES_SHOWN })}
     </div>
   );
 }
 
 function Basis({ provenance, study }: { provenance: Provenance; study: Study }) {
+  const { t } = useTranslation();
   const [open, { toggle }] = useDisclosure(false);
   const now = useNow();
   const seconds = (Date.parse(provenance.finished_at) - Date.parse(provenance.started_at)) / 1000;
@@ -251,26 +280,31 @@ function Basis({ provenance, study }: { provenance: Provenance; study: Study }) 
   return (
     <>
       <UnstyledButton className={classes.more} onClick={toggle} aria-expanded={open}>
-        <Chevron size={13} aria-hidden /> What this rests on
-        {notUsed.length > 0 && `; ${plural(notUsed.length, "series", "series")} not fully used`}
+        <Chevron size={13} aria-hidden />{" "}
+        {notUsed.length === 0
+          ? t("result.rests_on")
+          : t("result.rests_on_part", { count: notUsed.length })}
       </UnstyledButton>
       <Collapse in={open}>
         <dl className={classes.facts}>
-          <dt>Images</dt>
-          <dd>{plural(provenance.instances.length, "image")} seen</dd>
-          <dt>Weights</dt>
+          <dt>{t("result.images")}</dt>
+          <dd>{t("result.images_seen", { count: provenance.instances.length })}</dd>
+          <dt>{t("result.weights")}</dt>
           <dd title={provenance.weights_sha256}>
             <code>{provenance.weights_sha256.slice(0, 16)}</code>
           </dd>
-          <dt>Software</dt>
-          <dd>Vigie {provenance.software_version}</dd>
-          <dt>Time</dt>
+          <dt>{t("result.software")}</dt>
+          <dd>{t("result.software_version", { version: provenance.software_version })}</dd>
+          <dt>{t("result.time")}</dt>
           <dd>
-            {timeToTheSecond(provenance.finished_at, now)}, {seconds.toFixed(1)} s
+            {t("result.took", {
+              at: timeToTheSecond(provenance.finished_at, now),
+              seconds: decimals(seconds, 1),
+            })}
           </dd>
           {notUsed.map(([uid, why]) => (
             <div key={uid} className={classes.notUsed} title={uid}>
-              <dt>Not used</dt>
+              <dt>{t("result.not_used")}</dt>
               <dd>
                 <b>{seriesName(uid, study.series)}</b>: {why}
               </dd>
@@ -283,10 +317,11 @@ function Basis({ provenance, study }: { provenance: Provenance; study: Study }) 
 }
 
 function History({ study }: { study: Study }) {
+  const { t } = useTranslation();
   const now = useNow();
   return (
     <section>
-      <h2>History</h2>
+      <h2>{t("history.heading")}</h2>
       <ol className={classes.history}>
         {study.events.toReversed().map((event) => (
           <li key={event.event_id}>

@@ -1,35 +1,31 @@
 import { ActionIcon, useMantineColorScheme } from "@mantine/core";
 import { IconBroadcast, IconMoon, IconPlugConnectedX, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 
 import { AccountMenu } from "./AccountMenu";
 import type { LiveState } from "./live";
 import classes from "./TopBar.module.css";
 
-const LIVE_WORDS: Record<LiveState, string> = {
-  connecting: "connecting",
-  live: "live",
-  reconnecting: "reconnecting",
-};
-
 /** What stands above everything: where one is, whether it is live, and what AI results are not. */
 export function TopBar({ live, children }: { live: LiveState; children: ReactNode }) {
+  const { t } = useTranslation();
   const { colorScheme, toggleColorScheme } = useMantineColorScheme();
   const Icon = live === "live" ? IconBroadcast : IconPlugConnectedX;
   return (
     <header className={classes.bar}>
       <div className={classes.place}>{children}</div>
-      <p className={classes.notice}>AI results are not reviewed. Not a medical device.</p>
+      <p className={classes.notice}>{t("app.notice")}</p>
       <span className={classes.live} data-live={live} role="status">
         <Icon size={15} aria-hidden />
-        {LIVE_WORDS[live]}
+        {t(`live.${live}`)}
       </span>
       <AccountMenu />
       <ActionIcon
         variant="subtle"
         color="gray"
         onClick={toggleColorScheme}
-        aria-label={colorScheme === "dark" ? "Light page" : "Dark page"}
+        aria-label={colorScheme === "dark" ? t("app.light") : t("app.dark")}
       >
         {colorScheme === "dark" ? <IconSun size={16} /> : <IconMoon size={16} />}
       </ActionIcon>

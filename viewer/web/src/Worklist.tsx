@@ -1,13 +1,13 @@
 import { useElementSize, useMergedRef } from "@mantine/hooks";
 import { IconArrowsSort } from "@tabler/icons-react";
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useTranslation } from "react-i18next";
 
 import type { Row } from "./api";
 import { useNow } from "./clock";
 import { openStudy } from "./route";
 import { useHeldRows } from "./useHeldRows";
 import { useMoves } from "./useMoves";
-import { plural } from "./words";
 import classes from "./Worklist.module.css";
 import { rowId, WorklistRow } from "./WorklistRow";
 
@@ -15,16 +15,16 @@ const ROW_HEIGHT = 54; // as in Worklist.module.css
 const HEAD_HEIGHT = 30;
 const SPARE_ROWS = 10; // drawn above and below what is seen
 const COLUMNS = [
-  "Place",
-  "Due",
-  "Why here",
-  "Patient",
-  "Age, sex",
-  "Study",
-  "Requested",
-  "Arrived",
-  "AI, not reviewed",
-];
+  "place",
+  "due",
+  "why",
+  "patient",
+  "age_sex",
+  "study",
+  "requested",
+  "arrived",
+  "ai",
+] as const;
 
 interface Props {
   rows: Row[];
@@ -36,6 +36,7 @@ interface Props {
 
 /** The list in the server's order. Only rows in sight are drawn; they glide when they move. */
 export function Worklist({ rows: latest, total, active, onActive, more }: Props) {
+  const { t } = useTranslation();
   const { rows, changes, hold, release } = useHeldRows(latest);
   const order = useMemo(() => rows.map((row) => row.study_instance_uid), [rows]);
   const now = useNow();
@@ -81,7 +82,7 @@ export function Worklist({ rows: latest, total, active, onActive, more }: Props)
       <div
         role="grid"
         ref={grid}
-        aria-label="Reading worklist, in reading order"
+        aria-label={t("list.label")}
         aria-rowcount={total + 1}
         aria-colcount={COLUMNS.length}
         aria-activedescendant={active === null ? undefined : rowId(active)}
@@ -98,9 +99,9 @@ export function Worklist({ rows: latest, total, active, onActive, more }: Props)
           onPointerLeave={release}
         >
           <div role="row" aria-rowindex={1} className={`${classes.row} ${classes.head}`}>
-            {COLUMNS.map((title) => (
-              <div role="columnheader" key={title}>
-                {title}
+            {COLUMNS.map((column) => (
+              <div role="columnheader" key={column}>
+                {t(`list.column.${column}`)}
               </div>
             ))}
           </div>
@@ -119,9 +120,9 @@ export function Worklist({ rows: latest, total, active, onActive, more }: Props)
           </div>
           {rows.length < total && (
             <div className={classes.more}>
-              {rows.length.toLocaleString()} of {total.toLocaleString()} shown
+              {t("list.shown", { shown: rows.length, total })}
               <button type="button" onClick={() => more?.()} disabled={more === null}>
-                {more === null ? "Loading…" : "Load more"}
+                {more === null ? t("list.loading_more") : t("list.load_more")}
               </button>
             </div>
           )}
@@ -131,8 +132,8 @@ export function Worklist({ rows: latest, total, active, onActive, more }: Props)
         {changes > 0 && (
           <button type="button" className={classes.pill} onClick={release}>
             <IconArrowsSort size={15} aria-hidden />
-            {plural(changes, "change")}
-            <span className={classes.pillHint}>show now, or move the pointer away</span>
+            {t("list.changes", { count: changes })}
+            <span className={classes.pillHint}>{t("list.show_changes")}</span>
           </button>
         )}
       </div>

@@ -2,12 +2,13 @@ import { Button, Loader } from "@mantine/core";
 import { IconAlertTriangle, IconPlayerStop } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
 
 import { ask, type NodeInfo, type Row, type WorklistPage as Page } from "./api";
 import { noteNodeTime } from "./clock";
 import type { LiveState } from "./live";
 import { Mark, TopBar } from "./TopBar";
-import { plural, sentence } from "./words";
+import { sentence } from "./words";
 import { Worklist } from "./Worklist";
 import classes from "./WorklistPage.module.css";
 
@@ -21,6 +22,7 @@ interface Props {
 }
 
 export function WorklistPage({ live, active, onActive }: Props) {
+  const { t } = useTranslation();
   const list = useInfiniteQuery({
     queryKey: ["worklist"],
     queryFn: async ({ pageParam, signal }) => {
@@ -42,16 +44,16 @@ export function WorklistPage({ live, active, onActive }: Props) {
     <div className={classes.page}>
       <TopBar live={live}>
         <Mark />
-        <h1 className={classes.title}>Reading worklist</h1>
+        <h1 className={classes.title}>{t("list.title")}</h1>
         {first !== undefined && (
-          <span className={classes.total}>{plural(first.total, "study", "studies")}</span>
+          <span className={classes.total}>{t("list.studies", { count: first.total })}</span>
         )}
       </TopBar>
       {first !== undefined && <Stopped page={first} />}
       {list.isError && (
         <Refusal error={list.error} stale={first !== undefined} retry={() => void list.refetch()} />
       )}
-      {list.isPending && <Loader className={classes.loader} aria-label="Loading the list" />}
+      {list.isPending && <Loader className={classes.loader} aria-label={t("list.loading")} />}
       {first !== undefined &&
         (rows.length === 0 ? (
           <Empty />
@@ -77,18 +79,19 @@ function withoutRepeats(pages: Page[]): Row[] {
 }
 
 function Stopped({ page }: { page: Page }) {
+  const { t } = useTranslation();
   if (!page.ai_stopped && page.stopped_detectors.length === 0) return null;
   return (
     <div className={classes.banner} role="status">
       <IconPlayerStop size={17} aria-hidden />
       {page.ai_stopped ? (
         <span>
-          <strong>AI is stopped.</strong> The list is in the order without AI.
+          <strong>{t("list.ai_stopped")}</strong> {t("list.without_ai")}
         </span>
       ) : (
         <span>
-          <strong>Stopped: {page.stopped_detectors.join(", ")}.</strong> Studies are placed without
-          it; the other detectors go on.
+          <strong>{t("list.detectors_stopped", { names: page.stopped_detectors.join(", ") })}</strong>{" "}
+          {t("list.without_them")}
         </span>
       )}
     </div>
@@ -96,17 +99,18 @@ function Stopped({ page }: { page: Page }) {
 }
 
 function Refusal({ error, stale, retry }: { error: Error; stale: boolean; retry: () => void }) {
+  const { t } = useTranslation();
   return (
     <div className={classes.refusal} role="alert">
       <IconAlertTriangle size={17} aria-hidden />
       <span>
         <strong>
-          {stale ? "The list below may be out of date." : "The list cannot be shown."}
+          {stale ? t("list.out_of_date") : t("list.cannot_be_shown")}
         </strong>{" "}
-        {error instanceof TypeError ? "The node does not answer." : sentence(error.message)}
+        {error instanceof TypeError ? t("app.no_answer") : sentence(error.message)}
       </span>
       <Button size="compact-sm" variant="default" onClick={retry}>
-        Try again
+        {t("app.try_again")}
       </Button>
     </div>
   );
@@ -114,7 +118,12 @@ function Refusal({ error, stale, retry }: { error: Error; stale: boolean; retry:
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
+function sendCommand(port: number): string {
+  return `vigie send localhost ${port} FOLDER`;
+}
+
 function Empty() {
+  const { t } = useTranslation();
   const node = useQuery({
     queryKey: ["node"],
     queryFn: ({ signal }) => ask<NodeInfo>("/api/node", signal),
@@ -122,21 +131,21 @@ function Empty() {
   return (
     <main className={classes.empty}>
       <Mark />
-      <h2>No studies are waiting</h2>
+      <h2>{t("list.empty")}</h2>
       {node.data !== undefined && (
         <>
-          <p>Point a modality or the PACS at this node; what it sends appears here by itself.</p>
+          <p>{t("list.empty_hint")}</p>
           <dl>
-            <dt>AE title</dt>
+            <dt>{t("list.ae_title")}</dt>
             <dd>{node.data.ae_title}</dd>
-            <dt>Host</dt>
-            <dd>{LOOPBACK.has(window.location.hostname) ? "this computer" : window.location.hostname}</dd>
-            <dt>Port</dt>
+            <dt>{t("list.host")}</dt>
+            <dd>{LOOPBACK.has(window.location.hostname) ? t("list.this_computer") : window.location.hostname}</dd>
+            <dt>{t("list.port")}</dt>
             <dd>{node.data.dicom_port}</dd>
           </dl>
           <p>
-            Or send a folder from here:
-            <code>vigie send localhost {node.data.dicom_port} FOLDER</code>
+            {t("list.send_hint")}
+            <code>{sendCommand(node.data.dicom_port)}</code>
           </p>
         </>
       )}

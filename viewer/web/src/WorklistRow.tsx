@@ -8,6 +8,7 @@ import {
   IconUserUp,
 } from "@tabler/icons-react";
 import { memo, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 
 import type { Row } from "./api";
 import { DetectorChips } from "./DetectorChip";
@@ -18,8 +19,6 @@ import {
   duration,
   fullTime,
   personName,
-  plural,
-  PRIORITY_WORDS,
   timeOfDay,
   unbroken,
 } from "./words";
@@ -39,6 +38,7 @@ interface Props {
 }
 
 export const WorklistRow = memo(function WorklistRow({ row, index, top, now, active, onActive }: Props) {
+  const { t } = useTranslation();
   const time = due(row.due_at, now);
   return (
     // The grid itself has the focus and takes the keys (aria-activedescendant).
@@ -61,12 +61,12 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
       <div role="gridcell" className={classes.place}>
         {row.place}
         {row.pinned && (
-          <IconPin size={13} role="img" aria-label="put first by a person">
-            <title>put first by a person</title>
+          <IconPin size={13} role="img" aria-label={t("row.pinned")}>
+            <title>{t("row.pinned")}</title>
           </IconPin>
         )}
       </div>
-      <div role="gridcell" title={`Due ${fullTime(row.due_at)}`}>
+      <div role="gridcell" title={t("row.due_at", { at: fullTime(row.due_at) })}>
         <span className={classes.due} data-late={time.late} data-soon={time.soon}>
           {time.late && <IconClockExclamation size={15} aria-hidden />}
           {time.words}
@@ -102,7 +102,7 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
       <div role="gridcell">
         <Priority row={row} />
       </div>
-      <div role="gridcell" title={`Arrived ${fullTime(row.received_at)}`}>
+      <div role="gridcell" title={t("row.arrived_at", { at: fullTime(row.received_at) })}>
         <span className={classes.first}>{timeOfDay(row.received_at, now)}</span>
         <Arrival row={row} />
       </div>
@@ -116,33 +116,35 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
 const WORTH_SAYING_MS = 5 * 60_000;
 
 function Sooner({ row, now }: { row: Row; now: number }) {
+  const { t } = useTranslation();
   const won = Date.parse(row.due_without_ai_at) - Date.parse(row.due_at);
   if (won < WORTH_SAYING_MS) return null;
   return (
     <span
       className={`${classes.second} ${classes.sooner}`}
-      title={`Without AI due ${timeOfDay(row.due_without_ai_at, now)}`}
+      title={t("row.without_ai", { at: timeOfDay(row.due_without_ai_at, now) })}
     >
       <IconArrowUp size={12} aria-hidden />
-      {duration(won)} sooner with AI
+      {t("row.sooner", { duration: duration(won) })}
     </span>
   );
 }
 
 function Priority({ row }: { row: Row }) {
+  const { t } = useTranslation();
   const { requested_priority: asked, priority_in_force: inForce } = row;
   const overruled = asked !== inForce;
   return (
     <>
       <span className={classes.priority} data-priority={asked}>
-        {PRIORITY_WORDS[asked]}
+        {t(`priority.${asked}`)}
       </span>
       {overruled && (
         <Second
           icon={<IconUserUp size={12} aria-hidden />}
-          title={`A person changed the priority to ${PRIORITY_WORDS[inForce]}`}
+          title={t("row.overruled", { priority: t(`priority.${inForce}`) })}
         >
-          now {PRIORITY_WORDS[inForce]}
+          {t("row.priority_now", { priority: t(`priority.${inForce}`) })}
         </Second>
       )}
     </>
@@ -150,28 +152,29 @@ function Priority({ row }: { row: Row }) {
 }
 
 function Arrival({ row }: { row: Row }) {
+  const { t } = useTranslation();
   if (row.conflicts > 0) {
     return (
       <Second warning icon={<IconCopy size={12} aria-hidden />}>
-        {plural(row.conflicts, "conflict")}
+        {t("row.conflicts", { count: row.conflicts })}
       </Second>
     );
   }
   if (row.arriving) {
     return (
       <Second icon={<IconDownload size={12} aria-hidden />}>
-        arriving, {row.instance_count.toLocaleString()}
+        {t("row.arriving", { count: row.instance_count })}
       </Second>
     );
   }
   if (row.completeness === "incomplete") {
     return (
       <Second warning icon={<IconAlertTriangle size={12} aria-hidden />}>
-        incomplete
+        {t("row.incomplete")}
       </Second>
     );
   }
-  return <Second>{plural(row.instance_count, "image")}</Second>;
+  return <Second>{t("row.images", { count: row.instance_count })}</Second>;
 }
 
 interface SecondProps {

@@ -1,6 +1,7 @@
 /** The JSON of the node's HTTP API (`viewer/schemas.py`), and how it is asked. */
 
 import { isAttended } from "./attention";
+import { language } from "./language";
 
 export type OutcomeState =
   | "not_run_yet"
@@ -195,7 +196,7 @@ export class Problem extends Error {
 
 /** Ask for JSON; rejects with `Problem` for any answer but success. */
 export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers = commonHeaders();
   if (!isAttended()) headers["Vigie-Unattended"] = "1";
   const response = await fetch(path, { signal, headers });
   if (!response.ok) {
@@ -215,7 +216,7 @@ export async function change<T>(
   csrfToken: string | null,
   body?: unknown,
 ): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers = commonHeaders();
   if (csrfToken !== null) headers["X-CSRF-Token"] = csrfToken;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const response = await fetch(path, {
@@ -227,6 +228,11 @@ export async function change<T>(
     throw new Problem(response.status, await problemWords(response));
   }
   return (await response.json()) as T;
+}
+
+/** The node says its sentences in the language of the page. */
+function commonHeaders(): Record<string, string> {
+  return { Accept: "application/json", "Accept-Language": language() };
 }
 
 async function problemWords(response: Response): Promise<string> {

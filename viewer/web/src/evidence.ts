@@ -2,6 +2,7 @@
 
 import type { Evidence, Lesion, Region, Series } from "./api";
 import { type Frame, framesOf, isOn } from "./frames";
+import { t } from "./language";
 
 const NOTEWORTHY = 0.5; // a score from which it is said in words, not by colour alone
 
@@ -22,9 +23,9 @@ export function frameScores(
 
 /** A score in words, as none is a probability; even the lowest is no statement of health. */
 export function suspicion(score: number): string {
-  if (score >= 0.8) return "strongly suspect";
-  if (score >= NOTEWORTHY) return "suspect";
-  return "weakly suspect";
+  if (score >= 0.8) return t("evidence.strongly_suspect");
+  if (score >= NOTEWORTHY) return t("evidence.suspect");
+  return t("evidence.weakly_suspect");
 }
 
 /** What a screen reader says of a frame's score; empty for those hardly coloured. */
@@ -71,7 +72,9 @@ export function extentOf(
 
 /** "slice 5" or "slices 5 to 8". */
 export function sliceWords({ first, last }: Extent): string {
-  return first === last ? `slice ${first + 1}` : `slices ${first + 1} to ${last + 1}`;
+  return first === last
+    ? t("evidence.slice", { slice: first + 1 })
+    : t("evidence.slices", { from: first + 1, to: last + 1 });
 }
 
 /** How a region is named on the image: by its kind, else by who saw it; with its lesion. */
@@ -85,7 +88,7 @@ export function seriesName(uid: string, series: readonly Series[]): string {
   const at = series.findIndex((one) => one.series_instance_uid === uid);
   const description = series[at]?.description ?? "";
   if (description !== "") return description;
-  return at < 0 ? "a series that is no longer here" : `series ${at + 1}`;
+  return at < 0 ? t("evidence.series_gone") : t("evidence.series", { number: at + 1 });
 }
 
 /** Regions by what they show, in words; those of which nothing is said under "". */

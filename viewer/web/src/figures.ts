@@ -1,6 +1,7 @@
 /** Measured figures of a model card, in the order and words people read them in. */
 
 import type { Figure, Figures } from "./api";
+import { numberFormat, t } from "./language";
 
 /** "box hit rate" of "box_hit_rate", "AUC" of "auc". */
 export function figureName(name: string): string {
@@ -11,12 +12,15 @@ export function figureName(name: string): string {
 
 /** A figure as text: three significant places of a fraction, "0.89 to 0.95" of an interval. */
 export function figureWords(figure: Figure, interval = false): string {
-  if (figure === null) return "not measured";
+  if (figure === null) return t("card.not_measured");
   if (typeof figure === "number") {
-    return Number.isInteger(figure) ? `${figure}` : `${Number(figure.toPrecision(3))}`;
+    const places = Number.isInteger(figure) ? {} : { maximumSignificantDigits: 3 };
+    return numberFormat({ useGrouping: false, ...places }).format(figure);
   }
   if (Array.isArray(figure)) {
-    return figure.map((one) => figureWords(one)).join(interval && figure.length === 2 ? " to " : ", ");
+    const [from = "", to = "", ...more] = figure.map((one) => figureWords(one));
+    if (interval && figure.length === 2) return t("card.interval", { from, to });
+    return [from, to, ...more].slice(0, figure.length).join(", ");
   }
   return typeof figure === "object" ? JSON.stringify(figure) : String(figure);
 }

@@ -67,8 +67,8 @@ describe("what is opened first", () => {
 describe("windows", () => {
   it("are chosen by body part for CT, and left as sent for the rest", () => {
     expect(firstPreset("CT", "HEAD").window).toEqual([40, 80]);
-    expect(firstPreset("CT", "CHEST").name).toBe("Lung");
-    expect(firstPreset("CT", "").name).toBe("Soft tissue");
+    expect(firstPreset("CT", "CHEST").name).toBe("lung");
+    expect(firstPreset("CT", "").name).toBe("soft_tissue");
     expect(firstPreset("DX", "CHEST").window).toBeNull();
     expect(presetsFor("DX")).toHaveLength(1);
   });

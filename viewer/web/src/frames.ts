@@ -74,18 +74,18 @@ export function firstSeries(series: readonly Series[], regions: readonly Region[
 }
 
 export interface WindowPreset {
-  name: string;
+  name: "as_sent" | "brain" | "subdural" | "bone" | "lung" | "soft_tissue";
   window: readonly [number, number] | null; // center and width; null: as the image says
 }
 
-export const AS_SENT: WindowPreset = { name: "As sent", window: null };
+export const AS_SENT: WindowPreset = { name: "as_sent", window: null };
 
 const CT_PRESETS: readonly WindowPreset[] = [
-  { name: "Brain", window: [40, 80] },
-  { name: "Subdural", window: [75, 215] },
-  { name: "Bone", window: [500, 2000] },
-  { name: "Lung", window: [-600, 1500] },
-  { name: "Soft tissue", window: [50, 400] },
+  { name: "brain", window: [40, 80] },
+  { name: "subdural", window: [75, 215] },
+  { name: "bone", window: [500, 2000] },
+  { name: "lung", window: [-600, 1500] },
+  { name: "soft_tissue", window: [50, 400] },
 ];
 
 /** Windows in Hounsfield units make sense for CT alone. */
@@ -95,9 +95,9 @@ export function presetsFor(modality: string): readonly WindowPreset[] {
 
 export function firstPreset(modality: string, bodyPart: string): WindowPreset {
   const presets = presetsFor(modality);
-  const named = (name: string) => presets.find((preset) => preset.name === name) ?? AS_SENT;
+  const named = (name: WindowPreset["name"]) => presets.find((preset) => preset.name === name) ?? AS_SENT;
   if (modality !== "CT") return AS_SENT;
-  if (/head|brain|skull/i.test(bodyPart)) return named("Brain");
-  if (/chest|lung|thorax/i.test(bodyPart)) return named("Lung");
-  return named("Soft tissue");
+  if (/head|brain|skull/i.test(bodyPart)) return named("brain");
+  if (/chest|lung|thorax/i.test(bodyPart)) return named("lung");
+  return named("soft_tissue");
 }

@@ -10,9 +10,11 @@ import { createRoot } from "react-dom/client";
 import { Problem } from "./api";
 import { App } from "./App";
 import { watchAttention } from "./attention";
+import { startLanguage, whenLanguageChanges } from "./language";
 import { doubtSession } from "./session";
 import { theme } from "./theme";
 
+startLanguage();
 watchAttention();
 const queries = new QueryClient({
   queryCache: new QueryCache({
@@ -29,6 +31,8 @@ const queries = new QueryClient({
     },
   },
 });
+// The node's sentences came in the other language.
+whenLanguageChanges(() => void queries.invalidateQueries());
 const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no element #root");

@@ -3,6 +3,7 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ask, change } from "./api";
+import { t } from "./language";
 
 export type Role = "radiologist" | "qa_reviewer" | "administrator";
 
@@ -25,21 +26,13 @@ interface SignedOut {
 /** Where the way to the single sign-on provider begins. */
 export const SIGN_ON_PATH = "/api/sign-on";
 
-/** Why the provider's way led nowhere, in our words for the node's. */
-export const SIGN_ON_REFUSALS: Record<string, string> = {
-  "no-role": "Your account at the provider has no role here. Ask an administrator.",
-  over: "That sign-in was over, or begun in another browser. Begin again.",
-  refused: "You were not let in. Begin again, or ask an administrator.",
-  provider: "The single sign-on provider does not answer, or is not set up rightly.",
-  wait: "Too many sign-ins were begun here. Wait half a minute, then begin again.",
-  database: "The node's database does not answer. Try again soon.",
-};
+const SIGN_ON_REFUSALS = ["no-role", "over", "refused", "provider", "wait", "database"] as const;
 
-export const ROLE_WORDS: Record<Role, string> = {
-  radiologist: "radiologist",
-  qa_reviewer: "QA reviewer",
-  administrator: "administrator",
-};
+/** Why the provider's way led nowhere, in our words for the node's. */
+export function signOnRefusal(code: string): string {
+  const known = SIGN_ON_REFUSALS.find((one) => one === code);
+  return known === undefined ? "" : t(`sign_in.sign_on_${known}`);
+}
 
 const PATH = "/api/session";
 const KEY = ["session"];

@@ -1,0 +1,5 @@
+/** What every test begins with. */
+
+import { startLanguage } from "./language";
+
+startLanguage("en");
