@@ -115,6 +115,25 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
+def engine_of_version(postgres: EmbeddedPostgres) -> Iterator[Callable[[str], sa.Engine]]:
+    """Engines on databases as earlier versions left them."""
+    engines: list[sa.Engine] = []
+
+    def make(version: str) -> sa.Engine:
+        name = f"test_{next(_numbers)}"
+        address = postgres.url.replace("/vigie?", "/postgres?")
+        with psycopg.connect(address, autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name}")
+        engines.append(connect(postgres.url.replace("/vigie?", f"/{name}?")))
+        migrate(engines[-1], to=version)
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
 def unused_port() -> int:
     """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from vigie.database import EmbeddedPostgres
+from worklist.claims import ClaimEnd
 from worklist.finding import TargetFinding
 from worklist.reading import ReadingState
 from worklist.store.engine import connect
@@ -82,6 +83,7 @@ def test_constraints_and_collations_agree_which_the_comparison_does_not_see(
         ("reading_state", ReadingState),
         ("outcome_kind", OutcomeKind),
         ("target_finding", TargetFinding),
+        ("claim_end", ClaimEnd),
     ],
 )
 def test_enumerations_in_code_and_in_the_database_agree(

@@ -13,7 +13,7 @@ from worklist.oversight import AISwitch
 from worklist.reading import ReadingState
 from worklist.store import tables as t
 from worklist.store.cursor import to_cursor
-from worklist.store.transaction import READING_ORDER, PostgresTransaction
+from worklist.store.transaction import PostgresTransaction
 from worklist.uid import StudyInstanceUID
 from worklist.views import DetectorView, WorklistRow
 
@@ -120,7 +120,12 @@ def _studies(uids: Sequence[StudyInstanceUID]) -> sa.Select[Any]:
             _running().label("running"),
         )
         .where(t.study.c.study_instance_uid.in_(uids))
-        .order_by(*READING_ORDER)
+        .order_by(
+            t.study.c.unpinned,
+            t.study.c.due_at,
+            t.study.c.received_at,
+            t.study.c.study_instance_uid,
+        )
     )
 
 

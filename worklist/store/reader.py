@@ -56,17 +56,17 @@ class PostgresReader:
 
     def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
         """At most `limit` rows after the cursor; see `viewer.ports.WorklistReader`."""
-        unread = t.study.c.reading_state == ReadingState.UNREAD
-        wanted = sa.select(t.study.c.study_instance_uid).where(unread).order_by(*READING_ORDER)
+        entry = t.worklist_entry
+        wanted = sa.select(entry.c.study_instance_uid).order_by(*READING_ORDER)
         last = None if after is None else position_tuple(from_cursor(after))
         with translated(), self._engine.begin() as connection:
             place = 0
             if last is not None:
                 wanted = wanted.where(last < READING_ORDER)
                 # Counted, not looked up: the study that ended the last page may have moved on.
-                ahead = sa.select(sa.func.count()).where(unread, last >= READING_ORDER)
+                ahead = sa.select(sa.func.count()).select_from(entry).where(last >= READING_ORDER)
                 place = connection.scalar(ahead) or 0
-            total = connection.scalar(sa.select(sa.func.count()).where(unread)) or 0
+            total = _rows_in(connection, entry)
             uids = list(connection.scalars(wanted.limit(limit + 1)))
             listed = listed_studies(connection, uids[:limit])
             switch = PostgresTransaction(connection).ai_switch()

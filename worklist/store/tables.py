@@ -3,9 +3,10 @@
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TSVECTOR
 
 from worklist.api_tokens import Scope
+from worklist.claims import ClaimEnd
 from worklist.finding import TargetFinding
 from worklist.people import Role
 from worklist.reading import ReadingState
@@ -36,6 +37,7 @@ outcome_kind_type = _enum(OutcomeKind, "outcome_kind")
 target_finding_type = _enum(TargetFinding, "target_finding")
 account_role_type = _enum(Role, "account_role")
 token_scope_type = _enum(Scope, "token_scope")
+claim_end_type = _enum(ClaimEnd, "claim_end")
 _NAME = sa.Text(collation="C")
 
 study = sa.Table(
@@ -65,6 +67,10 @@ study = sa.Table(
     sa.Column("due_at", _AT, nullable=False),
     sa.Column("due_without_ai_at", _AT, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    # What it is filtered by; triggers keep it in step with series and outcomes.
+    sa.Column("facets", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("search", TSVECTOR, nullable=False, server_default=sa.text("''")),
+    sa.Column("preview", JSONB(none_as_null=True)),
     # P2 as the database sees it: no row may say that AI made a study wait.
     sa.CheckConstraint("due_at <= due_without_ai_at", name="ai_never_delays"),
     sa.CheckConstraint("last_received_at >= received_at", name="last_after_first"),
@@ -315,12 +321,87 @@ api_token = sa.Table(
     sa.CheckConstraint("cardinality(scopes) > 0", name="has_a_scope"),
 )
 
+# One narrow row for each unread study, kept by a trigger on `study`: the list stays fast
+# whatever lies in the archive.
+worklist_entry = sa.Table(
+    "worklist_entry",
+    metadata,
+    sa.Column(
+        "study_instance_uid",
+        _UID,
+        sa.ForeignKey("study.study_instance_uid", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("unpinned", sa.Boolean, nullable=False),
+    sa.Column("due_at", _AT, nullable=False),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("facets", ARRAY(sa.Text), nullable=False),
+    sa.Column("search", TSVECTOR, nullable=False),
+    sa.Index(
+        "worklist_order",
+        "unpinned",
+        "due_at",
+        "received_at",
+        "study_instance_uid",
+        unique=True,
+    ),
+)
+
+claim = sa.Table(
+    "claim",
+    metadata,
+    sa.Column("claim_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column(
+        "study_instance_uid", _UID, sa.ForeignKey("study.study_instance_uid"), nullable=False
+    ),
+    sa.Column("account", _NAME, sa.ForeignKey("account.name"), nullable=False),
+    sa.Column("claimed_at", _AT, nullable=False),
+    sa.Column("ended_at", _AT),
+    sa.Column("ended_how", claim_end_type),
+    sa.CheckConstraint("ended_at >= claimed_at", name="ends_after_claimed"),
+    sa.CheckConstraint("(ended_at IS NULL) = (ended_how IS NULL)", name="end_has_a_way"),
+    sa.Index(
+        "one_claim_of_a_study",
+        "study_instance_uid",
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+    sa.Index("claim_of_account", "account", postgresql_where=sa.text("ended_at IS NULL")),
+)
+
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    sa.Column("account", _NAME, sa.ForeignKey("account.name"), primary_key=True),
+    sa.Column("chosen", JSONB, nullable=False),
+)
+
+saved_view = sa.Table(
+    "saved_view",
+    metadata,
+    sa.Column("view_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("account", _NAME, sa.ForeignKey("account.name"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.UniqueConstraint("account", "name"),
+)
+
+sa.Index("study_arriving", study.c.last_received_at, postgresql_where=sa.text("arriving"))
 sa.Index(
-    "study_reading_order",
-    study.c.unpinned,
-    study.c.due_at,
+    "study_read_order",
     study.c.received_at,
     study.c.study_instance_uid,
-    postgresql_where=sa.text("reading_state = 'unread'"),
+    postgresql_where=sa.text("reading_state = 'read'"),
 )
-sa.Index("study_arriving", study.c.last_received_at, postgresql_where=sa.text("arriving"))
+sa.Index(
+    "outcome_latest",
+    outcome.c.detector,
+    outcome.c.finished_at,
+    postgresql_where=sa.text("kind <> 'not_applicable'"),
+)
+sa.Index(
+    "assessment_running",
+    assessment.c.study_instance_uid,
+    assessment.c.number,
+    postgresql_where=sa.text("started_at IS NOT NULL AND finished_at IS NULL"),
+)

@@ -1,6 +1,6 @@
 """One unit of work in PostgreSQL: satisfies `worklist.ports.Transaction`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from worklist.order import Position
 from worklist.oversight import AISwitch, CountedProbability
 from worklist.ports import Event, KnownInstance, StudyRecord
 from worklist.reading import ReadingState
+from worklist.search import SEARCHED, study_words
 from worklist.store import tables as t
 from worklist.store.jobs import defer_assessment
 from worklist.store.rows import (
@@ -32,8 +33,9 @@ from worklist.study import (
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 _TEXTS = sa.ARRAY(sa.Text(collation="C"))
+_ENTRY = t.worklist_entry.c
 READING_ORDER = sa.tuple_(
-    t.study.c.unpinned, t.study.c.due_at, t.study.c.received_at, t.study.c.study_instance_uid
+    _ENTRY.unpinned, _ENTRY.due_at, _ENTRY.received_at, _ENTRY.study_instance_uid
 )
 
 
@@ -61,6 +63,12 @@ def _attribute_values(attributes: StudyAttributes) -> dict[str, Any]:
         "study_description": storable_text(attributes.study_description),
         "study_at": attributes.study_at,
     }
+
+
+def _search(texts: Mapping[str, Any]) -> sa.Function[Any]:
+    """The words that a study is found by, as the database looks for them."""
+    words = study_words(texts[name] for name in SEARCHED)
+    return sa.func.array_to_tsvector(sa.literal(words, sa.ARRAY(sa.Text)))
 
 
 class PostgresTransaction:
@@ -111,11 +119,13 @@ class PostgresTransaction:
         return {record.study_instance_uid: record for record in records}
 
     def add_study(self, record: StudyRecord, attributes: StudyAttributes) -> None:
+        texts = _attribute_values(attributes)
+        texts["patient_id"] = storable_text(record.patient_id)
         self._connection.execute(
             sa.insert(t.study).values(
                 study_instance_uid=record.study_instance_uid,
-                patient_id=storable_text(record.patient_id),
-                **_attribute_values(attributes),
+                search=_search(texts),
+                **texts,
                 **record_values(record),
             )
         )
@@ -132,12 +142,18 @@ class PostgresTransaction:
             for name, value in values.items()
             if value not in (None, "")
         }
-        if filled:
-            self._connection.execute(
-                sa.update(t.study)
-                .where(t.study.c.study_instance_uid == attributes.study_instance_uid)
-                .values(filled)
-            )
+        if not filled:
+            return
+        mine = t.study.c.study_instance_uid == attributes.study_instance_uid
+        known = self._connection.execute(sa.select(t.study).where(mine)).one()._mapping
+        if all(known[name] not in (None, "") for name in filled):
+            return
+        now_known = self._connection.execute(
+            sa.update(t.study).where(mine).values(filled).returning(t.study)
+        ).one()
+        self._connection.execute(
+            sa.update(t.study).where(mine).values(search=_search(now_known._asdict()))
+        )
 
     def save_study(self, record: StudyRecord) -> None:
         self.save_studies([record])
@@ -216,11 +232,10 @@ class PostgresTransaction:
     def place_of(self, position: Position) -> int:
         ahead = self._connection.scalar(
             sa.select(sa.func.count())
-            .select_from(t.study)
+            .select_from(t.worklist_entry)
             .where(
-                t.study.c.reading_state == ReadingState.UNREAD,
                 position_tuple(position) > READING_ORDER,
-                t.study.c.study_instance_uid != position.study_instance_uid,
+                _ENTRY.study_instance_uid != position.study_instance_uid,
             )
         )
         return (ahead or 0) + 1
@@ -338,10 +353,9 @@ class PostgresTransaction:
 
     def unread_with_outcomes(self) -> list[StudyInstanceUID]:
         rows = self._connection.scalars(
-            sa.select(t.study.c.study_instance_uid).where(
-                t.study.c.reading_state == ReadingState.UNREAD,
+            sa.select(_ENTRY.study_instance_uid).where(
                 sa.exists().where(
-                    t.outcome.c.study_instance_uid == t.study.c.study_instance_uid,
+                    t.outcome.c.study_instance_uid == _ENTRY.study_instance_uid,
                     t.outcome.c.probability.is_not(None),
                 ),
             )
