@@ -31,6 +31,8 @@ from worklist.finding import (
 from worklist.uid import SOPInstanceUID
 
 _REASONS_SHOWN = 3
+_NOT_ASKED_FOR = "The detector did not ask for its images."
+_OVER, _UNASKED = "it was passed over", "the detector did not ask for its images"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,10 +116,10 @@ def look(
 ) -> Look:
     """Let the detector assess the eligible series, and judge its answer.
 
-    What could not be read or decoded, was refused by the detector for what it shows, or was passed
-    over unseen, never makes a study look unflagged: the detector sees the rest, and unless it
-    flags that, the outcome is ``Failed`` (P4). The exception is a further reconstruction of what
-    it judged, passed over unseen: it may be broken, and is not decoded.
+    What could not be read or decoded, was refused by the detector for what it shows, or was never
+    asked for, never makes a study look unflagged: the detector sees the rest, and unless it flags
+    that, the outcome is ``Failed`` (P4). The exception is a further reconstruction of what it
+    judged. What it did not ask for is not decoded, may be broken, and was not seen (P6).
 
     Parameters
     ----------
@@ -142,28 +144,20 @@ def look(
     ]
     assessment = _asked(detector, offered)
     passed_over, refused = _left_out(assessment)
-    unseen = _unseen(offered, passed_over)
-    missed = unseen - _spares(offered, passed_over, unseen)
-    seen = [one for one in offered if _uid(one) not in unseen and one.is_sound()]
+    seen = [one for one in offered if one.was_shown]
     broken = {_uid(one): one.undecodable for one in offered if one.undecodable is not None}
     not_looked_at = _not_looked_at(seen, refused)
     problems = [
         *selection.unread,
-        *(
-            f"series {uid}: {reason}"
-            for uid, reason in broken.items()
-            if uid in missed or uid not in unseen
-        ),
-        *(
-            f"series {uid}: it was passed over, and none that was judged shows as much"
-            for uid in sorted(missed - broken.keys())
-        ),
+        *_missed(assessment, offered, broken),
         *(words for _, words in not_looked_at),
     ]
     outcome = _outcome(assessment, detector.card.operating_point, problems, has_seen=bool(seen))
+    named = {one.series_instance_uid for one in passed_over}
     why_not = [
         *((str(one.series_instance_uid), one.reason) for one in passed_over),
         *((uid, f"It cannot be decoded: {reason}") for uid, reason in broken.items()),
+        *((_uid(one), _NOT_ASKED_FOR) for one in _unasked(offered) if _uid(one) not in named),
     ]
     return Look(
         outcome=outcome,
@@ -193,24 +187,48 @@ def _asked(detector: Detector, offered: Sequence[SeriesOnDemand]) -> Assessment 
     return plain_answer(detector.assess(sound)) if sound else None
 
 
-def _unseen(offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver]) -> set[str]:
-    """Series passed over of which the detector neither had the images nor says so."""
-    said = {one.series_instance_uid for one in passed_over if not one.seen}
-    return {_uid(one) for one in offered if _uid(one) in said and not one.was_shown}
+def _unasked(offered: Sequence[SeriesOnDemand]) -> list[SeriesOnDemand]:
+    """Series of which the detector never asked for the images."""
+    return [one for one in offered if not one.was_shown and one.undecodable is None]
 
 
-def _spares(
-    offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver], unseen: set[str]
-) -> set[str]:
+def _missed(
+    assessment: Assessment | Unsuitable | None,
+    offered: Sequence[SeriesOnDemand],
+    broken: Mapping[str, str],
+) -> list[str]:
+    """What an answer would have to rest on and does not: what is broken or was not asked for.
+
+    Excused is what shows nothing but what was judged, unless the detector wanted it and it is
+    broken. For images that are none for it a detector need not have asked.
+    """
+    passed_over, _ = _left_out(assessment)
+    named = {one.series_instance_uid for one in passed_over}
+    unwanted = {one.series_instance_uid for one in passed_over if not one.seen}
+    spares = _spares(offered, passed_over)
+    missed = [
+        f"series {uid}: {reason}"
+        for uid, reason in broken.items()
+        if uid not in unwanted or uid not in spares
+    ]
+    if isinstance(assessment, Unsuitable):
+        return missed
+    return missed + [
+        f"series {_uid(one)}: {_OVER if _uid(one) in named else _UNASKED}, and none that was "
+        "judged shows as much"
+        for one in _unasked(offered)
+        if _uid(one) not in spares
+    ]
+
+
+def _spares(offered: Sequence[SeriesOnDemand], passed_over: Sequence[PassedOver]) -> set[str]:
     """Series not seen that show nothing but what another shows that was judged."""
     not_judged = {one.series_instance_uid for one in passed_over if not one.judged}
-    judged = [
-        one for one in offered if _uid(one) not in not_judged and one.was_shown and one.is_sound()
-    ]
+    judged = [one for one in offered if _uid(one) not in not_judged and one.was_shown]
     return {
         _uid(one)
         for one in offered
-        if _uid(one) in unseen
+        if not one.was_shown
         and is_placed(one.header)  # else its images would have to be decoded
         and any(shows_again(one, other) for other in judged)
     }
@@ -224,6 +242,8 @@ def _outcome(
     has_seen: bool,
 ) -> Outcome:
     outcome = None if assessment is None else judge(assessment, operating_point)
+    if not has_seen and isinstance(assessment, Assessment):
+        return Failed(reason=join_reasons(problems))
     if outcome is not None and (not problems or isinstance(outcome, Flagged)):
         return outcome
     if not has_seen:

@@ -113,9 +113,10 @@ Eligibility = Eligible | NotEligible
 class PassedOver:
     """An eligible series that the probability does not rest on.
 
-    One that was not seen is not decoded. Unless another series that was judged shows all that it
-    does, by its headers (``models.reconstructions``), the study counts as failed unless flagged.
-    A series whose images were asked for counts as seen.
+    One whose images were not asked for was not seen, whatever is said, and is not decoded. Unless
+    another series that was judged shows all that it does, by its headers
+    (``models.reconstructions``), the study counts as failed unless flagged. A series whose images
+    were asked for counts as seen.
     """
 
     series_instance_uid: SeriesInstanceUID
@@ -161,9 +162,9 @@ class Detector(Protocol):
     count together. It may raise: the runner turns that into ``Failed``.
 
     A series is decoded when ``assess`` first asks for its images, so a detector that has chosen
-    by the headers costs no more than what it looks at; what it neither asks for nor names as
-    passed over is decoded all the same, for the answer is taken to rest on it. If one cannot be
-    decoded its ``images`` raise ``UndecodableImage``. A detector may catch that and go on; if it
+    by the headers costs no more than what it looks at; what it does not ask for counts as passed
+    over unseen, named or not, and an answer for which it asked for nothing as failed. If one cannot
+    be decoded its ``images`` raise ``UndecodableImage``. A detector may catch that and go on; if it
     lets it through, it is asked once more with those that can be decoded.
     """
 

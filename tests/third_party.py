@@ -170,6 +170,7 @@ class Sure:
         return Eligible()
 
     def assess(self, series):
+        assert all(one.images for one in series)
         return Assessment(probability=0.75)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +156,7 @@ def crashing(*, threads: int, cache: Path | None) -> Fake:
 
 class _NaN(Fake):
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
-        return Assessment(probability=float("nan"))
+        return replace(super().assess(series), probability=float("nan"))
 
 
 def nan(*, threads: int, cache: Path | None) -> Fake:

@@ -218,6 +218,7 @@ class RestsOnTheFirst:
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
         _, second, third = (one.header.series_instance_uid for one in series)
+        assert all(one.images for one in series[:2])
         return Assessment(
             probability=0.1,
             passed_over=(
@@ -272,6 +273,7 @@ class Refuses:
         return Eligible()
 
     def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        assert all(one.images for one in series)
         refused = (
             Refused(sop_instance_uid=SOPInstanceUID(uid), frame_number=1, reason="It is cut off.")
             for uid in self._uids

@@ -30,7 +30,7 @@ from models.reconstructions import shows_again
 from models.series_on_demand import AlteredInstance, on_demand
 from tests.archived import RAMP, image, writer
 from tests.haemorrhage_heads import card as plain_card
-from worklist.finding import Failed, Flagged, NotFlagged
+from worklist.finding import Failed, Flagged, NotApplicable, NotFlagged
 from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID
 
@@ -322,14 +322,83 @@ def test_p4_a_detector_that_swallows_what_is_broken_hides_nothing(
     assert isinstance(_look(Answers(silent), filed, tmp_path).outcome, Failed)
 
 
-@pytest.mark.parametrize("answer", [Assessment(probability=0.1), Unsuitable(reason="No head.")])
-def test_p4_what_was_neither_asked_for_nor_passed_over_must_not_be_broken(
-    archive: Archive, tmp_path: Path, answer: Assessment | Unsuitable
+def the_first_and_no_word_of_others(
+    series: Sequence[SeriesImages], probability: float = 0.1
+) -> Assessment:
+    """Takes the first series, whatever there is besides."""
+    assert len(series[0].images) == 3
+    return Assessment(probability=probability)
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_p4_what_was_neither_asked_for_nor_passed_over_is_missed_and_never_decoded(
+    archive: Archive, tmp_path: Path, decoded: list[str], broken: bool
 ) -> None:
-    filed = [*archive(FIRST), *archive(SECOND, broken=True)]
-    outcome = _look(Answers(lambda _: answer), filed, tmp_path).outcome
-    assert isinstance(outcome, Failed)
-    assert f"series {SECOND}: " in outcome.reason
+    filed = [*archive(FIRST), *archive(SECOND, low_mm=100, broken=broken)]
+    answer = _look(Answers(the_first_and_no_word_of_others), filed, tmp_path)
+    assert isinstance(answer.outcome, Failed)
+    assert f"series {SECOND}: the detector did not ask for its images" in answer.outcome.reason
+    assert answer.not_used == ((SECOND, "The detector did not ask for its images."),)
+    assert [uid for uid, _ in answer.instances] == sorted(i.sop_instance_uid for i in filed[:3])
+    flags = Answers(lambda series: the_first_and_no_word_of_others(series, 0.9))
+    assert _look(flags, filed, tmp_path).outcome == Flagged(probability=0.9)
+    assert decoded == [FIRST, FIRST]
+
+
+def test_a_spare_that_was_neither_asked_for_nor_passed_over_is_not_missed_and_never_decoded(
+    archive: Archive, tmp_path: Path, decoded: list[str]
+) -> None:
+    filed = [*archive(FIRST), *archive(SECOND, broken=True), *archive(THIRD)]
+    answer = _look(Answers(the_first_and_no_word_of_others), filed, tmp_path)
+    assert answer.outcome == NotFlagged(probability=0.1)
+    assert decoded == [FIRST] and len(answer.instances) == 3
+    assert [uid for uid, _ in answer.not_used] == [SECOND, THIRD]
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.9])
+def test_p6_an_answer_without_a_look_at_a_single_image_is_a_failure(
+    archive: Archive, tmp_path: Path, decoded: list[str], probability: float
+) -> None:
+    blind = Answers(lambda _: Assessment(probability=probability))
+    answer = _look(blind, [*archive(FIRST), *archive(SECOND)], tmp_path)
+    assert isinstance(answer.outcome, Failed) and answer.instances == ()
+    assert f"series {FIRST}: the detector did not ask for its images" in answer.outcome.reason
+    assert decoded == []
+
+
+def test_images_that_are_none_for_a_detector_by_their_headers_are_not_decoded(
+    archive: Archive, tmp_path: Path, decoded: list[str]
+) -> None:
+    refuses = Answers(lambda _: Unsuitable(reason="Two views are needed."))
+    answer = _look(refuses, [*archive(FIRST), *archive(SECOND, broken=True)], tmp_path)
+    assert answer.outcome == NotApplicable(reason="Two views are needed.")
+    assert decoded == [] and answer.instances == ()
+
+
+def test_p6_what_a_detector_says_it_saw_it_did_not_see_unless_it_asked_for_it(
+    archive: Archive, tmp_path: Path, decoded: list[str]
+) -> None:
+    def boasts(series: Sequence[SeriesImages]) -> Assessment:
+        assert series[0].images
+        return Assessment(probability=0.1, passed_over=(_passed_over(SECOND, seen=True),))
+
+    filed = [*archive(FIRST), *archive(SECOND, low_mm=100)]
+    answer = _look(Answers(boasts), filed, tmp_path)
+    assert isinstance(answer.outcome, Failed) and len(answer.instances) == 3
+    assert decoded == [FIRST]
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.9])
+def test_p4_a_detector_that_swallows_that_all_is_broken_has_seen_nothing(
+    archive: Archive, tmp_path: Path, probability: float
+) -> None:
+    def silent(series: Sequence[SeriesImages]) -> Assessment:
+        with suppress(UndecodableImage):
+            assert series[0].images
+        return Assessment(probability=probability)
+
+    answer = _look(Answers(silent), archive(FIRST, broken=True), tmp_path)
+    assert isinstance(answer.outcome, Failed) and answer.instances == ()
 
 
 def test_a_detectors_own_fault_is_not_asked_again(archive: Archive, tmp_path: Path) -> None:
