@@ -22,6 +22,7 @@ from viewer import (
 )
 from viewer.gate import Caller, Gate, still_holds
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
+from viewer.languages import SpokenLanguage
 from viewer.ports import (
     DecodeFrame,
     Listen,
@@ -110,4 +111,5 @@ def create_app(
     app.add_middleware(LastResort)
     app.add_middleware(metrics.Latency, registry=registry)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(SpokenLanguage)
     return app

@@ -161,7 +161,7 @@ def _may_not(rule: Rule, caller: Caller) -> Response | None:
     if caller.token is not None:
         if rule.scope is not None and rule.scope in caller.token.scopes:
             return None
-        return _denied(rule, caller.token.name, "this token's scopes do not cover this")
+        return _denied(rule, caller.token.name, "This token's scopes do not cover this.")
     if caller.signed_in is None:
         return problem(401, "Sign in first.", {"WWW-Authenticate": 'Bearer realm="vigie"'})
     account = caller.signed_in.account
@@ -171,12 +171,12 @@ def _may_not(rule: Rule, caller: Caller) -> Response | None:
         return problem(403, "Change the one-time password first.")
     if isinstance(rule.who, frozenset) and rule.who & account.roles:
         return None
-    return _denied(rule, account.name, "your roles do not cover this")
+    return _denied(rule, account.name, "Your roles do not cover this.")
 
 
 def _denied(rule: Rule, name: str, why: str) -> Response:
     _log.warning("access_denied", name=name, method=rule.method, route=rule.path)
-    return problem(403, f"{why[0].upper()}{why[1:]}.")
+    return problem(403, why)
 
 
 def _too_long(rule: Rule, method: str, headers: Headers) -> Response | None:

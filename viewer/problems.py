@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
 from worklist.errors import (
@@ -40,9 +41,9 @@ _STATUS: dict[type[VigieError], int] = {
 
 def problem(status: int, detail: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
     """A response of the type ``application/problem+json``; `detail` is a sentence for people."""
-    body: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status}
+    body: dict[str, object] = {"title": say(HTTPStatus(status).phrase), "status": status}
     if detail:
-        body["detail"] = detail
+        body["detail"] = say(detail)
     return JSONResponse(
         body, status_code=status, headers=headers, media_type="application/problem+json"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from viewer.languages import Said
 from worklist.finding import OutcomeState, TargetFinding
 from worklist.people import Role
 from worklist.reading import ReadingState
@@ -64,14 +65,14 @@ class DetectorAnswer(_Answer):
     target: TargetFinding
     state: OutcomeState
     probability: float | None
-    reason: str | None
+    reason: Said | None
     version: str | None
     operating_point: float | None
     assessed_at: datetime | None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def finding(self) -> str:
+    def finding(self) -> Said:
         """The finding as people say it."""
         return self.target.words
 
@@ -96,7 +97,7 @@ class WorklistRowAnswer(_Answer):
     received_at: datetime
     due_at: datetime
     due_without_ai_at: datetime
-    reason: str
+    reason: Said
     completeness: Completeness | None
     arriving: bool
     instance_count: int
@@ -144,7 +145,7 @@ class RegionAnswer(_Answer):
     frame_number: int
     polygon: list[tuple[float, float]]
     score: float
-    kind: str
+    kind: Said
     lesion: int | None
 
 
@@ -159,7 +160,7 @@ class ImageScoreAnswer(_Answer):
 class SuspectedKindAnswer(_Answer):
     """A kind of the finding that is suspected; its score, 0 to 1, is not calibrated."""
 
-    name: str
+    name: Said
     score: float
 
 
@@ -195,7 +196,7 @@ class ProvenanceAnswer(_Answer):
     operating_point: float
     software_version: str
     instances: list[tuple[str, str]]
-    not_eligible: list[tuple[str, str]]
+    not_eligible: list[tuple[str, Said]]
     started_at: datetime
     finished_at: datetime
 
@@ -207,7 +208,7 @@ class EventAnswer(_Answer):
     at: datetime
     kind: str
     actor: str
-    words: str
+    words: Said
     details: dict[str, Any]
 
 
@@ -232,7 +233,7 @@ class ModelAnswer(_Answer):
     weights_sha256: str
     operating_point: float
     state: ModelState
-    broken: str | None
+    broken: Said | None
     stopped_by: str | None
     stopped_at: datetime | None
     stopped_because: str | None
@@ -240,7 +241,7 @@ class ModelAnswer(_Answer):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def finding(self) -> str:
+    def finding(self) -> Said:
         """The finding as people say it."""
         return self.target.words
 
@@ -275,7 +276,7 @@ class CheckAnswer(_Answer):
 
     name: str
     ok: bool
-    detail: str
+    detail: Said
 
 
 class ReadinessAnswer(_Answer):

@@ -1,0 +1,329 @@
+"""Every sentence that our own code says has its French, and no French is left over."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
+
+from models import fracture_rules, haemorrhage_rules, nodule_rules, species
+from models.haemorrhage_network import KINDS
+from viewer.languages import translator
+from viewer.problems import problem
+from viewer.translation import read_catalogue
+from worklist import history
+from worklist.finding import TargetFinding
+from worklist.reading import ReadingState
+from worklist.study import RequestedPriority
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUE = read_catalogue(ROOT / "viewer" / "french.toml")
+FRENCH = translator("fr")
+_SLOT = re.compile(r"\{([a-z]+)(\d*)\}")
+
+# Of these modules every sentence is for people, unless it is named in NOT_SAID.
+WHOLE = (
+    "models/*.py",
+    "worklist/*.py",
+    "worklist/store/listing.py",
+    "viewer/decoding.py",
+    "viewer/gate.py",
+    "vigie/worker.py",
+)
+# Of these only what is raised, answered or checked: their other texts are SQL, addresses, headers.
+RAISED = (
+    "worklist/store/*.py",
+    "viewer/*.py",
+    "vigie/provider.py",
+    "vigie/readiness.py",
+    "vigie/sign_on.py",
+    "vigie/frames.py",
+)
+NO_ANSWERS = {
+    "models/both_halves.py",  # of training
+    "models/calibration.py",
+    "models/prevalence.py",
+    "models/third_party_adding.py",  # of the command line
+    "models/third_party_bundle.py",
+    "models/third_party_card.py",  # what is wrong with somebody's card, for who writes it
+    "models/third_party_transforms.py",
+    "viewer/build_hook.py",
+    "viewer/serving.py",
+    "viewer/translation.py",
+    "worklist/history.py",  # sentences of parts: HISTORY holds one of each
+}
+NOT_SAID = {
+    "{}; and {} more",  # its parts are
+    "{} haemorrhage",
+    "{}, because {}{}",
+    ", too late: the study was read",
+    "the study is {}: cannot {}",
+    "{}: the card lacks {}",  # what is wrong with a card, for who writes it
+    "the child sent {}, not {}",  # faults of ours, for a log
+    "without a pause at the end a deadly detector is tried for ever",
+    "this thread has not finished its last assessment",
+    "received_at must be an aware datetime",
+    "needs a target above zero: {}",
+    "the probability of {} is {}, not within 0 to 1",
+    "a time without its zone",
+    "the gate was not passed",
+    "expected a RequestValidationError, got {}",
+    "expected an HTTPException, got {}",
+    "as the header says",  # values of enums, names of locks, actors, display names
+    "either way, with other values",
+    "in the lowest bits, against the header",
+    "not loaded",
+    "the card",
+    "First administrator",
+    "QA reviewer",
+    "detector {} {}",
+    "kind not said",
+    "person {}",
+    "browser {} {}",
+    "here {} {}",
+    "account {}",
+    "address {}",
+    "set-out {}",
+    "single sign-on",
+    "changed meanwhile",  # reasons in the log of people
+    "old password wrong",
+    "one-time password over",
+    "session over",
+    "wrong password",
+    "Fracture of bone",  # meanings of codes
+    "Intracranial hemorrhage",
+    "Solitary nodule of lung",
+    'Bearer realm="vigie"',
+    "{} days",  # lengths of time: the slot {span}
+    "{} h {} min",
+    "{} min",
+}
+MOVED = {
+    "due_at": "2026-03-02T14:30:00+02:00",
+    "place_before": 14,
+    "place": 2,
+    "reason": "routine 24 h; haemorrhage > 0.99 → 2 h 12 min; nodule 0.10 → 60 days",
+}
+LATE = {"too_late": True}
+IN_TIME = {"too_late": False}
+CONFLICT = {"sop_instance_uid": "1.2", "names_study": "1.3", "filed_in_study": "1.3"}
+HISTORY: dict[str, list[dict[str, Any]]] = {
+    "study_arrived": [{**MOVED, "requested_priority": "stat"}],
+    "study_reopened": [
+        {**MOVED, "new_images": 3, "was_read": True},
+        {**MOVED, "new_images": 3, "was_read": False},
+    ],
+    "study_complete": [
+        {"instance_count": 40, "completeness": "complete"},
+        {"instance_count": 40, "completeness": "incomplete"},
+    ],
+    "patient_id_differs": [{"objects": 2}],
+    "instance_conflict": [
+        {**CONFLICT, "filed_here": True},
+        {**CONFLICT, "filed_here": False},
+        {**CONFLICT, "filed_here": True, "names_study": "1.4"},
+    ],
+    "requested_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
+    "assessment_started": [{"assessment_number": 2}],
+    "assessment_finished": [{"assessment_number": 2}],
+    "outcome_recorded": [
+        {"detector": "fracture", "outcome": outcome, **said, **late}
+        for late in (LATE, IN_TIME)
+        for outcome, said in (
+            ("flagged", {"probability": 0.914}),
+            ("not_flagged", {"probability": 0.001}),
+            ("not_applicable", {"why": "The series has no images."}),
+            ("failed", {"why": "it took too long"}),
+        )
+    ],
+    "due_time_changed": [
+        MOVED,
+        *(
+            {**MOVED, "part_of": part, "detectors": detectors, "why": "said; by a person"}
+            for part in ("ai_stopped", "ai_started")
+            for detectors in ("all", ["fracture", "nodule"])
+        ),
+    ],
+    "priority_overridden": [
+        {**MOVED, "priority": "stat", "why": "seen; on the phone"},
+        {**MOVED, "priority": None, "why": "a mistake"},
+    ],
+    "pinned": [{"why": "I know her; it is urgent"}],
+    "unpinned": [{"why": "done"}],
+    "marked_read": [{"why": "read at the console"}],
+}
+PARTS = sorted(
+    haemorrhage_rules._ELSEWHERE.keys()
+    | nodule_rules._ELSEWHERE.keys()
+    | fracture_rules._TRUNK.keys()
+    | set(nodule_rules._NO_SLICES.values())
+    | {role.lower() for role in species._ROLES}
+    | {"not stated", "a part that is not stated", "a quadruped", "as requested"}
+)
+OUTCOMES = (
+    "flagged 0.91",
+    "not flagged < 0.01",
+    "failed, because it took too long",
+    "not applicable, because There are no images.",
+    "flagged 0.91, too late: the study was read",
+    "not flagged 0.10, too late: the study was read",
+    "failed, because it took too long, too late: the study was read",
+    "not applicable, because There are no images., too late: the study was read",
+)
+MADE_OF_PARTS = [
+    *PARTS,
+    *(one.words for one in TargetFinding),
+    *RequestedPriority,
+    *ReadingState,
+    *(f"the study is {one}: cannot mark read" for one in ReadingState),
+    *KINDS,
+    *(f"{kind} haemorrhage" for kind in KINDS),
+    "it took too long; The series has no images.; and 3 more",
+    "5.0 GB free, 10.0 GB kept in reserve: objects are refused (0xA700); make room or lower "
+    "disk_reserve_bytes",
+    *OUTCOMES,
+    *(
+        f"{beginning}: {outcome}"
+        for outcome in OUTCOMES
+        for beginning in (
+            "not run on the new images yet; before them",
+            "running again; before",
+            "not run again yet; before",
+        )
+    ),
+    "routine 24 h",
+    "haemorrhage > 0.99 → 10 min",
+    "and 3 more",
+    "due 2026-03-02 12:30:00 UTC (routine 24 h)",
+]
+
+
+def _words_of(node: ast.AST) -> str | None:
+    """A text as it stands in the source, with {} where a value is put in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+        )
+    return None
+
+
+_NO_SENTENCES = re.compile(r"_?log|logging|re|Query|PathParameter|Header")
+_TO_PEOPLE = {
+    "problem", "HTTPException", "Check", "StoreUnavailable", "RefusedByStore", "CannotDecode",
+}  # fmt: skip
+
+
+def _left_out(tree: ast.AST) -> set[ast.AST]:
+    """Docstrings, parts of f-strings, and what is logged or a regular expression."""
+    out: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            out.add(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            out |= {part for part in ast.walk(node) if part is not node}
+        elif isinstance(node, ast.Call) and _is_no_sentence(node):
+            out |= set(ast.walk(node))
+    return out
+
+
+def _is_no_sentence(call: ast.Call) -> bool:
+    return _NO_SENTENCES.fullmatch(ast.unparse(call.func).split(".")[0]) is not None
+
+
+def _roots(tree: ast.AST, *, raised_only: bool) -> Iterator[ast.AST]:
+    if not raised_only:
+        yield tree
+        return
+    for node in ast.walk(tree):
+        is_answer = isinstance(node, ast.Call) and ast.unparse(node.func) in _TO_PEOPLE
+        if isinstance(node, ast.Raise) or is_answer:
+            yield node
+
+
+def _sentences(path: Path, *, raised_only: bool) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    left_out = _left_out(tree)
+    found: set[str] = set()
+    for root in _roots(tree, raised_only=raised_only):
+        for node in ast.walk(root):
+            said = None if node in left_out else _words_of(node)
+            if said and " " in said.strip() and re.search("[a-z]{2}", said):
+                found.add(f"{said}{{}}" if said.endswith(": ") else said)
+    return found
+
+
+def _modules() -> Iterator[tuple[str, bool]]:
+    for patterns, raised_only in ((WHOLE, False), (RAISED, True)):
+        for pattern in patterns:
+            for path in sorted(ROOT.glob(pattern)):
+                name = path.relative_to(ROOT).as_posix()
+                if name not in NO_ANSWERS:
+                    yield name, raised_only
+
+
+def _bare(template: str) -> str:
+    return _SLOT.sub("{}", template)
+
+
+SAID: dict[str, set[str]] = {}
+for _name, _raised_only in _modules():
+    SAID.setdefault(_name, _sentences(ROOT / _name, raised_only=_raised_only))
+
+
+@pytest.mark.parametrize("module", SAID)
+def test_every_sentence_of_a_module_has_its_french(module: str) -> None:
+    known = {_bare(one) for one in CATALOGUE} | NOT_SAID
+    missing = sorted(SAID[module] - known)
+    assert missing == [], f"add them to viewer/french.toml (or to NOT_SAID): {missing}"
+
+
+def test_the_modules_are_read_at_all() -> None:
+    assert len(set().union(*SAID.values())) > 250
+    assert "This was not asked by a page of this node." in SAID["viewer/gate.py"]
+    assert "wrong password" in SAID["worklist/sign_in.py"]  # exempt, but seen
+
+
+def test_what_is_exempt_is_still_there() -> None:
+    assert NOT_SAID - set().union(*SAID.values()) == set()
+
+
+@pytest.mark.parametrize("kind", sorted(history._WORDS))
+def test_every_event_is_said_in_french(kind: str) -> None:
+    assert kind in HISTORY, "give details of it in HISTORY, one for each way it is said"
+    for details in HISTORY[kind]:
+        sentence = history.in_a_sentence(kind, details)
+        assert FRENCH.known(sentence) is not None, sentence
+
+
+@pytest.mark.parametrize("sentence", MADE_OF_PARTS)
+def test_sentences_made_of_parts_have_their_french(sentence: str) -> None:
+    assert FRENCH.known(sentence) is not None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 409, 411, 413, 415, 421, 422])
+def test_every_title_of_a_problem_has_its_french(status: int) -> None:
+    for one in (status, 429, HTTP_500_INTERNAL_SERVER_ERROR, 503):
+        title = re.search(rb'"title":"([^"]+)"', bytes(problem(one).body))
+        assert title is not None
+        assert FRENCH.known(title[1].decode()) is not None
+
+
+def test_no_french_is_left_without_a_sentence() -> None:
+    texts = {
+        _words_of(node) or ""
+        for pattern in (*WHOLE, *RAISED)
+        for path in ROOT.glob(pattern)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    texts |= {f"{one}{{}}" for one in texts if one.endswith(": ")}
+    events = [history.in_a_sentence(kind, one) for kind, all_ in HISTORY.items() for one in all_]
+    made = {FRENCH.template_of(one) for one in (*MADE_OF_PARTS, *events)}
+    sections = tomllib.loads((ROOT / "viewer" / "french.toml").read_text(encoding="utf-8"))
+    ours = CATALOGUE.keys() - sections["requests"].keys() - sections["titles"].keys()
+    assert sorted(one for one in ours if _bare(one) not in texts and one not in made) == []
