@@ -14,6 +14,7 @@ from models.detector import (
     Eligibility,
     Eligible,
     NotEligible,
+    NotShown,
     PassedOver,
     Refused,
     Unsuitable,
@@ -97,6 +98,7 @@ def plain_answer(said: object) -> Assessment | Unsuitable:
         evidence=_evidence(said.evidence),
         passed_over=tuple(map(_passed_over, _several(said.passed_over, "series passed over"))),
         refused=tuple(map(_refused, _several(said.refused, "images refused"))),
+        not_shown=tuple(map(_not_shown, _several(said.not_shown, "parts not shown"))),
     )
 
 
@@ -150,15 +152,28 @@ def _lesion(said: Lesion) -> Lesion:
     )
 
 
+def _not_shown(said: object) -> NotShown:
+    if not isinstance(said, NotShown):
+        raise OddAnswer(f"{_shown(said)}, which is no part that is not shown")
+    return NotShown(
+        series_instance_uid=_series(said.series_instance_uid),
+        reason=_text(said.reason, "a reason"),
+        may_hide=bool(said.may_hide),
+    )
+
+
+def _series(said: object) -> SeriesInstanceUID:
+    try:
+        return SeriesInstanceUID(_text(said, "a series"))
+    except InvalidUID as error:
+        raise OddAnswer(f"a series that is {error}") from None
+
+
 def _passed_over(said: object) -> PassedOver:
     if not isinstance(said, PassedOver):
         raise OddAnswer(f"{_shown(said)}, which is no series passed over")
-    try:
-        uid = SeriesInstanceUID(_text(said.series_instance_uid, "a series"))
-    except InvalidUID as error:
-        raise OddAnswer(f"a series that is {error}") from None
     return PassedOver(
-        series_instance_uid=uid,
+        series_instance_uid=_series(said.series_instance_uid),
         reason=_text(said.reason, "a reason"),
         seen=bool(said.seen),
         judged=bool(said.judged),

@@ -117,9 +117,10 @@ def look(
     """Let the detector assess the eligible series, and judge its answer.
 
     What could not be read or decoded, was refused by the detector for what it shows, or was never
-    asked for, never makes a study look unflagged: the detector sees the rest, and unless it flags
-    that, the outcome is ``Failed`` (P4). The exception is a further reconstruction of what it
-    judged. What it did not ask for is not decoded, may be broken, and was not seen (P6).
+    asked for, and what is on no image and may hide something, never makes a study look unflagged:
+    the detector sees the rest, and unless it flags that, the outcome is ``Failed`` (P4). The
+    exception is a further reconstruction of what it judged. What it did not ask for is not decoded,
+    may be broken, and was not seen (P6).
 
     Parameters
     ----------
@@ -147,23 +148,22 @@ def look(
     seen = [one for one in offered if one.was_shown]
     broken = {_uid(one): one.undecodable for one in offered if one.undecodable is not None}
     not_looked_at = _not_looked_at(seen, refused)
+    not_shown = assessment.not_shown if isinstance(assessment, Assessment) else ()
     problems = [
         *selection.unread,
         *_missed(assessment, offered, broken),
         *(words for _, words in not_looked_at),
+        *(one.reason for one in not_shown if one.may_hide),
     ]
     outcome = _outcome(assessment, detector.card.operating_point, problems, has_seen=bool(seen))
-    named = {one.series_instance_uid for one in passed_over}
     why_not = [
-        *((str(one.series_instance_uid), one.reason) for one in passed_over),
-        *((uid, f"It cannot be decoded: {reason}") for uid, reason in broken.items()),
-        *((_uid(one), _NOT_ASKED_FOR) for one in _unasked(offered) if _uid(one) not in named),
+        *selection.not_eligible,
+        *_not_rested_on(offered, passed_over, broken),
+        *not_looked_at,
+        *((str(one.series_instance_uid), one.reason) for one in not_shown),
     ]
-    return Look(
-        outcome=outcome,
-        instances=_looked_at(seen, refused),
-        not_used=not_used([*selection.not_eligible, *why_not, *not_looked_at]),
-    )
+    instances = _looked_at(seen, refused)
+    return Look(outcome=outcome, instances=instances, not_used=not_used(why_not))
 
 
 def _uid(series: SeriesImages) -> str:
@@ -190,6 +190,20 @@ def _asked(detector: Detector, offered: Sequence[SeriesOnDemand]) -> Assessment 
 def _unasked(offered: Sequence[SeriesOnDemand]) -> list[SeriesOnDemand]:
     """Series of which the detector never asked for the images."""
     return [one for one in offered if not one.was_shown and one.undecodable is None]
+
+
+def _not_rested_on(
+    offered: Sequence[SeriesOnDemand],
+    passed_over: Sequence[PassedOver],
+    broken: Mapping[str, str],
+) -> list[tuple[str, str]]:
+    """Series that the answer does not rest on, and why."""
+    named = {one.series_instance_uid for one in passed_over}
+    return [
+        *((str(one.series_instance_uid), one.reason) for one in passed_over),
+        *((uid, f"It cannot be decoded: {reason}") for uid, reason in broken.items()),
+        *((_uid(one), _NOT_ASKED_FOR) for one in _unasked(offered) if _uid(one) not in named),
+    ]
 
 
 def _missed(

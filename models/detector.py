@@ -135,6 +135,15 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NotShown:
+    """A part of the body that a series should show and that is on none of its images."""
+
+    series_instance_uid: SeriesInstanceUID
+    reason: str  # how much and where, a sentence for people
+    may_hide: bool  # what is looked for: unless flagged, such a study counts as failed (P4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Assessment:
     """What a detector thinks of the eligible series of one study."""
 
@@ -145,6 +154,7 @@ class Assessment:
     evidence: Evidence = NO_EVIDENCE
     passed_over: tuple[PassedOver, ...] = ()  # where there are several eligible series
     refused: tuple[Refused, ...] = ()  # unless flagged, such a study counts as failed (P4)
+    not_shown: tuple[NotShown, ...] = ()  # between the images of series that were judged
     seconds: dict[str, float] = field(default_factory=dict)  # stage to wall-clock seconds
 
 

@@ -24,6 +24,7 @@ from models.detector import (
 )
 from models.haemorrhage_findings import Findings, Thresholds, findings_of
 from models.haemorrhage_guard import LEAST_SLABS, content_of, why_no_head, why_no_values
+from models.haemorrhage_missing import brain_not_shown
 from models.haemorrhage_network import KINDS
 from models.haemorrhage_places import Place, find_places
 from models.haemorrhage_rules import (
@@ -187,6 +188,7 @@ class HaemorrhageDetector:
                 *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),
             ),
             refused=scans.refused,
+            not_shown=brain_not_shown([(one, s.stack, s.skull) for one, s in scans.judged]),
             seconds=dict(clock.seconds),
         )
 

@@ -146,6 +146,7 @@ def test_real_heads_are_flagged_if_they_bleed(
     assert (answer.probability >= detector.card.operating_point) is blood
     assert answer.probability == pytest.approx(probability, abs=_GOLDEN)
     assert len(answer.evidence.image_scores) == len(series.images)
+    assert not answer.not_shown  # headct104 lacks its second plane, below the brain
 
 
 def test_a_real_head_with_a_tilted_gantry_and_uneven_gaps_is_looked_at(
@@ -156,6 +157,7 @@ def test_a_real_head_with_a_tilted_gantry_and_uneven_gaps_is_looked_at(
     answer = _assess(detector, series)
     assert len(answer.evidence.image_scores) == len(series.images) == 28
     assert 0 < answer.probability < 1
+    assert not answer.not_shown  # the gaps are those of two thicknesses
 
 
 def test_a_chest_is_none_even_if_its_header_says_head(

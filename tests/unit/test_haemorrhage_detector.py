@@ -454,3 +454,14 @@ def test_a_broken_skull_is_shown_as_such_and_is_no_blood(bleeding: tuple[Image, 
 
 def test_fewer_planes_than_usual_still_make_a_study() -> None:
     assert study_evidence(np.array([[1.0, 5.0], [3.0, 5.0]])) == (2.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "told", "may_hide"), [(0, False, False), (1, True, False), (2, True, True)]
+)
+def test_p4_planes_lost_in_the_middle_of_a_head_are_told(
+    lost: int, told: bool, may_hide: bool
+) -> None:
+    images = images_of(head())
+    answer = _assess((*images[:12], *images[12 + lost :]))
+    assert [one.may_hide for one in answer.not_shown] == ([may_hide] if told else [])
