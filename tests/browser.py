@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from tests.dicomweb_parts import archived_object, dicomweb_of
 from tests.people import House
 from tests.viewer_parts import FakeReader, decode, silence
 from viewer.app import create_app
@@ -34,6 +35,7 @@ def app_of(
         reader=FakeReader(archive),
         listen=silence,
         decode_frame=decode,
+        dicomweb=dicomweb_of(folder, [archived_object(archive)]),
         readiness=lambda: checks,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         sign_on=sign_on,

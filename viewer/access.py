@@ -46,6 +46,9 @@ _FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
     "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
 )
+_STUDY = "/dicomweb/studies/{study_instance_uid}"
+_SERIES = f"{_STUDY}/series/{{series_instance_uid}}"
+_INSTANCE = f"{_SERIES}/instances/{{sop_instance_uid}}"
 
 RULES = (
     Rule("GET", "/", _ANYONE),
@@ -67,6 +70,10 @@ RULES = (
     Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),
+    Rule("GET", f"{_STUDY}/metadata", EVERY_ROLE, Scope.READ),
+    Rule("GET", f"{_SERIES}/metadata", EVERY_ROLE, Scope.READ),
+    Rule("GET", f"{_INSTANCE}/metadata", EVERY_ROLE, Scope.READ),
+    Rule("GET", f"{_INSTANCE}/frames/{{frames}}", EVERY_ROLE, Scope.READ),
 )
 
 

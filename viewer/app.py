@@ -20,6 +20,8 @@ from viewer import (
     studies_api,
     worklist_api,
 )
+from viewer.dicomweb import frames_api, metadata_api
+from viewer.dicomweb.ports import DicomWeb
 from viewer.gate import Caller, Gate, still_holds
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
 from viewer.languages import SpokenLanguage
@@ -46,6 +48,7 @@ def create_app(
     reader: WorklistReader,
     listen: Listen,
     decode_frame: DecodeFrame,
+    dicomweb: DicomWeb,
     readiness: Readiness,
     node: NodeInfo,
     sign_on: SignOn | None = None,
@@ -57,9 +60,9 @@ def create_app(
 
     Parameters
     ----------
-    people, reader, listen, decode_frame, readiness, node
+    people, reader, listen, decode_frame, dicomweb, readiness, node
         The ports of `viewer.ports`. `decode_frame` is called in threads;
-        `viewer.decoding.IsolatedDecoder` keeps hostile files out of this process.
+        `viewer.decoding.Isolated` keeps hostile files out of this process.
     sign_on
         Single sign-on, where it is set up.
     allowed_hosts
@@ -98,6 +101,8 @@ def create_app(
     app.include_router(worklist_api.make_router(reader, node, now))
     app.include_router(studies_api.make_router(reader, decode_frame, now))
     app.include_router(models_api.make_router(reader))
+    app.include_router(metadata_api.make_router(dicomweb))
+    app.include_router(frames_api.make_router(dicomweb))
     app.include_router(events.make_router(feed, holds))
     app.include_router(session_api.make_router(people, sign_on, now))
     app.include_router(sign_on_api.make_router(sign_on, now))

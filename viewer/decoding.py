@@ -1,4 +1,4 @@
-"""Frames decoded in processes of their own: a hostile file can crash those, not the web process.
+"""Files looked into by processes of their own: a hostile file can crash those, not the web process.
 
 Codecs are C libraries fed with bytes from the network (P9): they may crash, hang, or ask for
 more memory than there is. Each of these ends as CannotDecode for that one frame.
@@ -12,48 +12,69 @@ import queue
 import resource
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Self
+from typing import Any, ParamSpec, Self, TypeVar
 
-from viewer.ports import CannotDecode, DecodeFrame, Frame
+from viewer.ports import CannotDecode
 
 _START_S = 60.0  # the first frame of a process waits for its imports
 _MEMORY_BYTES = 8 * 1024**3
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-class IsolatedDecoder:
-    """Calls `decode_frame` in another process; usable from many threads.
+class Isolated:
+    """Calls functions in other processes; usable from many threads.
 
     Parameters
     ----------
-    decode_frame
-        A function of a module's top level, for it is imported by the other process.
+    functions
+        What can be called: functions of a module's top level, for other processes import them.
     processes
-        How many frames are decoded at once. They start when first needed.
+        How many calls are answered at once. They start when first needed.
     limit_s
-        Seconds one frame may take before its process is ended.
+        Seconds one call may take before its process is ended.
     """
 
     def __init__(
-        self, decode_frame: DecodeFrame, *, processes: int = 2, limit_s: float = 20.0
+        self, *functions: Callable[..., Any], processes: int = 2, limit_s: float = 20.0
     ) -> None:
+        self._functions = functions
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for _ in range(processes):
-            self._idle.put(_Worker(decode_frame, limit_s))
+            self._idle.put(_Worker(functions, limit_s))
         self._processes = processes
 
-    def __call__(self, path: Path, frame_number: int) -> Frame:
-        """The frame, or CannotDecode whatever became of the process."""
-        worker = self._idle.get()
-        try:
-            return worker.decode(path, frame_number)
-        finally:
-            self._idle.put(worker)
+    def calling(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """One of the functions, called elsewhere; CannotDecode whatever became of the process."""
+        number = self._functions.index(function)
+
+        def call(*arguments: _P.args, **named: _P.kwargs) -> _R:
+            worker = self._idle.get()
+            try:
+                answer: _R = worker.call(number, arguments, named)
+                return answer
+            finally:
+                self._idle.put(worker)
+
+        return call
+
+    def warm(self) -> None:
+        """Start every process now, so that the first call need not wait for one."""
+        workers = [self._idle.get() for _ in range(self._processes)]
+        for worker in workers:
+            try:
+                worker.start()
+            except CannotDecode:
+                pass  # the first call says so
+            finally:
+                self._idle.put(worker)
 
     def close(self) -> None:
-        """End all processes; waits for frames being decoded."""
+        """End all processes; waits for calls in hand."""
         for _ in range(self._processes):
             self._idle.get().end()
 
@@ -64,19 +85,26 @@ class IsolatedDecoder:
         self.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a function returned; a sentence stands for what it raised."""
+
+    value: Any
+
+
 class _Worker:
     """One process and the pipe to it; started, and started again, when needed."""
 
-    def __init__(self, decode_frame: DecodeFrame, limit_s: float) -> None:
-        self._decode_frame = decode_frame
+    def __init__(self, functions: Sequence[Callable[..., Any]], limit_s: float) -> None:
+        self._functions = functions
         self._limit_s = limit_s
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
-    def decode(self, path: Path, frame_number: int) -> Frame:
-        pipe = self._started()
+    def call(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        pipe = self.start()
         try:
-            pipe.send((path, frame_number))
+            pipe.send((number, arguments, named))
             if not pipe.poll(self._limit_s):
                 self.end()
                 raise CannotDecode(f"the frame took longer than {self._limit_s:g} s to decode")
@@ -84,18 +112,19 @@ class _Worker:
         except (EOFError, OSError) as error:
             self.end()
             raise CannotDecode("the frame's decoder crashed") from error
-        if isinstance(answer, Frame):
-            return answer
+        if isinstance(answer, _Answer):
+            return answer.value
         raise CannotDecode(str(answer))
 
-    def _started(self) -> Connection:
+    def start(self) -> Connection:
+        """The pipe to the process, which is started if it does not run."""
         if self._pipe is not None and self._process is not None and self._process.is_alive():
             return self._pipe
         self.end()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, self._decode_frame), daemon=True, name="frame-decoder"
+            target=_serve, args=(theirs, self._functions), daemon=True, name="frame-decoder"
         )
         self._process.start()
         theirs.close()
@@ -119,8 +148,8 @@ class _Worker:
         self._pipe = self._process = None
 
 
-def _serve(pipe: Connection, decode_frame: DecodeFrame) -> None:
-    """The other process: answers each (path, frame number) with a Frame or a sentence."""
+def _serve(pipe: Connection, functions: Sequence[Callable[..., Any]]) -> None:
+    """The other process: answers each call with an _Answer or a sentence."""
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -128,9 +157,9 @@ def _serve(pipe: Connection, decode_frame: DecodeFrame) -> None:
     with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         pipe.send("ready")
         while True:
-            path, frame_number = pipe.recv()
+            number, arguments, named = pipe.recv()
             try:
-                answer: Frame | str = decode_frame(path, frame_number)
+                answer: _Answer | str = _Answer(functions[number](*arguments, **named))
             except CannotDecode as error:
                 answer = str(error)
             except Exception as error:  # noqa: BLE001 - the boundary of the decoding process

@@ -7,6 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from viewer.dicomweb.accept import NotAcceptable
+from viewer.dicomweb.frames_api import InvalidFrames
 from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
@@ -28,6 +30,8 @@ _STATUS: dict[type[VigieError], int] = {
     MissingReason: 422,
     InvalidRendering: 422,
     CannotDecode: 422,
+    InvalidFrames: 422,
+    NotAcceptable: 406,
     UnknownStudy: 404,
     UnknownInstance: 404,
     UnknownDetector: 404,

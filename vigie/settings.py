@@ -182,6 +182,10 @@ class Settings(BaseSettings):
         12, gt=0, le=168, description="Hours after which a session ends whatever the person does."
     )
 
+    metadata_cache_bytes: int = Field(
+        2 * _GIB, ge=0, description="Descriptions of series kept for viewers, in bytes on disk."
+    )
+
     sso_issuer: str | None = Field(
         None,
         description="Address of an OpenID Connect provider; none: no single sign-on.",
@@ -345,6 +349,11 @@ class Settings(BaseSettings):
     def postgres(self) -> Path:
         """The embedded database."""
         return self.data / "postgres"
+
+    @property
+    def metadata_cache(self) -> Path:
+        """What DICOMweb said of series; may be deleted at any time."""
+        return self.data / "cache" / "metadata"
 
     @property
     def model_cache(self) -> Path:

@@ -34,6 +34,9 @@ FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
     "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
 )
+STUDY_ = "/dicomweb/studies/{study_instance_uid}"
+SERIES_ = STUDY_ + "/series/{series_instance_uid}"
+INSTANCE_ = SERIES_ + "/instances/{sop_instance_uid}"
 EVERY_ROLE = {
     ("GET", "/api/openapi.json"),
     ("GET", "/api/node"),
@@ -43,6 +46,10 @@ EVERY_ROLE = {
     ("GET", FRAME),
     ("GET", "/api/models"),
     ("GET", "/api/models/{name}"),
+    ("GET", STUDY_ + "/metadata"),
+    ("GET", SERIES_ + "/metadata"),
+    ("GET", INSTANCE_ + "/metadata"),
+    ("GET", INSTANCE_ + "/frames/{frames}"),
 }
 ALL = ANYONE | HERSELF | ADMINISTRATORS | EVERY_ROLE
 PEOPLE = {
@@ -94,6 +101,7 @@ def address(path: str) -> str:
         "{series_instance_uid}": SERIES,
         "{sop_instance_uid}": INSTANCE,
         "{frame_number}": "1",
+        "{frames}": "1",
         "{name}": "fracture",
     }.items():
         path = path.replace(name, value)

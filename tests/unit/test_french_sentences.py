@@ -38,6 +38,7 @@ WHOLE = (
 RAISED = (
     "worklist/store/*.py",
     "viewer/*.py",
+    "viewer/dicomweb/*.py",
     "vigie/provider.py",
     "vigie/readiness.py",
     "vigie/sign_on.py",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dicomweb_parts import dicomweb_of
 from tests.viewer_parts import (
     FRAME_URL,
     INSTANCE,
@@ -47,6 +48,7 @@ def get(reader: FakeReader, checks: list[Check], tmp_path: Path) -> Get:
         reader=reader,
         listen=silence,
         decode_frame=decode,
+        dicomweb=dicomweb_of(tmp_path, []),
         readiness=lambda: checks,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         allowed_hosts=["reading.hospital"],
@@ -262,6 +264,7 @@ def test_without_a_build_the_page_says_how_to_build_it(reader: FakeReader, tmp_p
         reader=reader,
         listen=silence,
         decode_frame=decode,
+        dicomweb=dicomweb_of(tmp_path, []),
         readiness=list,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         static_folder=tmp_path / "missing",

@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
-from viewer.decoding import IsolatedDecoder
-from viewer.ports import CannotDecode, Frame
+from viewer.decoding import Isolated
+from viewer.ports import CannotDecode, DecodeFrame, Frame
 
 
 def decode(path: Path, frame_number: int) -> Frame:
@@ -41,12 +41,13 @@ def decode_and_tell(path: Path, frame_number: int) -> Frame:
 
 
 @pytest.fixture(scope="module")
-def decoder() -> Iterator[IsolatedDecoder]:
-    with IsolatedDecoder(decode, processes=1, limit_s=1) as started:
-        yield started
+def decoder() -> Iterator[DecodeFrame]:
+    with Isolated(decode, processes=1, limit_s=1) as started:
+        started.warm()
+        yield started.calling(decode)
 
 
-def test_a_frame_comes_back_as_it_was_decoded(decoder: IsolatedDecoder) -> None:
+def test_a_frame_comes_back_as_it_was_decoded(decoder: DecodeFrame) -> None:
     frame = decoder(Path("fine"), 4)
     assert frame.pixels.tolist() == [[4.0] * 3] * 2
     assert frame.window == (40, 80)
@@ -63,7 +64,7 @@ def test_a_frame_comes_back_as_it_was_decoded(decoder: IsolatedDecoder) -> None:
     ],
 )
 def test_a_hostile_file_costs_one_frame_and_the_next_is_served(
-    decoder: IsolatedDecoder, file: str, words: str
+    decoder: DecodeFrame, file: str, words: str
 ) -> None:
     with pytest.raises(CannotDecode, match=words) as refusal:
         decoder(Path(file), 1)
@@ -77,9 +78,10 @@ def test_a_codec_that_hangs_does_not_outlive_a_killed_parent(tmp_path: Path) -> 
     script.write_text(
         "from pathlib import Path\n"
         "from tests.unit.test_viewer_decoding import decode_and_tell\n"
-        "from viewer.decoding import IsolatedDecoder\n"
+        "from viewer.decoding import Isolated\n"
         "if __name__ == '__main__':\n"
-        f"    IsolatedDecoder(decode_and_tell)(Path({str(tmp_path / 'seize')!r}), 1)\n"
+        "    call = Isolated(decode_and_tell).calling(decode_and_tell)\n"
+        f"    call(Path({str(tmp_path / 'seize')!r}), 1)\n"
     )
     here = Path(__file__).parents[2]
     parent = subprocess.Popen(

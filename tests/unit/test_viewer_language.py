@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.dicomweb_parts import dicomweb_of
 from tests.viewer_parts import NOW, ROW, STUDY, FakePeople, FakeReader, Get, decode, getter, silence
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo
@@ -69,6 +70,7 @@ def get(tmp_path: Path) -> Get:
         reader=Reader(archive),
         listen=silence,
         decode_frame=decode,
+        dicomweb=dicomweb_of(tmp_path, []),
         readiness=lambda: [Check(name="database", ok=True, detail="answers")],
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         now=lambda: NOW,

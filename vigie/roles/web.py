@@ -1,13 +1,17 @@
 """Serves the reading worklist to browsers."""
 
+import threading
+
 from viewer.app import create_app
-from viewer.decoding import IsolatedDecoder
+from viewer.decoding import Isolated
+from viewer.dicomweb.json_model import describe
+from viewer.dicomweb.ports import DicomWeb
 from viewer.ports import NodeInfo
 from viewer.serving import Transport, make_server
 from vigie import __version__
 from vigie.changes import changes_of
 from vigie.first_start import make_first_administrator
-from vigie.frames import decode_frame
+from vigie.frames import decode_frame, decode_stored
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
@@ -19,18 +23,29 @@ from vigie.wiring import (
     migrated_engine,
     utc_now,
 )
+from worklist.store.archive import PostgresArchive
 
 
 def run(settings: Settings) -> None:
     """Serve until asked to stop."""
-    with migrated_engine(settings, pool_size=20) as engine, IsolatedDecoder(decode_frame) as frames:
+    with (
+        migrated_engine(settings, pool_size=20) as engine,
+        Isolated(decode_frame, describe, decode_stored) as isolated,
+    ):
         if not is_supervised():
             make_first_administrator(engine)
         app = create_app(
             people=make_people(settings, engine),
             reader=make_reader(settings, engine),
             listen=changes_of(database_url(settings)),
-            decode_frame=frames,
+            decode_frame=isolated.calling(decode_frame),
+            dicomweb=DicomWeb(
+                archive=PostgresArchive(engine, settings.archive),
+                describe=isolated.calling(describe),
+                decode_stored=isolated.calling(decode_stored),
+                cache=settings.metadata_cache,
+                cache_limit_bytes=settings.metadata_cache_bytes,
+            ),
             readiness=readiness(settings, engine),
             node=NodeInfo(
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
@@ -39,6 +54,7 @@ def run(settings: Settings) -> None:
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,
         )
+        threading.Thread(target=isolated.warm, daemon=True).start()
         stop_event()  # ends with its supervisor; uvicorn takes over SIGTERM
         make_server(app, transport(settings)).run()
 

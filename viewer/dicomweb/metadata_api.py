@@ -1,0 +1,89 @@
+"""What the objects of a study, a series or one object say, without their bulk data."""
+
+import gzip
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from viewer.dicomweb.accept import NotAcceptable, wants_json
+from viewer.dicomweb.addresses import INSTANCE, PREFIX, SERIES, STUDY, Uid, Uids, base_of, uids_of
+from viewer.dicomweb.json_model import with_base
+from viewer.dicomweb.metadata import Metadata
+from viewer.dicomweb.ports import DicomWeb
+
+DICOM_JSON = "application/dicom+json"
+_WORTH_PACKING_BYTES = 2048
+
+
+def make_router(dicomweb: DicomWeb) -> APIRouter:
+    """The ``metadata`` resources (PS3.18 section 10.4.1.1.2)."""
+    router = APIRouter(prefix=PREFIX, tags=["dicomweb"])
+    metadata = Metadata(dicomweb.describe, dicomweb.cache, dicomweb.cache_limit_bytes)
+
+    def answer(request: Request, uids: Uids, accept: str | None) -> Response:
+        if not wants_json(accept):
+            raise NotAcceptable(f"metadata can be had as {DICOM_JSON}")
+        objects = dicomweb.archive.objects(*uids)
+        base = base_of(request)
+        series = [list(one) for _, one in groupby(objects, lambda one: one.series_instance_uid)]
+
+        def pieces() -> Iterator[bytes]:
+            for number, one in enumerate(series):
+                yield b"," if number else b"["
+                yield with_base(metadata.of(one), base)
+            yield b"]"
+
+        if len(series) == 1:
+            return _whole(request, b"".join(pieces()))
+        return StreamingResponse(pieces(), media_type=DICOM_JSON)
+
+    @router.get(f"{STUDY}/metadata", response_class=Response, responses=_ANSWERS)
+    def of_study(
+        request: Request, study_instance_uid: Uid, accept: _Accept = None, query: _Query = None
+    ) -> Response:
+        """Of every object of a study."""
+        return answer(request, uids_of(study_instance_uid), query or accept)
+
+    @router.get(f"{SERIES}/metadata", response_class=Response, responses=_ANSWERS)
+    def of_series(
+        request: Request,
+        study_instance_uid: Uid,
+        series_instance_uid: Uid,
+        accept: _Accept = None,
+        query: _Query = None,
+    ) -> Response:
+        """Of every object of a series."""
+        uids = uids_of(study_instance_uid, series_instance_uid)
+        return answer(request, uids, query or accept)
+
+    @router.get(f"{INSTANCE}/metadata", response_class=Response, responses=_ANSWERS)
+    def of_instance(
+        request: Request,
+        study_instance_uid: Uid,
+        series_instance_uid: Uid,
+        sop_instance_uid: Uid,
+        accept: _Accept = None,
+        query: _Query = None,
+    ) -> Response:
+        """Of one object."""
+        uids = uids_of(study_instance_uid, series_instance_uid, sop_instance_uid)
+        return answer(request, uids, query or accept)
+
+    return router
+
+
+_Accept = Annotated[str | None, Header()]
+_Query = Annotated[str | None, Query(alias="accept", max_length=1024)]
+_ANSWERS: dict[int | str, dict[str, object]] = {200: {"content": {DICOM_JSON: {}}}}
+
+
+def _whole(request: Request, content: bytes) -> Response:
+    headers = {"Vary": "Accept, Accept-Encoding"}
+    packs = "gzip" in request.headers.get("accept-encoding", "").lower()
+    if packs and len(content) > _WORTH_PACKING_BYTES:
+        content = gzip.compress(content, 1)
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type=DICOM_JSON, headers=headers)

@@ -1,0 +1,54 @@
+"""What DICOMweb needs from outside; `vigie` hands it in when the app is built."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from viewer.dicomweb.json_model import ToDescribe
+from viewer.dicomweb.pixels import StoredFrame
+from worklist.archived import ArchivedObject
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+
+class Archive(Protocol):
+    """Finds archived objects; may raise StoreUnavailable. Called from many threads."""
+
+    def objects(
+        self,
+        study: StudyInstanceUID,
+        series: SeriesInstanceUID | None = None,
+        instance: SOPInstanceUID | None = None,
+    ) -> Sequence[ArchivedObject]:
+        """Those of a study, of a series of it, or one, in reading order; at least one.
+
+        Raises
+        ------
+        worklist.errors.UnknownStudy
+            If no study of this UID has been filed.
+        worklist.views.UnknownInstance
+            If it has no such series or object.
+        """
+        ...
+
+
+Describe = Callable[[Sequence[ToDescribe]], list[bytes | None]]
+"""`viewer.dicomweb.json_model.describe`, in a process of its own; raises CannotDecode."""
+
+DecodeStored = Callable[[Path, int, StoredFrame | None], bytes]
+"""Decodes a frame (counts from 1) of the object at a path to Explicit VR Little Endian.
+
+The stored frame is handed in where it is a codestream; None: the whole file has to be read. Raises
+CannotDecode.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DicomWeb:
+    """Everything that DICOMweb needs."""
+
+    archive: Archive
+    describe: Describe
+    decode_stored: DecodeStored
+    cache: Path  # folder of what can be made again
+    cache_limit_bytes: int
