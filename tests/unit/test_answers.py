@@ -12,7 +12,15 @@ import pytest
 
 from models.answers import OddAnswer, plain_answer, plain_eligibility, plain_identity
 from models.card import ModelCard, card_content
-from models.detector import Assessment, Eligible, NotEligible, PassedOver, Refused, Unsuitable
+from models.detector import (
+    Assessment,
+    Eligible,
+    NotEligible,
+    NotShown,
+    PassedOver,
+    Refused,
+    Unsuitable,
+)
 from tests.haemorrhage_heads import card
 from worklist.finding import (
     Evidence,
@@ -85,6 +93,13 @@ ANSWER = Assessment(
         PassedOver(series_instance_uid=cast(SeriesInstanceUID, Translated("1.3")), reason=Why.ODD),
     ),
     refused=(Refused(sop_instance_uid=UID, frame_number=Count.ONE, reason=Why.ODD),),
+    not_shown=(
+        NotShown(
+            series_instance_uid=cast(SeriesInstanceUID, Translated("1.3")),
+            reason=Why.ODD,
+            may_hide=np.True_,  # type: ignore[arg-type]
+        ),
+    ),
 )
 
 
@@ -143,6 +158,7 @@ def test_what_was_answered_is_the_same_in_plain_types() -> None:
     assert answer.evidence.lesions[0].centre_mm == (1.0, 1.0, 1.0)
     assert answer.evidence.kinds[0].name == "subdural"
     assert answer.passed_over[0].reason == answer.refused[0].reason == "It is odd."
+    assert answer.not_shown[0].reason == "It is odd." and answer.not_shown[0].may_hide is True
     identity = plain_identity(odd_card())
     assert (identity.name, identity.version) == ("fracture.odd", "It is odd.")
     assert card_content(odd_card())["performance"] == {"auc": 0.9, "cases": 1, "on": "It is odd."}
@@ -174,6 +190,7 @@ ODD: list[tuple[Any, str]] = [
         "a polygon of points without 2 numbers",
     ),
     (Assessment(probability=1, evidence=None), "NoneType, which is no evidence"),  # type: ignore[arg-type]
+    (Assessment(probability=1, not_shown=(UID,)), "which is no part that is not shown"),  # type: ignore[arg-type]
     (Unsuitable(reason=5), "int as a reason, which is no text"),  # type: ignore[arg-type]
 ]
 
