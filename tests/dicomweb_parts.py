@@ -26,7 +26,8 @@ from viewer.app import create_app
 from viewer.dicomweb.json_model import describe
 from viewer.dicomweb.ports import DicomWeb
 from viewer.ports import NodeInfo
-from vigie.frames import decode_stored
+from vigie.frames import decode_stored, transcode
+from worklist.archive_search import ArchiveQuery, Found
 from worklist.archived import ArchivedObject
 from worklist.errors import UnknownStudy
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -55,6 +56,17 @@ class FakeArchive:
         if found:
             return found
         raise UnknownInstance("no such object") if series else UnknownStudy("no such study")
+
+    def shown_for(
+        self,
+        study: StudyInstanceUID,
+        series: SeriesInstanceUID | None = None,
+        instance: SOPInstanceUID | None = None,
+    ) -> ArchivedObject:
+        return self.objects(study, series, instance)[0]
+
+    def search(self, query: ArchiveQuery) -> Sequence[Found]:
+        return []  # the real one is searched in integration/test_dicomweb_search.py
 
 
 def archived_object(path: Path, number: int = 1) -> ArchivedObject:
@@ -108,12 +120,15 @@ def dicomweb_of(folder: Path, objects: Sequence[ArchivedObject]) -> DicomWeb:
         archive=FakeArchive(list(objects)),
         describe=describe,
         decode_stored=decode_stored,
+        transcode=transcode,
         cache=folder / "metadata",
         cache_limit_bytes=10**6,
     )
 
 
-def dicomweb_app(folder: Path, objects: Sequence[ArchivedObject]) -> FastAPI:
+def dicomweb_app(
+    folder: Path, objects: Sequence[ArchivedObject], dicomweb: DicomWeb | None = None
+) -> FastAPI:
     """The whole app over these objects; one person is signed in."""
     archive = folder / "none.dcm"
     return create_app(
@@ -121,7 +136,7 @@ def dicomweb_app(folder: Path, objects: Sequence[ArchivedObject]) -> FastAPI:
         reader=FakeReader(archive),
         listen=silence,
         decode_frame=decode,
-        dicomweb=dicomweb_of(folder, objects),
+        dicomweb=dicomweb or dicomweb_of(folder, objects),
         readiness=list,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         now=lambda: NOW,

@@ -49,6 +49,23 @@ _FRAME = (
 _STUDY = "/dicomweb/studies/{study_instance_uid}"
 _SERIES = f"{_STUDY}/series/{{series_instance_uid}}"
 _INSTANCE = f"{_SERIES}/instances/{{sop_instance_uid}}"
+_FRAMES = f"{_INSTANCE}/frames/{{frames}}"
+_DICOMWEB = (  # all that is read; objects come in by POST
+    "/dicomweb/studies",
+    "/dicomweb/series",
+    "/dicomweb/instances",
+    f"{_STUDY}/series",
+    f"{_STUDY}/instances",
+    f"{_SERIES}/instances",
+    _STUDY,
+    _SERIES,
+    _INSTANCE,
+    *(f"{path}/metadata" for path in (_STUDY, _SERIES, _INSTANCE)),
+    *(f"{path}/thumbnail" for path in (_STUDY, _SERIES, _INSTANCE, _FRAMES)),
+    *(f"{path}/rendered" for path in (_INSTANCE, _FRAMES)),
+    _FRAMES,
+    f"{_INSTANCE}/bulkdata/{{address:path}}",
+)
 
 RULES = (
     Rule("GET", "/", _ANYONE),
@@ -70,10 +87,7 @@ RULES = (
     Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),
-    Rule("GET", f"{_STUDY}/metadata", EVERY_ROLE, Scope.READ),
-    Rule("GET", f"{_SERIES}/metadata", EVERY_ROLE, Scope.READ),
-    Rule("GET", f"{_INSTANCE}/metadata", EVERY_ROLE, Scope.READ),
-    Rule("GET", f"{_INSTANCE}/frames/{{frames}}", EVERY_ROLE, Scope.READ),
+    *(Rule("GET", path, EVERY_ROLE, Scope.READ) for path in _DICOMWEB),
 )
 
 

@@ -20,8 +20,8 @@ from viewer import (
     studies_api,
     worklist_api,
 )
-from viewer.dicomweb import frames_api, metadata_api
 from viewer.dicomweb.ports import DicomWeb
+from viewer.dicomweb.routers import make_routers
 from viewer.gate import Caller, Gate, still_holds
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
 from viewer.languages import SpokenLanguage
@@ -101,8 +101,8 @@ def create_app(
     app.include_router(worklist_api.make_router(reader, node, now))
     app.include_router(studies_api.make_router(reader, decode_frame, now))
     app.include_router(models_api.make_router(reader))
-    app.include_router(metadata_api.make_router(dicomweb))
-    app.include_router(frames_api.make_router(dicomweb))
+    for router in make_routers(dicomweb, decode_frame):
+        app.include_router(router)
     app.include_router(events.make_router(feed, holds))
     app.include_router(session_api.make_router(people, sign_on, now))
     app.include_router(sign_on_api.make_router(sign_on, now))

@@ -8,7 +8,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from viewer.dicomweb.accept import NotAcceptable
+from viewer.dicomweb.bulkdata import InvalidBulkData
 from viewer.dicomweb.frames_api import InvalidFrames
+from viewer.dicomweb.search import InvalidSearch
 from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
@@ -30,7 +32,9 @@ _STATUS: dict[type[VigieError], int] = {
     MissingReason: 422,
     InvalidRendering: 422,
     CannotDecode: 422,
+    InvalidBulkData: 422,
     InvalidFrames: 422,
+    InvalidSearch: 400,
     NotAcceptable: 406,
     UnknownStudy: 404,
     UnknownInstance: 404,

@@ -8,6 +8,7 @@ from pydicom.encaps import encapsulate
 from models import images
 from models.data_set import UnreadableDataSet, quiet, read_data_set
 from models.decoding import ImagePixel, decode_frames, image_pixel
+from viewer.dicomweb.explicit import rewrite
 from viewer.dicomweb.pixels import StoredFrame
 from viewer.ports import CannotDecode, Frame
 from viewer.rendering import LARGEST_FRAME_PIXELS
@@ -56,3 +57,8 @@ def _words(described: ImagePixel) -> str:
         raise CannotDecode(f"samples in {described.bits_allocated} bits cannot be handed out")
     kind = "i" if described.pixel_representation == 1 else "u"
     return f"<{kind}{described.bits_allocated // 8}"
+
+
+def transcode(path: Path, target: Path) -> None:
+    """Write an object again in Explicit VR Little Endian (`viewer.dicomweb.ports.Transcode`)."""
+    rewrite(path, target, decode_stored)

@@ -46,10 +46,26 @@ EVERY_ROLE = {
     ("GET", FRAME),
     ("GET", "/api/models"),
     ("GET", "/api/models/{name}"),
+    ("GET", "/dicomweb/studies"),
+    ("GET", "/dicomweb/series"),
+    ("GET", "/dicomweb/instances"),
+    ("GET", STUDY_),
+    ("GET", STUDY_ + "/series"),
+    ("GET", STUDY_ + "/instances"),
     ("GET", STUDY_ + "/metadata"),
+    ("GET", STUDY_ + "/thumbnail"),
+    ("GET", SERIES_),
+    ("GET", SERIES_ + "/instances"),
     ("GET", SERIES_ + "/metadata"),
+    ("GET", SERIES_ + "/thumbnail"),
+    ("GET", INSTANCE_),
     ("GET", INSTANCE_ + "/metadata"),
+    ("GET", INSTANCE_ + "/rendered"),
+    ("GET", INSTANCE_ + "/thumbnail"),
     ("GET", INSTANCE_ + "/frames/{frames}"),
+    ("GET", INSTANCE_ + "/frames/{frames}/rendered"),
+    ("GET", INSTANCE_ + "/frames/{frames}/thumbnail"),
+    ("GET", INSTANCE_ + "/bulkdata/{address:path}"),
 }
 ALL = ANYONE | HERSELF | ADMINISTRATORS | EVERY_ROLE
 PEOPLE = {
@@ -102,6 +118,7 @@ def address(path: str) -> str:
         "{sop_instance_uid}": INSTANCE,
         "{frame_number}": "1",
         "{frames}": "1",
+        "{address:path}": "7FE00010",
         "{name}": "fracture",
     }.items():
         path = path.replace(name, value)

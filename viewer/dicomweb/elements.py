@@ -36,6 +36,8 @@ _NAMES = {vr: vr.decode() for vr in _LONG_VRS | _SHORT_VRS}
 _WINDOW_BYTES = 32768
 _MOST_INFLATED_BYTES = 64 * 1024**2  # of a deflated header; a bomb stops here
 _META_LIMIT_BYTES = 1024**2
+_LONGEST_META_BYTES = 128
+_TRANSFER_SYNTAX_UID = 0x00020010
 
 Read = Callable[[int, int], bytes]  # (position, length) -> bytes, fewer at the end
 
@@ -89,7 +91,9 @@ class ArchivedFile:
             self._descriptor = self._file.fileno()
             self.size = os.fstat(self._descriptor).st_size
             self.read: Read = _windowed(self._descriptor)
-            self.transfer_syntax_uid, self.start = _transfer_syntax_and_start(self.read, self.size)
+            self.meta, self.start = _meta(self.read, self.size)
+            syntax = self.meta.get(_TRANSFER_SYNTAX_UID, b"").rstrip(b"\0 ")
+            self.transfer_syntax_uid = syntax.decode("ascii", "replace")
             self.is_deflated = self.transfer_syntax_uid == DEFLATED
             if self.is_deflated:
                 content = _inflated(self._descriptor, self.start)
@@ -190,23 +194,22 @@ def vr_of(tag: int, private_creator: str = "") -> str:
         return "UN"
 
 
-def _transfer_syntax_and_start(read: Read, size: int) -> tuple[str, int]:
-    """What the file meta information says, and where the data set behind it starts."""
+def _meta(read: Read, size: int) -> tuple[dict[int, bytes], int]:
+    """Short values of the file meta information, and where the data set behind it starts."""
     if read(128, 4) != b"DICM":
         raise CannotDecode("the archived object has no DICOM header")
-    position, transfer_syntax_uid = 132, ""
+    position, found = 132, {}
     try:
         while position + 8 <= min(size, _META_LIMIT_BYTES):
             element = element_at(read, position, EXPLICIT)
             if element.tag >> 16 != 2 or element.length == UNDEFINED:
                 break
-            if element.tag == 0x00020010:
-                value = read(element.value_at, min(element.length, 128))
-                transfer_syntax_uid = value.rstrip(b"\0 ").decode("ascii", "replace")
+            if element.length <= _LONGEST_META_BYTES:
+                found[element.tag] = read(element.value_at, element.length)
             position = element.value_at + element.length
     except Broken as error:
         raise CannotDecode("the archived object has no data set") from error
-    return transfer_syntax_uid, position
+    return found, position
 
 
 def _as_written(first: bytes, declared: Encoding) -> Encoding:

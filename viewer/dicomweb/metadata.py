@@ -46,9 +46,9 @@ class Metadata:
         self._threads = ThreadPoolExecutor(_CALLS, "metadata")
         self._written = 0
 
-    def of(self, objects: Sequence[ArchivedObject]) -> bytes:
-        """The objects as members of a JSON array, separated by commas."""
-        if len(objects) == 1:
+    def of(self, objects: Sequence[ArchivedObject], *, keep: bool = True) -> bytes:
+        """The objects as members of a JSON array, separated by commas; kept unless told not to."""
+        if len(objects) == 1 or not keep:
             return self._made(objects)[0]
         kept = self._folder / _name(objects)
         with contextlib.suppress(OSError, EOFError, zlib.error):

@@ -18,10 +18,9 @@ DICOM_JSON = "application/dicom+json"
 _WORTH_PACKING_BYTES = 2048
 
 
-def make_router(dicomweb: DicomWeb) -> APIRouter:
+def make_router(dicomweb: DicomWeb, metadata: Metadata) -> APIRouter:
     """The ``metadata`` resources (PS3.18 section 10.4.1.1.2)."""
     router = APIRouter(prefix=PREFIX, tags=["dicomweb"])
-    metadata = Metadata(dicomweb.describe, dicomweb.cache, dicomweb.cache_limit_bytes)
 
     def answer(request: Request, uids: Uids, accept: str | None) -> Response:
         if not wants_json(accept):

@@ -6,7 +6,6 @@ put together from its fragments (PS3.5 annex A.4). Nothing is decoded here.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from pydicom.encaps import get_frame
 
@@ -113,8 +112,7 @@ def stored_frame(path: Path, frame_number: int) -> StoredFrame:
             transfer_syntax_uid = EXPLICIT_LITTLE
         else:
             frames = 1 if is_video(file.transfer_syntax_uid) else pixels.number_of_frames
-            with path.open("rb") as stream:
-                content = _codestream(stream, pixels, frame_number, frames)
+            content = codestream(path, pixels, frame_number, frames)
             transfer_syntax_uid = file.transfer_syntax_uid
     return StoredFrame(
         content=content,
@@ -196,16 +194,22 @@ def _from_bit(content: bytes, first: int, count: int) -> bytes:
     return bits.to_bytes(-(-count // 8), "little")
 
 
-def _codestream(
-    stream: BinaryIO, pixels: PixelData, frame_number: int, number_of_frames: int
-) -> bytes:
-    stream.seek(pixels.element.value_at)
+def codestream(path: Path, pixels: PixelData, frame_number: int, number_of_frames: int) -> bytes:
+    """One frame of encapsulated pixel data, put together from its fragments.
+
+    Raises
+    ------
+    CannotDecode
+        If it is not there.
+    """
     try:
-        return get_frame(
-            stream,
-            frame_number - 1,
-            number_of_frames=number_of_frames,
-            extended_offsets=pixels.tables,
-        )
+        with path.open("rb") as stream:
+            stream.seek(pixels.element.value_at)
+            return get_frame(
+                stream,
+                frame_number - 1,
+                number_of_frames=number_of_frames,
+                extended_offsets=pixels.tables,
+            )
     except _MALFORMED as error:
         raise CannotDecode(f"frame {frame_number} is not in the pixel data") from error

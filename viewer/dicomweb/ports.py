@@ -7,6 +7,7 @@ from typing import Protocol
 
 from viewer.dicomweb.json_model import ToDescribe
 from viewer.dicomweb.pixels import StoredFrame
+from worklist.archive_search import ArchiveQuery, Found
 from worklist.archived import ArchivedObject
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -31,6 +32,19 @@ class Archive(Protocol):
         """
         ...
 
+    def shown_for(
+        self,
+        study: StudyInstanceUID,
+        series: SeriesInstanceUID | None = None,
+        instance: SOPInstanceUID | None = None,
+    ) -> ArchivedObject:
+        """One object that stands for all of them, with pixels where any has; raises as above."""
+        ...
+
+    def search(self, query: ArchiveQuery) -> Sequence[Found]:
+        """What is found, the newest studies first, then in reading order."""
+        ...
+
 
 Describe = Callable[[Sequence[ToDescribe]], list[bytes | None]]
 """`viewer.dicomweb.json_model.describe`, in a process of its own; raises CannotDecode."""
@@ -42,6 +56,9 @@ The stored frame is handed in where it is a codestream; None: the whole file has
 CannotDecode.
 """
 
+Transcode = Callable[[Path, Path], None]
+"""Writes the object at a path to a new file in Explicit VR Little Endian; raises CannotDecode."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DicomWeb:
@@ -50,5 +67,6 @@ class DicomWeb:
     archive: Archive
     describe: Describe
     decode_stored: DecodeStored
+    transcode: Transcode
     cache: Path  # folder of what can be made again
     cache_limit_bytes: int

@@ -19,6 +19,7 @@ _LONGEST_NUMBER = 64  # characters; DS allows 16
 _LARGEST_EXACT = 2**53  # integers beyond it are no numbers in JavaScript
 _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
 _WORD_BYTES = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+_NUMBER_BYTES = {"US": 2, "SS": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "SV": 8, "UV": 8}
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
 _IN_CHARACTER_SET = frozenset({"LO", "SH", "LT", "ST", "UT", "UC", "PN"})
 _ONE_VALUE = frozenset({"LT", "ST", "UT", "UR"})
@@ -47,6 +48,12 @@ def little_endian(vr: str, value: bytes, *, is_little_endian: bool) -> bytes:
     for index in range(size):
         swapped[index::size] = value[size - 1 - index : whole : size]
     return bytes(swapped) + value[whole:]
+
+
+def in_little_endian(vr: str, value: bytes, *, is_little_endian: bool) -> bytes:
+    """Any value in that order, numbers too."""
+    words = {1: "OB", 2: "OW", 4: "OL", 8: "OV"}[_NUMBER_BYTES.get(vr, _WORD_BYTES.get(vr, 1))]
+    return little_endian(words, value, is_little_endian=is_little_endian)
 
 
 def inline_binary(value: bytes) -> str:

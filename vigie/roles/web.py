@@ -11,7 +11,7 @@ from viewer.serving import Transport, make_server
 from vigie import __version__
 from vigie.changes import changes_of
 from vigie.first_start import make_first_administrator
-from vigie.frames import decode_frame, decode_stored
+from vigie.frames import decode_frame, decode_stored, transcode
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
@@ -30,7 +30,7 @@ def run(settings: Settings) -> None:
     """Serve until asked to stop."""
     with (
         migrated_engine(settings, pool_size=20) as engine,
-        Isolated(decode_frame, describe, decode_stored) as isolated,
+        Isolated(decode_frame, describe, decode_stored, transcode) as isolated,
     ):
         if not is_supervised():
             make_first_administrator(engine)
@@ -43,6 +43,7 @@ def run(settings: Settings) -> None:
                 archive=PostgresArchive(engine, settings.archive),
                 describe=isolated.calling(describe),
                 decode_stored=isolated.calling(decode_stored),
+                transcode=isolated.calling(transcode),
                 cache=settings.metadata_cache,
                 cache_limit_bytes=settings.metadata_cache_bytes,
             ),

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
+from worklist.archive_search import ArchiveQuery, Found
 from worklist.archived import ArchivedObject
-from worklist.errors import UnknownStudy
+from worklist.errors import UnknownStudy, VigieError
 from worklist.store import tables as t
+from worklist.store.archive_search import search
 from worklist.store.engine import translated
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import UnknownInstance
@@ -35,37 +38,46 @@ class PostgresArchive:
         instance: SOPInstanceUID | None = None,
     ) -> Sequence[ArchivedObject]:
         """Those of a study, of a series of it, or one; see `viewer.dicomweb.ports.Archive`."""
-        one, of = t.instance.c, t.series.c
-        found = (
-            sa.select(t.instance)
-            .join(
-                t.series,
-                (of.series_instance_uid == one.series_instance_uid)
-                & (of.study_instance_uid == one.study_instance_uid),
-            )
-            .where(one.study_instance_uid == study)
-            .order_by(
-                of.series_number.nulls_last(),
-                of.series_instance_uid,
-                one.instance_number.nulls_last(),
-                one.sop_instance_uid,
-            )
-        )
-        if series is not None:
-            found = found.where(one.series_instance_uid == series)
-        if instance is not None:
-            found = found.where(one.sop_instance_uid == instance)
         with translated(), self._engine.connect() as connection:
-            rows = connection.execute(found).all()
-        if not rows and series is None:
-            raise UnknownStudy(f"no study {study} has been filed here")
+            rows = connection.execute(_in_order(study, series, instance)).all()
         if not rows:
-            if instance is not None:
-                raise UnknownInstance(f"no object {instance} has been filed in this series")
-            raise UnknownInstance(f"no series {series} has been filed in this study")
+            raise _unknown(study, series, instance)
         return [self._object(row) for row in rows]
 
-    def _object(self, row: sa.Row[tuple[object, ...]]) -> ArchivedObject:
+    def shown_for(
+        self,
+        study: StudyInstanceUID,
+        series: SeriesInstanceUID | None = None,
+        instance: SOPInstanceUID | None = None,
+    ) -> ArchivedObject:
+        """One object that stands for all of them; see `viewer.dicomweb.ports.Archive`."""
+        found = _in_order(study, series, instance).subquery()
+        # Objects with pixels first, of the series with most of them its middle one.
+        has_pixels = found.c.rows.is_not(None)
+        in_series = sa.func.count().over(partition_by=(has_pixels, found.c.series_instance_uid))
+        place = sa.func.row_number().over(
+            partition_by=(has_pixels, found.c.series_instance_uid),
+            order_by=(found.c.instance_number.nulls_last(), found.c.sop_instance_uid),
+        )
+        ranked = sa.select(found, in_series.label("n"), place.label("place")).subquery()
+        best = (
+            sa.select(ranked)
+            .where(ranked.c.place == ranked.c.n // 2 + 1)
+            .order_by(ranked.c.rows.is_(None), ranked.c.n.desc(), ranked.c.series_instance_uid)
+            .limit(1)
+        )
+        with translated(), self._engine.connect() as connection:
+            row = connection.execute(best).one_or_none()
+        if row is None:
+            raise _unknown(study, series, instance)
+        return self._object(row)
+
+    def search(self, query: ArchiveQuery) -> Sequence[Found]:
+        """What is found, the newest studies first; see `viewer.dicomweb.ports.Archive`."""
+        with translated(), self._engine.connect() as connection:
+            return search(connection, query)
+
+    def _object(self, row: sa.Row[Any]) -> ArchivedObject:
         return ArchivedObject(
             study_instance_uid=StudyInstanceUID(row.study_instance_uid),
             series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
@@ -79,3 +91,39 @@ class PostgresArchive:
             rows=row.rows,
             columns=row.columns,
         )
+
+
+def _in_order(
+    study: StudyInstanceUID, series: SeriesInstanceUID | None, instance: SOPInstanceUID | None
+) -> sa.Select[Any]:
+    one, of = t.instance.c, t.series.c
+    found = (
+        sa.select(t.instance)
+        .join(
+            t.series,
+            (of.series_instance_uid == one.series_instance_uid)
+            & (of.study_instance_uid == one.study_instance_uid),
+        )
+        .where(one.study_instance_uid == study)
+        .order_by(
+            of.series_number.nulls_last(),
+            of.series_instance_uid,
+            one.instance_number.nulls_last(),
+            one.sop_instance_uid,
+        )
+    )
+    if series is not None:
+        found = found.where(one.series_instance_uid == series)
+    if instance is not None:
+        found = found.where(one.sop_instance_uid == instance)
+    return found
+
+
+def _unknown(
+    study: StudyInstanceUID, series: SeriesInstanceUID | None, instance: SOPInstanceUID | None
+) -> VigieError:
+    if series is None:
+        return UnknownStudy(f"no study {study} has been filed here")
+    if instance is not None:
+        return UnknownInstance(f"no object {instance} has been filed in this series")
+    return UnknownInstance(f"no series {series} has been filed in this study")
