@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from worklist.due_time import DueTargets
 from worklist.finding import DetectorIdentity, Provenance, TargetFinding
+from worklist.people import Account, AccountName, Role
 from worklist.study import (
     InstanceArrival,
     RequestedPriority,
@@ -95,4 +96,20 @@ def provenance(detector: DetectorIdentity = FRACTURE, *, at: datetime = NOON) ->
         software_version="0.1",
         started_at=at,
         finished_at=at,
+    )
+
+
+def account(name: str, *roles: Role) -> Account:
+    """A person who may sign in, with a password that nobody knows."""
+    return Account(
+        name=AccountName(name),
+        display_name=f"Dr {name.title()}",
+        roles=frozenset(roles or {Role.RADIOLOGIST}),
+        password_hash="kept",
+        must_change_password=False,
+        password_ends_at=None,
+        issuer=None,
+        subject=None,
+        created_at=NOON,
+        disabled_at=None,
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
+from worklist.claims import Claim, ClaimEnd
 from worklist.finding import Flagged, NotFlagged, Outcome, Provenance
 from worklist.order import Position
 from worklist.oversight import AISwitch, CountedProbability
 from worklist.ports import Event, KnownInstance, StudyRecord
+from worklist.preview import Preview, StudyImage
 from worklist.reading import ReadingState
 from worklist.study import (
     ArchivedInstance,
@@ -75,6 +77,9 @@ class Tables:
     jobs: list[FakeJob] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     switch: AISwitch = field(default_factory=AISwitch)
+    claims: dict[StudyInstanceUID, Claim] = field(default_factory=dict)
+    ended_claims: list[tuple[Claim, ClaimEnd, datetime]] = field(default_factory=list)
+    previews: dict[StudyInstanceUID, Preview | None] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same rows; what they hold cannot change."""
@@ -278,6 +283,41 @@ class FakeTransaction:
             for one in self._unread()
             if not one.arriving and self._begun(one) and set(detectors) - self._current(one)
         ]
+
+    def claim_of(self, uid: StudyInstanceUID) -> Claim | None:
+        return self._tables.claims.get(uid)
+
+    def add_claim(self, claim: Claim) -> None:
+        assert claim.study_instance_uid in self._tables.studies
+        assert claim.study_instance_uid not in self._tables.claims
+        self._tables.claims[claim.study_instance_uid] = claim
+
+    def end_claim(self, uid: StudyInstanceUID, how: ClaimEnd, now: datetime) -> None:
+        claim = self._tables.claims.pop(uid, None)
+        if claim is not None:
+            self._tables.ended_claims.append((claim, how, max(now, claim.claimed_at)))
+
+    def open_claims(self) -> list[Claim]:
+        return sorted(self._tables.claims.values(), key=lambda one: one.claimed_at)
+
+    def study_images(self, uid: StudyInstanceUID) -> list[StudyImage]:
+        return [
+            StudyImage(
+                sop_instance_uid=one.sop_instance_uid,
+                instance_number=one.instance_number,
+                number_of_frames=one.number_of_frames,
+                series_instance_uid=one.series.series_instance_uid,
+                series_number=one.series.series_number,
+                modality=one.series.modality,
+                body_part=one.series.body_part_examined,
+                description=one.series.series_description,
+            )
+            for one in self._tables.instances.values()
+            if one.study.study_instance_uid == uid and one.rows is not None
+        ]
+
+    def save_preview(self, uid: StudyInstanceUID, preview: Preview | None) -> None:
+        self._tables.previews[uid] = preview
 
     def append_events(self, events: Sequence[Event]) -> None:
         self._tables.events += events

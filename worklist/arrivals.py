@@ -17,6 +17,7 @@ from worklist.placement import (
     requested_target_of,
 )
 from worklist.ports import Event, KnownInstance, StudyRecord, Transaction
+from worklist.preview import choose_preview
 from worklist.reading import ReadingAct, ReadingState, after
 from worklist.study import (
     ArrivalResult,
@@ -242,6 +243,7 @@ class Arrivals(Rules):
             if not record.arriving:
                 return
             record = queued(transaction, replace(record, arriving=False, completeness=completeness))
+            transaction.save_preview(uid, choose_preview(transaction.study_images(uid)))
             transaction.append_events(
                 [
                     Event(

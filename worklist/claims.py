@@ -1,5 +1,6 @@
 """Claims: who reads a study holds it, so that no two people read it unknowingly."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,3 +49,18 @@ class AlreadyRead(VigieError):
 def over_limit(claim: Claim, limit: timedelta, now: datetime) -> bool:
     """Whether a study has been held for as long as anybody may hold one."""
     return now >= claim.claimed_at + limit
+
+
+def over_because(
+    claim: Claim, present: Collection[AccountName], limit: timedelta, now: datetime
+) -> ClaimEnd | None:
+    """Why a claim is over by itself; None: it is not.
+
+    Parameters
+    ----------
+    present
+        Who is signed in somewhere.
+    """
+    if over_limit(claim, limit, now):
+        return ClaimEnd.TIME_LIMIT
+    return None if claim.account in present else ClaimEnd.SIGNED_OUT

@@ -67,6 +67,13 @@ def _conflict(details: Details) -> str:
     return f"an object came again under {uid} with other bytes; both are kept"
 
 
+_CLAIM_ENDS = {
+    "concluded": "the study was concluded",
+    "read_elsewhere": "the study was read elsewhere",
+    "signed_out": "no longer signed in",
+    "time_limit": "held for as long as anybody may",
+}
+
 _WORDS: Mapping[str, Callable[[Details], str]] = {
     "study_arrived": lambda d: (
         f"first object received, requested {d['requested_priority']}; "
@@ -92,4 +99,8 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "pinned": lambda d: f"pinned to the top, because {d['why']}",
     "unpinned": lambda d: f"no longer pinned, because {d['why']}",
     "marked_read": lambda d: f"marked as read elsewhere, because {d['why']}",
+    "claimed": lambda d: f"claimed by {d['account']}",
+    "claim_taken_over": lambda d: f"claimed by {d['account']}, who took over from {d['from']}",
+    "claim_released": lambda d: f"claim of {d['account']} released",
+    "claim_ended": lambda d: f"claim of {d['account']} ended: {_CLAIM_ENDS[d['how']]}",
 }

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from worklist.claiming import claim_ended
+from worklist.claims import ClaimEnd
 from worklist.errors import MissingReason, UnknownDetector
 from worklist.finding import DetectorIdentity
 from worklist.oversight import AISwitch, strongest_probabilities
@@ -72,6 +74,7 @@ class Overruling(Rules):
             actor=actor,
             reason=reason,
             now=now,
+            claim_end=ClaimEnd.READ_ELSEWHERE,
         )
 
     def _prioritised(
@@ -91,6 +94,7 @@ class Overruling(Rules):
         actor: str,
         reason: str,
         now: datetime,
+        claim_end: ClaimEnd | None = None,  # how the act ends a claim, if it does
     ) -> StudyRecord:
         _require(reason)
         with self._store.transaction() as transaction:
@@ -107,7 +111,11 @@ class Overruling(Rules):
                 now=now,
             )
             transaction.save_study(record)
-            transaction.append_events([event])
+            events = [event]
+            if claim_end is not None:
+                who = f"person {actor}"
+                events += claim_ended(transaction, uid, claim_end, actor=who, now=now)
+            transaction.append_events(events)
         return record
 
     def note_model(

@@ -14,14 +14,18 @@ from worklist.reading import ReadingState
 from worklist.uid import StudyInstanceUID
 
 VIGIE = "vigie"  # the actor of what happens by itself
+CLAIM_LIMIT = timedelta(hours=2)
 
 
 class Rules:
-    """What every part of the service shares: the store and the site's targets."""
+    """What every part of the service shares: the store, and what the site has set."""
 
-    def __init__(self, store: WorklistStore, targets: DueTargets) -> None:
+    def __init__(
+        self, store: WorklistStore, targets: DueTargets, *, claim_limit: timedelta = CLAIM_LIMIT
+    ) -> None:
         self._store = store
         self._targets = targets
+        self._claim_limit = claim_limit
 
     def _placed(
         self,

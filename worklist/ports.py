@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from worklist.claims import Claim, ClaimEnd
 from worklist.finding import Outcome, Provenance
 from worklist.order import Position
 from worklist.oversight import AISwitch, CountedProbability
+from worklist.preview import Preview, StudyImage
 from worklist.reading import ReadingState
 from worklist.study import (
     ArchivedInstance,
@@ -199,6 +201,30 @@ class Transaction(Protocol):
 
     def unread_without_outcome(self, detectors: Sequence[str]) -> list[StudyInstanceUID]:
         """Unread studies whose assessment was begun and lacks one of these detectors."""
+        ...
+
+    def claim_of(self, uid: StudyInstanceUID) -> Claim | None:
+        """Who holds a study; None: nobody."""
+        ...
+
+    def add_claim(self, claim: Claim) -> None:
+        """Let a person hold a study; the store refuses a second holder."""
+        ...
+
+    def end_claim(self, uid: StudyInstanceUID, how: ClaimEnd, now: datetime) -> None:
+        """Let nobody hold a study."""
+        ...
+
+    def open_claims(self) -> list[Claim]:
+        """What people hold, longest held first."""
+        ...
+
+    def study_images(self, uid: StudyInstanceUID) -> list[StudyImage]:
+        """The objects of a study that have pixels."""
+        ...
+
+    def save_preview(self, uid: StudyInstanceUID, preview: Preview | None) -> None:
+        """Write which image stands for a study."""
         ...
 
     def append_events(self, events: Sequence[Event]) -> None:

@@ -6,8 +6,9 @@ methods are where the two meet. Every one takes ``now``; none reads a clock.
 
 from worklist.arrivals import Arrivals
 from worklist.assessments import Assessments
+from worklist.claiming import Claiming
 from worklist.overruling import Overruling
 
 
-class Worklist(Arrivals, Assessments, Overruling):
-    """Arrivals for listeners, assessments for workers, overruling for people."""
+class Worklist(Arrivals, Assessments, Overruling, Claiming):
+    """Arrivals for listeners, assessments for workers, overruling and claims for people."""

@@ -1,12 +1,13 @@
 """Either store, with what tests may look at in it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import pytest
 import sqlalchemy as sa
 
+from tests.builders import account
 from tests.fakes import FakeStore
 from worklist.due_time import DueTargets
 from worklist.finding import (
@@ -21,6 +22,7 @@ from worklist.finding import (
 )
 from worklist.ports import Event, StudyRecord, WorklistStore
 from worklist.service import Worklist
+from worklist.store.people import PostgresPeople
 from worklist.store.postgres import PostgresStore
 from worklist.store.rows import evidence_from_json, region_from_json
 from worklist.uid import StudyInstanceUID
@@ -62,6 +64,18 @@ class Kept(Protocol):
 
     def conflicts(self) -> list[tuple[str, str]]:
         """SOP Instance UID and SHA-256 of the second objects."""
+        ...
+
+    def employ(self, *names: str) -> None:
+        """Let these people have accounts."""
+        ...
+
+    def ended_claims(self) -> list[tuple[str, str, str]]:
+        """Study, person and how it ended, in that order in time."""
+        ...
+
+    def preview(self, uid: str) -> dict[str, Any] | None:
+        """Which image stands for a study, as plain JSON values."""
         ...
 
 
@@ -109,6 +123,20 @@ class FakeKept:
 
     def conflicts(self) -> list[tuple[str, str]]:
         return [(uid, sha256) for uid, sha256, _ in self._fake.tables.conflicts]
+
+    def employ(self, *names: str) -> None:
+        """The fake knows no accounts."""
+
+    def ended_claims(self) -> list[tuple[str, str, str]]:
+        return [
+            (claim.study_instance_uid, claim.account, how)
+            for claim, how, _ in self._fake.tables.ended_claims
+        ]
+
+    def preview(self, uid: str) -> dict[str, Any] | None:
+        chosen = self._fake.tables.previews.get(StudyInstanceUID(uid))
+        kept: dict[str, Any] | None = json.loads(json.dumps(chosen and asdict(chosen)))
+        return kept
 
 
 class PostgresKept:
@@ -161,6 +189,21 @@ class PostgresKept:
     def conflicts(self) -> list[tuple[str, str]]:
         rows = self._rows("SELECT * FROM instance_conflict ORDER BY received_at, sha256")
         return [(row.sop_instance_uid, row.sha256) for row in rows]
+
+    def employ(self, *names: str) -> None:
+        people = PostgresPeople(self._engine)
+        with people.transaction() as transaction:
+            for name in names:
+                transaction.save_account(account(name))
+
+    def ended_claims(self) -> list[tuple[str, str, str]]:
+        rows = self._rows("SELECT * FROM claim WHERE ended_at IS NOT NULL ORDER BY claim_id")
+        return [(row.study_instance_uid, row.account, row.ended_how) for row in rows]
+
+    def preview(self, uid: str) -> dict[str, Any] | None:
+        [row] = self._rows("SELECT preview FROM study WHERE study_instance_uid = :uid", uid=uid)
+        kept: dict[str, Any] | None = row.preview
+        return kept
 
     def _rows(self, statement: str, **values: str) -> list[Any]:
         with self._engine.connect() as connection:

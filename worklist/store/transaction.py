@@ -15,6 +15,8 @@ from worklist.ports import Event, KnownInstance, StudyRecord
 from worklist.reading import ReadingState
 from worklist.search import SEARCHED, study_words
 from worklist.store import tables as t
+from worklist.store.claims import ClaimRows
+from worklist.store.images import ImageRows
 from worklist.store.jobs import defer_assessment
 from worklist.store.rows import (
     event_values,
@@ -25,12 +27,11 @@ from worklist.store.rows import (
     storable_text,
 )
 from worklist.study import (
-    ArchivedInstance,
     InstanceArrival,
     QuarantinedObject,
     StudyAttributes,
 )
-from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
 _TEXTS = sa.ARRAY(sa.Text(collation="C"))
 _ENTRY = t.worklist_entry.c
@@ -71,7 +72,7 @@ def _search(texts: Mapping[str, Any]) -> sa.Function[Any]:
     return sa.func.array_to_tsvector(sa.literal(words, sa.ARRAY(sa.Text)))
 
 
-class PostgresTransaction:
+class PostgresTransaction(ClaimRows, ImageRows):
     """One unit of work; see `worklist.ports.Transaction` for what each method promises."""
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -247,27 +248,6 @@ class PostgresTransaction:
             )
         )
         defer_assessment(self._connection, study)
-
-    def assessment_instances(self, uid: StudyInstanceUID) -> tuple[ArchivedInstance, ...]:
-        columns = t.instance.c
-        rows = self._connection.execute(
-            sa.select(t.instance)
-            .where(columns.study_instance_uid == uid)
-            .order_by(
-                columns.series_instance_uid,
-                columns.instance_number.nulls_last(),
-                columns.sop_instance_uid,
-            )
-        )
-        return tuple(
-            ArchivedInstance(
-                sop_instance_uid=SOPInstanceUID(row.sop_instance_uid),
-                series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
-                sha256=row.sha256,
-                archive_path=row.archive_path,
-            )
-            for row in rows
-        )
 
     def start_assessment(self, uid: StudyInstanceUID, number: int, now: datetime) -> int:
         attempts = self._connection.scalar(
