@@ -13,17 +13,29 @@ from tests.dicomweb_parts import archived_object, dicomweb_of
 from tests.people import House
 from tests.viewer_parts import FakeReader, decode, silence
 from viewer.app import create_app
-from viewer.ports import Check, NodeInfo, SignOn
+from viewer.ports import Check, NodeInfo, SignOn, WorklistReader
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
+from worklist.due_time import DueTargets
+from worklist.personal import Personal
+from worklist.service import Worklist
+from worklist.store.personal import PostgresPersonal
+from worklist.store.postgres import PostgresStore
 
 HOST = "reading.hospital"
 
 
 def app_of(
-    house: House, folder: Path, sign_on: SignOn | None = None, checks: Sequence[Check] = ()
+    house: House,
+    folder: Path,
+    sign_on: SignOn | None = None,
+    checks: Sequence[Check] = (),
+    reader: WorklistReader | None = None,
 ) -> FastAPI:
-    """The whole app over real accounts and a list of one study; event streams end at once."""
+    """The whole app over real accounts and a list of one study; event streams end at once.
+
+    With a `reader` of the house's own database, the list is the real one.
+    """
     archive = folder / "1.dcm"
     archive.write_bytes(b"pixels")
     static = folder / "static"
@@ -32,7 +44,9 @@ def app_of(
     (static / "assets" / "a.js").write_text("1")
     app = create_app(
         people=People(house.door, ApiTokens(house.store, house.passwords)),
-        reader=FakeReader(archive),
+        reader=FakeReader(archive) if reader is None else reader,
+        worklist=Worklist(PostgresStore(house.engine), DueTargets()),
+        personal=Personal(PostgresPersonal(house.engine)),
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(folder, [archived_object(archive)]),

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from viewer.ports import CannotDecode, Frame
 from worklist.api_tokens import ApiToken
 from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
+from worklist.filters import EVERYTHING, ListFilter
 from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
 from worklist.people import Account, AccountName, Role
 from worklist.reading import ReadingState
@@ -108,21 +109,44 @@ class FakeReader:
     archive: Path
     away: bool = False
     asked: list[tuple[str | None, int]] = field(default_factory=list)
+    filters: list[tuple[int, ListFilter]] = field(default_factory=list)
+    version: int = 7
 
-    def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
+    def worklist_page(
+        self,
+        after: str | None,
+        limit: int,
+        now: datetime,
+        *,
+        offset: int = 0,
+        asked: ListFilter = EVERYTHING,
+    ) -> WorklistPage:
         if self.away:
             raise StoreUnavailable("the database does not answer")
         if after == "forged":
             raise InvalidCursor("this cursor is none of ours")
         self.asked.append((after, limit))
+        self.filters.append((offset, asked))
         return WorklistPage(
             rows=(ROW,),
             total=1,
+            matching=1,
+            matching_limited=False,
             next_cursor=None,
             ai_stopped=False,
             stopped_detectors=(),
+            trouble=(),
+            version=self.version,
             generated_at=now,
         )
+
+    def list_version(self) -> int:
+        if self.away:
+            raise StoreUnavailable("the database does not answer")
+        return self.version
+
+    def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:
+        return self.study(study_instance_uid, NOW).row
 
     def study(self, study_instance_uid: StudyInstanceUID, now: datetime) -> StudyView:
         if study_instance_uid != STUDY:

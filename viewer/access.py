@@ -42,6 +42,7 @@ class Rule:
 
 
 _ANYONE, _HERSELF = Who.ANYONE, Who.HERSELF
+_STUDY = "/api/studies/{study_instance_uid}"
 _FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
     "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
@@ -84,6 +85,18 @@ RULES = (
     Rule("GET", "/api/worklist", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/events", EVERY_ROLE, Scope.READ, by_itself=True),
     Rule("GET", "/api/studies/{study_instance_uid}", EVERY_ROLE, Scope.READ),
+    Rule("POST", f"{_STUDY}/claim", RADIOLOGIST),
+    Rule("DELETE", f"{_STUDY}/claim", RADIOLOGIST | ADMINISTRATOR),
+    Rule("POST", f"{_STUDY}/priority", RADIOLOGIST | ADMINISTRATOR),
+    Rule("POST", f"{_STUDY}/pin", RADIOLOGIST | ADMINISTRATOR),
+    Rule("POST", "/api/ai/stop", ADMINISTRATOR),
+    Rule("POST", "/api/ai/start", ADMINISTRATOR),
+    Rule("GET", "/api/me/preferences", EVERY_ROLE),
+    Rule("PUT", "/api/me/preferences", EVERY_ROLE),
+    Rule("GET", "/api/me/views", EVERY_ROLE),
+    Rule("POST", "/api/me/views", EVERY_ROLE),
+    Rule("PUT", "/api/me/views/{view_id}", EVERY_ROLE),
+    Rule("DELETE", "/api/me/views/{view_id}", EVERY_ROLE),
     Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),

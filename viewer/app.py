@@ -10,11 +10,13 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from viewer import (
+    acts_api,
     events,
     health,
     metrics,
     models_api,
     page,
+    personal_api,
     session_api,
     sign_on_api,
     studies_api,
@@ -35,6 +37,8 @@ from viewer.ports import (
     WorklistReader,
 )
 from viewer.problems import translate_errors
+from worklist.personal import Personal
+from worklist.service import Worklist
 
 
 def utc_now() -> datetime:
@@ -46,6 +50,8 @@ def create_app(
     *,
     people: People,
     reader: WorklistReader,
+    worklist: Worklist,
+    personal: Personal,
     listen: Listen,
     decode_frame: DecodeFrame,
     dicomweb: DicomWeb,
@@ -60,6 +66,8 @@ def create_app(
 
     Parameters
     ----------
+    worklist, personal
+        What people do to the list, and to their own page.
     people, reader, listen, decode_frame, dicomweb, readiness, node
         The ports of `viewer.ports`. `decode_frame` is called in threads;
         `viewer.decoding.Isolated` keeps hostile files out of this process.
@@ -100,6 +108,8 @@ def create_app(
     translate_errors(app)
     app.include_router(worklist_api.make_router(reader, node, now))
     app.include_router(studies_api.make_router(reader, decode_frame, now))
+    app.include_router(acts_api.make_router(worklist, reader, now))
+    app.include_router(personal_api.make_router(personal, now))
     app.include_router(models_api.make_router(reader))
     for router in make_routers(dicomweb, decode_frame):
         app.include_router(router)

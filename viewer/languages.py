@@ -23,6 +23,11 @@ LANGUAGES = (ENGLISH, *_CATALOGUES)
 _asked_for: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
+def language() -> str:
+    """The language of the request that is being answered."""
+    return _asked_for.get()
+
+
 def say(sentence: str) -> str:
     """A sentence of ours in the language of the request that is being answered."""
     language = _asked_for.get()

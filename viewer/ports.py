@@ -12,10 +12,18 @@ import numpy.typing as npt
 
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
+from worklist.filters import EVERYTHING, ListFilter
 from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
-from worklist.views import ModelView, NodeCounts, StudyView, WorklistChange, WorklistPage
+from worklist.views import (
+    ModelView,
+    NodeCounts,
+    StudyView,
+    WorklistChange,
+    WorklistPage,
+    WorklistRow,
+)
 
 
 class CannotDecode(VigieError):
@@ -25,13 +33,42 @@ class CannotDecode(VigieError):
 class WorklistReader(Protocol):
     """Reads the worklist; every method may raise StoreUnavailable. Called from many threads."""
 
-    def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
+    def worklist_page(
+        self,
+        after: str | None,
+        limit: int,
+        now: datetime,
+        *,
+        offset: int = 0,
+        asked: ListFilter = EVERYTHING,
+    ) -> WorklistPage:
         """At most `limit` rows after the cursor `after` (None: from the top).
+
+        Parameters
+        ----------
+        offset
+            Rows to leave out before the first.
+        asked
+            Which studies; of those that were read, the last received come first.
 
         Raises
         ------
         worklist.views.InvalidCursor
             If `after` was not given out by this node.
+        """
+        ...
+
+    def list_version(self) -> int:
+        """Grows with whatever changes the list; a page bears the one it was read at."""
+        ...
+
+    def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:
+        """One study as a row of the list.
+
+        Raises
+        ------
+        worklist.errors.UnknownStudy
+            If no study of this UID has been filed.
         """
         ...
 

@@ -1,5 +1,7 @@
 """Errors as people and programs can read them: problem details (RFC 9457)."""
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -14,6 +16,8 @@ from viewer.dicomweb.search import InvalidSearch
 from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
+from viewer.schemas import ClaimAnswer
+from worklist.claims import AlreadyRead, ClaimedByAnother, NotClaimed
 from worklist.errors import (
     InvalidUID,
     MissingReason,
@@ -22,13 +26,24 @@ from worklist.errors import (
     UnknownStudy,
     VigieError,
 )
+from worklist.filters import InvalidFilter
 from worklist.people import WeakPassword
+from worklist.personal import InvalidPreference, NameTaken, UnknownView
+from worklist.reading import WrongReadingState
 from worklist.sign_in import SignInRefused, TooManyTries
 from worklist.views import InvalidCursor, UnknownInstance
 
 _STATUS: dict[type[VigieError], int] = {
     InvalidUID: 422,
     InvalidCursor: 422,
+    InvalidFilter: 422,
+    InvalidPreference: 422,
+    ClaimedByAnother: 409,
+    NotClaimed: 409,
+    AlreadyRead: 409,
+    WrongReadingState: 409,
+    NameTaken: 409,
+    UnknownView: 404,
     MissingReason: 422,
     InvalidRendering: 422,
     CannotDecode: 422,
@@ -47,11 +62,31 @@ _STATUS: dict[type[VigieError], int] = {
 }
 
 
-def problem(status: int, detail: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
-    """A response of the type ``application/problem+json``; `detail` is a sentence for people."""
+def problem(
+    status: int,
+    detail: str = "",
+    headers: dict[str, str] | None = None,
+    *,
+    code: str = "",
+    more: Mapping[str, object] | None = None,
+) -> JSONResponse:
+    """A response of the type ``application/problem+json``.
+
+    Parameters
+    ----------
+    detail
+        A sentence for people.
+    code
+        A stable word for programs, in snake case.
+    more
+        Further members.
+    """
     body: dict[str, object] = {"title": say(HTTPStatus(status).phrase), "status": status}
     if detail:
         body["detail"] = say(detail)
+    if code:
+        body["code"] = code
+    body |= more or {}
     return JSONResponse(
         body, status_code=status, headers=headers, media_type="application/problem+json"
     )
@@ -66,8 +101,34 @@ def translate_errors(app: FastAPI) -> None:
 
 def _on_vigie_error(request: Request, error: Exception) -> JSONResponse:
     del request
+    if not isinstance(error, VigieError):
+        raise TypeError(f"expected a VigieError, got {type(error).__name__}")
+    return problem_of(error)
+
+
+def problem_of(error: VigieError, *, display_name: str | None = None) -> JSONResponse:
+    """An error as people and programs are told it.
+
+    Parameters
+    ----------
+    display_name
+        Of who has claimed a study, where the error is about that.
+    """
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    return problem(status, str(error), _retry_after(error))
+    more: dict[str, object] = {}
+    if isinstance(error, ClaimedByAnother):
+        claim = ClaimAnswer(
+            name=error.claim.account,
+            display_name=display_name or error.claim.account,
+            since=error.claim.claimed_at,
+        )
+        more["claim"] = claim.model_dump(mode="json")
+    return problem(status, str(error), _retry_after(error), code=code_of(error), more=more)
+
+
+def code_of(error: Exception) -> str:
+    """The name of an error's class as programs are told it, for example ``already_read``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 def _retry_after(error: Exception) -> dict[str, str] | None:
@@ -92,4 +153,4 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise TypeError(f"expected a RequestValidationError, got {type(error).__name__}")
     words = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
-    return problem(422, words)
+    return problem(422, words, code="invalid_request")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from viewer.languages import Said
 from worklist.finding import OutcomeState, TargetFinding
 from worklist.people import Role
+from worklist.personal import Language, Theme
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.views import ModelState
@@ -36,6 +37,72 @@ class PasswordChange(_Request):
 
     present: str = Field(max_length=1024, repr=False)
     new: str = Field(max_length=1024, repr=False)
+
+
+class ClaimRequest(_Request):
+    """A person wants to read a study."""
+
+    take_over: bool = False  # also from another person
+
+
+class PriorityRequest(_Request):
+    """A person's priority in place of the requested one; null takes it back."""
+
+    priority: RequestedPriority | None
+    reason: str = Field(max_length=1000)
+
+
+class PinRequest(_Request):
+    """Pin a study to the top of the list, or let go of it."""
+
+    pinned: bool
+    reason: str = Field(max_length=1000)
+
+
+class SwitchRequest(_Request):
+    """Stop or start detectors; null: all of them."""
+
+    detectors: list[str] | None = Field(default=None, max_length=100)
+    reason: str = Field(max_length=1000)
+
+
+class SwitchAnswer(_Answer):
+    """What is stopped now, and how many studies have another due time."""
+
+    ai_stopped: bool
+    stopped_detectors: list[str]
+    moved: int
+
+
+_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+class PreferencesBody(BaseModel):
+    """What a person likes; all of it is put in place of the former."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    language: Language | None = None  # null: as the browser says
+    theme: Theme | None = None  # null: the page's own
+    notifications: bool = False
+    sound: bool = False
+    quiet_from: str | None = Field(default=None, pattern=_CLOCK)
+    quiet_to: str | None = Field(default=None, pattern=_CLOCK)
+
+
+class ViewRequest(_Request):
+    """A filter to come back to, as the list is asked: ``modality=CT&unclaimed=true``."""
+
+    name: str = Field(min_length=1, max_length=64, pattern=r"\S")
+    query: str = Field(max_length=2048)
+
+
+class ViewAnswer(_Answer):
+    """A saved view."""
+
+    id: int
+    name: str
+    query: str
 
 
 class SessionAnswer(_Answer):
@@ -77,6 +144,24 @@ class DetectorAnswer(_Answer):
         return self.target.words
 
 
+class ClaimAnswer(_Answer):
+    """Who has claimed a study."""
+
+    name: str
+    display_name: str
+    since: datetime
+    mine: bool = False  # of whoever asks
+
+
+class PreviewAnswer(_Answer):
+    """The frame that stands for a study, and how to window it; null: as the image says."""
+
+    series_instance_uid: str
+    sop_instance_uid: str
+    frame_number: int
+    window: tuple[float, float] | None
+
+
 class WorklistRowAnswer(_Answer):
     """One study, at its place in the list, or read: then it has none."""
 
@@ -103,17 +188,43 @@ class WorklistRowAnswer(_Answer):
     instance_count: int
     conflicts: int
     detectors: list[DetectorAnswer]
+    claim: ClaimAnswer | None
+    preview: PreviewAnswer | None
     cursor: str
+
+    def seen_by(self, name: str | None) -> "WorklistRowAnswer":
+        """The row as this person sees it: a claim of her own says so."""
+        if self.claim is None or self.claim.name != name:
+            return self
+        return self.model_copy(update={"claim": self.claim.model_copy(update={"mine": True})})
+
+
+class TroubleAnswer(_Answer):
+    """A detector that cannot be loaded, or fails on most of the latest studies."""
+
+    detector: str
+    broken: bool
+    failed: int
+    of: int
+    since: datetime
+    reason: Said
 
 
 class WorklistAnswer(_Answer):
-    """Consecutive rows of the reading worklist, in its order."""
+    """Consecutive rows of the reading worklist, in its order.
+
+    ``place`` is the place in the whole list, whatever the filter; ``matching`` counts what the
+    filter lets through, of studies that were read at most 10,000 (``matching_limited``).
+    """
 
     rows: list[WorklistRowAnswer]
     total: int
+    matching: int
+    matching_limited: bool
     next_cursor: str | None
     ai_stopped: bool
     stopped_detectors: list[str]
+    trouble: list[TroubleAnswer]
     generated_at: datetime
 
 

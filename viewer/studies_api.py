@@ -15,6 +15,7 @@ from fastapi import Path as PathParameter
 from viewer.ports import CannotDecode, DecodeFrame, WorklistReader
 from viewer.rendering import Rendering, choose_media_type, parse_viewport, parse_window, render
 from viewer.schemas import StudyAnswer
+from viewer.session_api import WhoAsks
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 # A workstation has many users: what one was shown is asked for anew, and answered by its ETag.
@@ -39,10 +40,12 @@ def make_router(
     at_once = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
 
     @router.get("/{study_instance_uid}")
-    def study(study_instance_uid: str) -> StudyAnswer:
+    def study(study_instance_uid: str, caller: WhoAsks) -> StudyAnswer:
         """One study with its images, suspect regions, provenance and history."""
         uid = StudyInstanceUID(study_instance_uid)
-        return StudyAnswer.model_validate(reader.study(uid, now()))
+        answer = StudyAnswer.model_validate(reader.study(uid, now()))
+        name = caller.account.name if caller.account else None
+        return answer.model_copy(update={"row": answer.row.seen_by(name)})
 
     @router.get(_RENDERED, response_class=Response, responses={200: {"content": _PICTURES}})
     async def rendered(

@@ -4,25 +4,36 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
+from viewer.asking import ListQuery
+from viewer.languages import language
+from viewer.list_pages import ListPages, PageAsked
 from viewer.ports import NodeInfo, WorklistReader
 from viewer.schemas import NodeAnswer, WorklistAnswer
+from viewer.session_api import WhoAsks
 
 
 def make_router(reader: WorklistReader, node: NodeInfo, now: Callable[[], datetime]) -> APIRouter:
     """The routes ``/api/worklist`` and ``/api/node``."""
     router = APIRouter(prefix="/api", tags=["worklist"])
+    pages = ListPages(reader, now)
 
-    @router.get("/worklist")
-    def worklist(
-        after: Annotated[
-            str | None, Query(max_length=512, description="go on after this cursor")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=500, description="rows at most")] = 100,
-    ) -> WorklistAnswer:
-        """The list in its one order, computed on the server (P3)."""
-        return WorklistAnswer.model_validate(reader.worklist_page(after, limit, now()))
+    @router.get("/worklist", response_model=WorklistAnswer)
+    def worklist(caller: WhoAsks, query: Annotated[ListQuery, Query()]) -> Response:
+        """The list in its one order, computed on the server (P3), or those of it that are asked.
+
+        Studies that were read (``unread=false``) are not on the list: last received first.
+        """
+        name = caller.account.name if caller.account else None
+        page = PageAsked(
+            asked=query.as_filter(name),
+            after=query.after,
+            offset=query.offset,
+            limit=query.limit,
+            language=language(),
+        )
+        return Response(pages.body(page, name), media_type="application/json")
 
     @router.get("/node")
     def node_address() -> NodeAnswer:

@@ -1,5 +1,6 @@
 """The people part of the web role: satisfies `viewer.ports.People`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,12 +9,17 @@ from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import SignIn, Visitor
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """Persons by session, machines by token."""
 
     door: SignIn
     tokens: ApiTokens
+    left: Callable[[], None] = _nothing  # called when somebody has signed out
 
     @property
     def limits(self) -> SessionLimits:
@@ -27,6 +33,7 @@ class People:
     def sign_out(self, secret: str, now: datetime) -> None:
         """See `SignIn.sign_out`."""
         self.door.sign_out(secret, now)
+        self.left()
 
     def who(self, secret: str, now: datetime, *, attended: bool) -> SignedIn | None:
         """See `SignIn.who`."""

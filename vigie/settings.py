@@ -185,6 +185,9 @@ class Settings(BaseSettings):
     metadata_cache_bytes: int = Field(
         2 * _GIB, ge=0, description="Descriptions of series kept for viewers, in bytes on disk."
     )
+    claim_limit_min: float = Field(
+        120, gt=0, le=1440, description="Minutes after which a claimed study is free again."
+    )
 
     sso_issuer: str | None = Field(
         None,

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +21,14 @@ from worklist.accounts import Accounts
 from worklist.api_tokens import ApiTokens
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
+from worklist.personal import Personal
 from worklist.service import Worklist
 from worklist.sessions import SessionLimits
 from worklist.sign_in import SignIn
 from worklist.single_sign_on import SingleSignOn
 from worklist.store.engine import connect
 from worklist.store.people import PostgresPeople
+from worklist.store.personal import PostgresPersonal
 from worklist.store.postgres import PostgresStore
 from worklist.store.reader import PostgresReader
 from worklist.store.schema import migrate, schema_is_current
@@ -125,14 +127,20 @@ def make_api_tokens(engine: sa.Engine) -> ApiTokens:
     return ApiTokens(PostgresPeople(engine), Argon2Passwords())
 
 
-def make_people(settings: Settings, engine: sa.Engine) -> People:
-    """Who may use the web page and the API."""
+def make_door(settings: Settings, engine: sa.Engine) -> SignIn:
+    """Signing in, with the site's limits."""
     limits = SessionLimits(
         idle=timedelta(minutes=settings.session_idle_limit_min),
         absolute=timedelta(hours=settings.session_limit_h),
     )
-    door = SignIn(PostgresPeople(engine), Argon2Passwords(), limits=limits)
-    return People(door, make_api_tokens(engine))
+    return SignIn(PostgresPeople(engine), Argon2Passwords(), limits=limits)
+
+
+def make_people(
+    settings: Settings, engine: sa.Engine, *, left: Callable[[], None] = lambda: None
+) -> People:
+    """Who may use the web page and the API; `left` is called when somebody has signed out."""
+    return People(make_door(settings, engine), make_api_tokens(engine), left)
 
 
 def make_sign_on(settings: Settings, engine: sa.Engine) -> SignOn | None:
@@ -150,13 +158,19 @@ def make_sign_on(settings: Settings, engine: sa.Engine) -> SignOn | None:
             roles=settings.sso_role_map,
         )
     )
-    door = SingleSignOn(store, passwords, make_people(settings, engine).door)
+    door = SingleSignOn(store, passwords, make_door(settings, engine))
     return SignOn(label=settings.sso_label, provider=provider, door=door)
 
 
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:
     """The service over the database."""
-    return Worklist(PostgresStore(engine), due_targets(settings))
+    claim_limit = timedelta(minutes=settings.claim_limit_min)
+    return Worklist(PostgresStore(engine), due_targets(settings), claim_limit=claim_limit)
+
+
+def make_personal(engine: sa.Engine) -> Personal:
+    """What people like."""
+    return Personal(PostgresPersonal(engine))
 
 
 def make_reader(settings: Settings, engine: sa.Engine) -> PostgresReader:

@@ -199,5 +199,8 @@ OTHERS_ABOUT_PEOPLE = frozenset(
         "signed_in",
         "sign_in_failed",
         "sign_in_held",
+        "preferences_changed",
+        "view_saved",
+        "view_removed",
     }
 )

@@ -133,6 +133,10 @@ class PeopleStore(Protocol):
         """The session of this secret and whose it is, ended or not."""
         ...
 
+    def open_sessions(self, names: Collection[AccountName]) -> Sequence[Session]:
+        """The sessions of these people that nobody has ended; time may have."""
+        ...
+
     def note_seen(self, digest: bytes, now: datetime) -> None:
         """The person is still there."""
         ...

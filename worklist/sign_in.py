@@ -255,6 +255,14 @@ class SignIn:
                 self._store.note_seen(session.digest, now)
         return SignedIn(account=account, session=session)
 
+    def present(self, names: Collection[AccountName], now: datetime) -> set[AccountName]:
+        """Those of these people who are signed in somewhere."""
+        return {
+            one.account
+            for one in self._store.open_sessions(names)
+            if not self.limits.is_over(one, now)
+        }
+
     def sign_out(self, secret: str, now: datetime) -> None:
         """End a session; nothing happens if it does not hold."""
         with self._store.transaction() as transaction:

@@ -12,8 +12,11 @@ from typing import Any
 
 from worklist.errors import VigieError
 from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
+from worklist.people import AccountName
+from worklist.preview import Preview
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
+from worklist.trouble import Trouble
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 
@@ -37,6 +40,15 @@ class DetectorView:
     version: str | None = None
     operating_point: float | None = None
     assessed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimView:
+    """Who has claimed a study."""
+
+    name: AccountName
+    display_name: str
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +79,8 @@ class WorklistRow:
     conflicts: int  # objects with other bytes under a UID known already, here or elsewhere
     detectors: tuple[DetectorView, ...]
     cursor: str  # opaque: ask for the rows after this one
+    claim: ClaimView | None = None  # None: nobody has it
+    preview: Preview | None = None  # None: not complete yet, or nothing to show
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,9 +89,13 @@ class WorklistPage:
 
     rows: tuple[WorklistRow, ...]
     total: int  # studies on the list, not only on this page
+    matching: int  # rows that the filter lets through; without one, the total
+    matching_limited: bool  # there are more than were counted
     next_cursor: str | None  # None: these are the last rows
     ai_stopped: bool  # a person stopped AI as a whole (P7)
     stopped_detectors: tuple[str, ...]  # names of those a person stopped one by one
+    trouble: tuple[Trouble, ...]  # detectors that do not do their work
+    version: int  # number of the last event that this page knows of
     generated_at: datetime
 
 

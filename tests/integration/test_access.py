@@ -29,7 +29,18 @@ ANYONE = {
     ("GET", "/api/sign-on/callback"),
 }
 HERSELF = {("DELETE", "/api/session"), ("POST", "/api/session/password")}
-ADMINISTRATORS = {("GET", "/metrics")}
+UID = "/api/studies/{study_instance_uid}"
+ADMINISTRATORS = {("GET", "/metrics"), ("POST", "/api/ai/stop"), ("POST", "/api/ai/start")}
+RADIOLOGISTS = {("POST", f"{UID}/claim")}
+BOTH = {("DELETE", f"{UID}/claim"), ("POST", f"{UID}/priority"), ("POST", f"{UID}/pin")}
+PERSONS = {  # not machines
+    ("GET", "/api/me/preferences"),
+    ("PUT", "/api/me/preferences"),
+    ("GET", "/api/me/views"),
+    ("POST", "/api/me/views"),
+    ("PUT", "/api/me/views/{view_id}"),
+    ("DELETE", "/api/me/views/{view_id}"),
+}
 FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
     "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
@@ -67,7 +78,7 @@ EVERY_ROLE = {
     ("GET", INSTANCE_ + "/frames/{frames}/thumbnail"),
     ("GET", INSTANCE_ + "/bulkdata/{address:path}"),
 }
-ALL = ANYONE | HERSELF | ADMINISTRATORS | EVERY_ROLE
+ALL = ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS
 PEOPLE = {
     "stranger": ANYONE,
     "disabled": ANYONE,
@@ -75,13 +86,13 @@ PEOPLE = {
     "signed out": ANYONE,
     "made up": ANYONE,
     "one-time password": ANYONE | HERSELF,
-    "radiologist": ANYONE | HERSELF | EVERY_ROLE,
-    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE,
-    "administrator": ANYONE | HERSELF | EVERY_ROLE | ADMINISTRATORS,
+    "radiologist": ANYONE | HERSELF | EVERY_ROLE | PERSONS | RADIOLOGISTS | BOTH,
+    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS,
+    "administrator": ANYONE | HERSELF | EVERY_ROLE | PERSONS | ADMINISTRATORS | BOTH,
 }
 MACHINES = {
     "read": ANYONE | EVERY_ROLE,
-    "metrics": ANYONE | ADMINISTRATORS,
+    "metrics": ANYONE | {("GET", "/metrics")},
     "revoked": ANYONE,
     "ended": ANYONE,
     "made up": ANYONE,
@@ -120,6 +131,7 @@ def address(path: str) -> str:
         "{frames}": "1",
         "{address:path}": "7FE00010",
         "{name}": "fracture",
+        "{view_id}": "1",
     }.items():
         path = path.replace(name, value)
     return path
@@ -128,8 +140,8 @@ def address(path: str) -> str:
 def answered(browser: Browser, **headers: str) -> set[tuple[str, str]]:
     """The routes that let this browser in; a session that is ended last stays open till then."""
     let_in = set()
-    for method, path in sorted(ALL, key=lambda one: one[0] == "DELETE"):
-        body = {} if method == "POST" else None
+    for method, path in sorted(ALL, key=lambda one: one == ("DELETE", "/api/session")):
+        body = {} if method in {"POST", "PUT"} else None
         answer = browser.ask(method, address(path), body, **headers)
         assert answer.status_code in {200, 401, 403, 404, 422}, (path, answer.text)
         if answer.status_code not in {401, 403}:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.dicomweb_parts import dicomweb_of
+from tests.fake_personal import FakePersonal
+from tests.fakes import FakeStore
 from tests.viewer_parts import (
     FRAME_URL,
     INSTANCE,
@@ -22,7 +24,10 @@ from tests.viewer_parts import (
 )
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo
+from worklist.due_time import DueTargets
 from worklist.finding import OutcomeState
+from worklist.personal import Personal
+from worklist.service import Worklist
 
 
 @pytest.fixture
@@ -46,6 +51,8 @@ def get(reader: FakeReader, checks: list[Check], tmp_path: Path) -> Get:
     app = create_app(
         people=FakePeople(),
         reader=reader,
+        worklist=Worklist(FakeStore(), DueTargets()),
+        personal=Personal(FakePersonal()),
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(tmp_path, []),
@@ -262,6 +269,8 @@ def test_without_a_build_the_page_says_how_to_build_it(reader: FakeReader, tmp_p
     app = create_app(
         people=FakePeople(),
         reader=reader,
+        worklist=Worklist(FakeStore(), DueTargets()),
+        personal=Personal(FakePersonal()),
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(tmp_path, []),

@@ -2,6 +2,8 @@
 
 import threading
 
+import sqlalchemy as sa
+
 from viewer.app import create_app
 from viewer.decoding import Isolated
 from viewer.dicomweb.json_model import describe
@@ -10,6 +12,7 @@ from viewer.ports import NodeInfo
 from viewer.serving import Transport, make_server
 from vigie import __version__
 from vigie.changes import changes_of
+from vigie.claim_keeper import ClaimKeeper
 from vigie.first_start import make_first_administrator
 from vigie.frames import decode_frame, decode_stored, transcode
 from vigie.processes import is_supervised, stop_event
@@ -17,9 +20,12 @@ from vigie.readiness import readiness
 from vigie.settings import Settings
 from vigie.wiring import (
     database_url,
+    make_door,
     make_people,
+    make_personal,
     make_reader,
     make_sign_on,
+    make_worklist,
     migrated_engine,
     utc_now,
 )
@@ -31,12 +37,15 @@ def run(settings: Settings) -> None:
     with (
         migrated_engine(settings, pool_size=20) as engine,
         Isolated(decode_frame, describe, decode_stored, transcode) as isolated,
+        keeper_of(settings, engine).running() as claims,
     ):
         if not is_supervised():
             make_first_administrator(engine)
         app = create_app(
-            people=make_people(settings, engine),
+            people=make_people(settings, engine, left=claims.look),
             reader=make_reader(settings, engine),
+            worklist=make_worklist(settings, engine),
+            personal=make_personal(engine),
             listen=changes_of(database_url(settings)),
             decode_frame=isolated.calling(decode_frame),
             dicomweb=DicomWeb(
@@ -58,6 +67,11 @@ def run(settings: Settings) -> None:
         threading.Thread(target=isolated.warm, daemon=True).start()
         stop_event()  # ends with its supervisor; uvicorn takes over SIGTERM
         make_server(app, transport(settings)).run()
+
+
+def keeper_of(settings: Settings, engine: sa.Engine) -> ClaimKeeper:
+    """Ends claims of people who have left."""
+    return ClaimKeeper(make_worklist(settings, engine), make_door(settings, engine))
 
 
 def transport(settings: Settings) -> Transport:

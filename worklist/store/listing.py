@@ -1,6 +1,6 @@
 """Rows of the list with what their series and detectors add, as people are shown them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,14 @@ from worklist.due_time import probability_in_words
 from worklist.finding import OutcomeState
 from worklist.order import Position
 from worklist.oversight import AISwitch
+from worklist.people import AccountName
+from worklist.preview import Preview
 from worklist.reading import ReadingState
 from worklist.store import tables as t
 from worklist.store.cursor import to_cursor
 from worklist.store.transaction import PostgresTransaction
-from worklist.uid import StudyInstanceUID
-from worklist.views import DetectorView, WorklistRow
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from worklist.views import ClaimView, DetectorView, WorklistRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +27,12 @@ class ListedStudy:
     study: sa.Row[Any]  # its columns, `modalities`, `body_part` and `running`
     conflicts: int
     detectors: tuple[DetectorView, ...]
+    claim: ClaimView | None
+
+    @property
+    def uid(self) -> StudyInstanceUID:
+        """Which study."""
+        return StudyInstanceUID(self.study.study_instance_uid)
 
     @property
     def position(self) -> Position:
@@ -69,6 +77,8 @@ class ListedStudy:
             conflicts=self.conflicts,
             detectors=self.detectors,
             cursor=to_cursor(self.position),
+            claim=self.claim,
+            preview=_preview(row.preview),
         )
 
 
@@ -76,18 +86,16 @@ def listed_studies(
     connection: sa.Connection, uids: Sequence[StudyInstanceUID]
 ) -> list[ListedStudy]:
     """Those of these studies that were filed, in reading order."""
+    if not uids:
+        return []
     studies = connection.execute(_studies(uids)).all()
     detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
     conflicts = _conflicts(connection, uids)
     switch = PostgresTransaction(connection).ai_switch()
     outcomes = {
-        (one.study_instance_uid, one.detector): one
-        for one in connection.execute(
-            sa.select(t.outcome).where(
-                t.outcome.c.study_instance_uid.in_(uids), t.outcome.c.current
-            )
-        )
+        (one.study_instance_uid, one.detector): one for one in connection.execute(_outcomes(uids))
     }
+    claims = _claims(connection, uids)
     return [
         ListedStudy(
             study=study,
@@ -101,6 +109,7 @@ def listed_studies(
                 )
                 for detector in detectors
             ),
+            claim=claims.get(study.study_instance_uid),
         )
         for study in studies
     ]
@@ -126,6 +135,51 @@ def _studies(uids: Sequence[StudyInstanceUID]) -> sa.Select[Any]:
             t.study.c.received_at,
             t.study.c.study_instance_uid,
         )
+    )
+
+
+def _outcomes(uids: Sequence[StudyInstanceUID]) -> sa.Select[Any]:
+    """What a row shows of the current outcomes: regions and provenance are long, and left out."""
+    columns = t.outcome.c
+    return sa.select(
+        columns.study_instance_uid,
+        columns.detector,
+        columns.detector_version,
+        columns.target,
+        columns.operating_point,
+        columns.kind,
+        columns.probability,
+        columns.reason,
+        columns.too_late,
+        columns.assessment_number,
+        columns.finished_at,
+    ).where(columns.study_instance_uid.in_(uids), columns.current)
+
+
+def _claims(connection: sa.Connection, uids: Sequence[StudyInstanceUID]) -> dict[str, ClaimView]:
+    claim = t.claim.c
+    rows = connection.execute(
+        sa.select(claim.study_instance_uid, claim.claimed_at, t.account)
+        .join(t.account, t.account.c.name == claim.account)
+        .where(claim.study_instance_uid.in_(uids), claim.ended_at.is_(None))
+    )
+    return {
+        row.study_instance_uid: ClaimView(
+            name=AccountName(row.name), display_name=row.display_name, since=row.claimed_at
+        )
+        for row in rows
+    }
+
+
+def _preview(value: Mapping[str, Any] | None) -> Preview | None:
+    if value is None:
+        return None
+    window = value["window"]
+    return Preview(
+        series_instance_uid=SeriesInstanceUID(value["series_instance_uid"]),
+        sop_instance_uid=SOPInstanceUID(value["sop_instance_uid"]),
+        frame_number=value["frame_number"],
+        window=None if window is None else (window[0], window[1]),
     )
 
 

@@ -165,6 +165,16 @@ class PostgresPeople:
         with translated(), self._engine.connect() as connection:
             return _session_of(connection, digest)
 
+    def open_sessions(self, names: Collection[AccountName]) -> list[Session]:
+        """The sessions of these people that nobody has ended; time may have."""
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(t.session).where(
+                    t.session.c.account.in_(names), t.session.c.ended_at.is_(None)
+                )
+            ).all()
+        return list(map(_session, rows))
+
     def note_seen(self, digest: bytes, now: datetime) -> None:
         """The person is still there."""
         with translated(), self._engine.begin() as connection:
@@ -199,8 +209,11 @@ def _session_of(connection: sa.Connection, digest: bytes) -> tuple[Session, Acco
     account = connection.execute(
         sa.select(t.account).where(t.account.c.name == session.account)
     ).one()
-    values = dict(session._mapping) | {"account": AccountName(session.account)}
-    return Session(**values), _account(account)
+    return _session(session), _account(account)
+
+
+def _session(row: sa.Row[Any]) -> Session:
+    return Session(**dict(row._mapping) | {"account": AccountName(row.account)})
 
 
 def _token(row: sa.Row[Any]) -> ApiToken:

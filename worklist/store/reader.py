@@ -7,17 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worklist.errors import UnknownDetector, UnknownStudy
+from worklist.errors import UnknownDetector
 from worklist.history import in_a_sentence
 from worklist.reading import ReadingState
 from worklist.store import tables as t
-from worklist.store.cursor import from_cursor
 from worklist.store.engine import translated
 from worklist.store.jobs import ASSESSMENT_QUEUE
-from worklist.store.listing import listed_studies
+from worklist.store.list_reader import ListReader, row_of
 from worklist.store.models import model_views
 from worklist.store.rows import evidence_from_json, region_from_json
-from worklist.store.transaction import READING_ORDER, PostgresTransaction, position_tuple
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
     EventView,
@@ -30,11 +28,10 @@ from worklist.views import (
     SeriesView,
     StudyView,
     UnknownInstance,
-    WorklistPage,
 )
 
 
-class PostgresReader:
+class PostgresReader(ListReader):
     """Reads the worklist for people; each call is one consistent snapshot.
 
     Parameters
@@ -50,53 +47,22 @@ class PostgresReader:
     def __init__(
         self, engine: sa.Engine, *, archive: Path, inbox_objects: Callable[[], int]
     ) -> None:
-        self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        super().__init__(engine)
         self._archive = archive
         self._inbox_objects = inbox_objects
-
-    def worklist_page(self, after: str | None, limit: int, now: datetime) -> WorklistPage:
-        """At most `limit` rows after the cursor; see `viewer.ports.WorklistReader`."""
-        entry = t.worklist_entry
-        wanted = sa.select(entry.c.study_instance_uid).order_by(*READING_ORDER)
-        last = None if after is None else position_tuple(from_cursor(after))
-        with translated(), self._engine.begin() as connection:
-            place = 0
-            if last is not None:
-                wanted = wanted.where(last < READING_ORDER)
-                # Counted, not looked up: the study that ended the last page may have moved on.
-                ahead = sa.select(sa.func.count()).select_from(entry).where(last >= READING_ORDER)
-                place = connection.scalar(ahead) or 0
-            total = _rows_in(connection, entry)
-            uids = list(connection.scalars(wanted.limit(limit + 1)))
-            listed = listed_studies(connection, uids[:limit])
-            switch = PostgresTransaction(connection).ai_switch()
-        numbered = tuple(one.at(place + index) for index, one in enumerate(listed, start=1))
-        return WorklistPage(
-            rows=numbered,
-            total=total,
-            next_cursor=numbered[-1].cursor if len(uids) > limit else None,
-            ai_stopped=switch.whole,
-            stopped_detectors=tuple(sorted(switch.detectors)),
-            generated_at=now,
-        )
 
     def study(self, study_instance_uid: StudyInstanceUID, now: datetime) -> StudyView:
         """One study, opened; see `viewer.ports.WorklistReader`."""
         del now  # nothing shown of a study depends on it yet
         with translated(), self._engine.begin() as connection:
-            listed = listed_studies(connection, [study_instance_uid])
-            if not listed:
-                raise UnknownStudy(f"no study {study_instance_uid} has been filed here")
-            [one] = listed
-            transaction = PostgresTransaction(connection)
-            place = None if one.is_read else transaction.place_of(one.position)
+            row = row_of(connection, study_instance_uid)
             outcomes = connection.execute(
                 sa.select(t.outcome)
                 .where(t.outcome.c.study_instance_uid == study_instance_uid, t.outcome.c.current)
                 .order_by(t.outcome.c.detector)
             ).all()
             return StudyView(
-                row=one.at(place),
+                row=row,
                 series=_series(connection, study_instance_uid),
                 regions=tuple(
                     _region(outcome.detector, value)

@@ -1,0 +1,102 @@
+"""The list as people are shown it, read from PostgreSQL."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from worklist.errors import UnknownStudy
+from worklist.filters import EVERYTHING, ListFilter
+from worklist.store import tables as t
+from worklist.store.cursor import from_cursor
+from worklist.store.engine import translated
+from worklist.store.filtering import Filtered
+from worklist.store.listing import listed_studies
+from worklist.store.paging import (
+    COUNTED_READ,
+    Found,
+    Wanted,
+    count_read,
+    count_unread,
+    read_page,
+    unread_page,
+)
+from worklist.store.transaction import PostgresTransaction
+from worklist.store.troubles import last_event, troubles
+from worklist.uid import StudyInstanceUID
+from worklist.views import WorklistPage, WorklistRow
+
+
+class ListReader:
+    """Reads the list; each call is one consistent snapshot."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    def worklist_page(
+        self,
+        after: str | None,
+        limit: int,
+        now: datetime,
+        *,
+        offset: int = 0,
+        asked: ListFilter = EVERYTHING,
+    ) -> WorklistPage:
+        """A part of the list; see `viewer.ports.WorklistReader`."""
+        last = None if after is None else from_cursor(after)
+        with translated(), self._engine.begin() as connection:
+            version = last_event(connection)
+            switch = PostgresTransaction(connection).ai_switch()
+            detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
+            names = [one.name for one in detectors]
+            conditions = Filtered(
+                table=t.study if asked.read else t.worklist_entry, detectors=names, switch=switch
+            ).conditions(asked)
+            wanted = Wanted(conditions=conditions, after=last, offset=offset, limit=limit)
+            found = (read_page if asked.read else unread_page)(connection, wanted)
+            total = matching = count_unread(connection, ())
+            if not asked.lets_all_through:
+                matching = (count_read if asked.read else count_unread)(connection, conditions)
+            rows = _rows(connection, found)
+            trouble = troubles(connection, detectors, switch)
+        return WorklistPage(
+            rows=rows,
+            total=total,
+            matching=min(matching, COUNTED_READ) if asked.read else matching,
+            matching_limited=asked.read and matching > COUNTED_READ,
+            next_cursor=rows[-1].cursor if found.more else None,
+            ai_stopped=switch.whole,
+            stopped_detectors=tuple(sorted(switch.detectors)),
+            trouble=trouble,
+            version=version,
+            generated_at=now,
+        )
+
+    def list_version(self) -> int:
+        """The number of the last event: whatever changes the list is one."""
+        with translated(), self._engine.begin() as connection:
+            return last_event(connection)
+
+    def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:
+        """One study as a row; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            return row_of(connection, study_instance_uid)
+
+
+def _rows(connection: sa.Connection, found: Found) -> tuple[WorklistRow, ...]:
+    listed = {one.uid: one for one in listed_studies(connection, list(found.places))}
+    return tuple(listed[uid].at(place) for uid, place in found.places.items())
+
+
+def row_of(connection: sa.Connection, uid: StudyInstanceUID) -> WorklistRow:
+    """One study as a row, at its place.
+
+    Raises
+    ------
+    UnknownStudy
+        If it was never filed.
+    """
+    listed = listed_studies(connection, [uid])
+    if not listed:
+        raise UnknownStudy(f"no study {uid} has been filed here")
+    [one] = listed
+    return one.at(None if one.is_read else PostgresTransaction(connection).place_of(one.position))
