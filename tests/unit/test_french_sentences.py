@@ -74,6 +74,8 @@ NOT_SAID = {
     "the gate was not passed",
     "expected a RequestValidationError, got {}",
     "expected an HTTPException, got {}",
+    "expected a VigieError, got {}",
+    "the middle lies within",
     "as the header says",  # values of enums, names of locks, actors, display names
     "either way, with other values",
     "in the lowest bits, against the header",
@@ -156,6 +158,10 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "pinned": [{"why": "I know her; it is urgent"}],
     "unpinned": [{"why": "done"}],
     "marked_read": [{"why": "read at the console"}],
+    "claimed": [{"account": "anna"}],
+    "claim_taken_over": [{"account": "anna", "from": "bert"}],
+    "claim_released": [{"account": "anna"}],
+    "claim_ended": [{"account": "anna", "how": how} for how in history._CLAIM_ENDS],
 }
 PARTS = sorted(
     haemorrhage_rules._ELSEWHERE.keys()

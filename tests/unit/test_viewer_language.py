@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from tests.dicomweb_parts import dicomweb_of
+from tests.fake_personal import FakePersonal
+from tests.fakes import FakeStore
 from tests.viewer_parts import NOW, ROW, STUDY, FakePeople, FakeReader, Get, decode, getter, silence
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo
+from worklist.due_time import DueTargets
 from worklist.finding import OutcomeState, SuspectedKind, TargetFinding
+from worklist.personal import Personal
+from worklist.service import Worklist
 from worklist.views import DetectorView, EventView, StudyView, WorklistPage
 
 FRENCH = {"accept_language": "fr-CH, fr;q=0.9"}
@@ -20,11 +25,11 @@ FRENCH = {"accept_language": "fr-CH, fr;q=0.9"}
 class Reader(FakeReader):
     """A study of which everything that we say is said, and everything is also a patient's name."""
 
-    def worklist_page(self, after: str | None, limit: int, now: Any) -> WorklistPage:
-        return replace(super().worklist_page(after, limit, now), rows=(self.row,))
+    def worklist_page(self, after: str | None, limit: int, now: Any, **asked: Any) -> WorklistPage:
+        return replace(super().worklist_page(after, limit, now, **asked), rows=(self.row_,))
 
     @property
-    def row(self) -> Any:
+    def row_(self) -> Any:
         detector = DetectorView(
             name="haemorrhage",
             target=TargetFinding.INTRACRANIAL_HAEMORRHAGE,
@@ -53,7 +58,7 @@ class Reader(FakeReader):
         )
         return replace(
             made,
-            row=self.row,
+            row=self.row_,
             regions=(replace(made.regions[0], kind="subdural haemorrhage"),),
             evidence=(replace(made.evidence[0], kinds=(SuspectedKind(name="subdural", score=1),)),),
             provenance=(replace(made.provenance[0], not_eligible=said),),
@@ -68,6 +73,8 @@ def get(tmp_path: Path) -> Get:
     app = create_app(
         people=FakePeople(),
         reader=Reader(archive),
+        worklist=Worklist(FakeStore(), DueTargets()),
+        personal=Personal(FakePersonal()),
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(tmp_path, []),
