@@ -42,7 +42,7 @@ class Rule:
 
 
 _ANYONE, _HERSELF = Who.ANYONE, Who.HERSELF
-_STUDY = "/api/studies/{study_instance_uid}"
+_READ_STUDY = "/api/studies/{study_instance_uid}"
 _FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
     "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
@@ -85,10 +85,10 @@ RULES = (
     Rule("GET", "/api/worklist", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/events", EVERY_ROLE, Scope.READ, by_itself=True),
     Rule("GET", "/api/studies/{study_instance_uid}", EVERY_ROLE, Scope.READ),
-    Rule("POST", f"{_STUDY}/claim", RADIOLOGIST),
-    Rule("DELETE", f"{_STUDY}/claim", RADIOLOGIST | ADMINISTRATOR),
-    Rule("POST", f"{_STUDY}/priority", RADIOLOGIST | ADMINISTRATOR),
-    Rule("POST", f"{_STUDY}/pin", RADIOLOGIST | ADMINISTRATOR),
+    Rule("POST", f"{_READ_STUDY}/claim", RADIOLOGIST),
+    Rule("DELETE", f"{_READ_STUDY}/claim", RADIOLOGIST | ADMINISTRATOR),
+    Rule("POST", f"{_READ_STUDY}/priority", RADIOLOGIST | ADMINISTRATOR),
+    Rule("POST", f"{_READ_STUDY}/pin", RADIOLOGIST | ADMINISTRATOR),
     Rule("POST", "/api/ai/stop", ADMINISTRATOR),
     Rule("POST", "/api/ai/start", ADMINISTRATOR),
     Rule("GET", "/api/me/preferences", EVERY_ROLE),
