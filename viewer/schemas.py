@@ -318,7 +318,7 @@ class EventAnswer(_Answer):
     event_id: int
     at: datetime
     kind: str
-    actor: str
+    actor: Said
     words: Said
     details: dict[str, Any]
 

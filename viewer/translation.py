@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _SLOT = re.compile(r"\{([a-z]+)\d*\}")
+_FORM = re.compile(r"\{([a-z]+\d*):([^|{}]*)\|([^|{}]*)\}")
 _SIGNS = {
     "n": r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan|-?inf",
     "p": r"(?:[<>] )?\d\.\d\d",
@@ -93,15 +94,22 @@ class Translator:
         """Each sentence, and whether it is known; a sentence may hold semicolons itself."""
         start = 0
         while start < len(parts):
-            for end in range(start + 1, min(len(parts), start + _MOST_JOINED) + 1):
-                said = self._one("; ".join(parts[start:end]), depth, strictly=strictly)
+            last = min(len(parts), start + _MOST_JOINED)
+            beginnings = [(end, "; ".join(parts[start:end])) for end in range(start + 1, last + 1)]
+            said, end = self._first(beginnings, depth, strictly=strictly)
+            yield (parts[start], False) if said is None else (said, True)
+            start = end
+
+    def _first(
+        self, beginnings: list[tuple[int, str]], depth: int, *, strictly: bool
+    ) -> tuple[str | None, int]:
+        """The shortest beginning that is known, rather with all that is in it, and its end."""
+        for wholly in (True,) if strictly else (True, False):
+            for end, text in beginnings:
+                said = self._one(text, depth, strictly=wholly)
                 if said is not None:
-                    yield said, True
-                    start = end
-                    break
-            else:
-                yield parts[start], False
-                start += 1
+                    return said, end
+        return None, beginnings[0][0]
 
     def _one(self, text: str, depth: int, *, strictly: bool) -> str | None:
         if text in self._plain:
@@ -125,12 +133,16 @@ class Translator:
             if value is None:
                 return None
             values[name] = value
-        return _SLOT.sub(lambda slot: values[slot[0][1:-1]], template.other)
+        counted = _FORM.sub(
+            lambda form: form[2] if _is_singular(match[form[1]]) else form[3], template.other
+        )
+        return _SLOT.sub(lambda slot: values[slot[0][1:-1]], counted)
 
     def _value(self, kind: str, text: str, depth: int, *, strictly: bool) -> str | None:
         if kind in ("said", "known"):
-            said = self._listed(text, depth + 1, strictly=strictly or kind == "known")
-            return said if kind == "known" or said is not None else text
+            wholly = strictly or kind == "known"
+            said = self._listed(text, depth + 1, strictly=wholly)
+            return said if wholly or said is not None else text
         return _PLAIN_VALUES[kind](text) if kind in _PLAIN_VALUES else text
 
 
@@ -162,6 +174,11 @@ def _joined(spoken: list[tuple[str, bool]]) -> str:
     for part, is_known in spoken[1:]:
         words += ("\u202f; " if is_known else "; ") + part
     return words
+
+
+def _is_singular(number: str) -> bool:
+    """In French all below two is."""
+    return -2 < float(number) < 2
 
 
 def _decimal(text: str) -> str:

@@ -13,6 +13,7 @@ from viewer.translation import Translator, read_catalogue, typeset
 CATALOGUE = read_catalogue(Path(__file__).resolve().parents[2] / "viewer" / "french.toml")
 FRENCH = translator("fr")
 _SLOT = re.compile(r"\{([a-z]+)\d*\}")
+_FORM = re.compile(r"\{([a-z]+\d*):[^|{}]+\|[^|{}]+\}")
 _NNBSP, _NBSP = "\u202f", "\u00a0"
 _SAMPLES = {
     "n": ["3", "0.5", "-12", "1e-05"],
@@ -45,6 +46,9 @@ def test_both_languages_have_the_same_slots() -> None:
         assert (template, sorted(slot[0] for slot in _SLOT.finditer(french))) == (template, slots)
         assert len(set(slots)) == len(slots)
         assert {slot[1] for slot in _SLOT.finditer(template)} <= _SAMPLES.keys()
+        forms = [form[1] for form in _FORM.finditer(french)]
+        assert {f"{{{one}}}" for one in forms} <= {slot for slot in slots if slot[1] == "n"}
+        assert not re.search(r"[{}|]", _SLOT.sub("", _FORM.sub("", french)))
 
 
 def test_french_is_written_as_it_should_be() -> None:
@@ -74,6 +78,16 @@ def test_french_is_written_as_it_should_be() -> None:
             " read",
             "fracture~: échec, motif~: sa carte de chaleur a les dimensions (1, 2), trop tard~:"
             " l’examen était lu",
+        ),
+        (
+            "The series has 1 images; a head needs 6 at least.",
+            "La série compte 1 image`; il en faut au moins 6 pour une tête.",
+        ),
+        (
+            "nodule: not applicable, because It shows the head; the detector was made for the"
+            " chest.; says another; and 2 more",
+            "nodule~: non applicable, motif~: On y voit la tête`; le détecteur est fait pour le"
+            " thorax.; says another`; et 2 de plus",
         ),
         (
             "due 2026-03-02 12:30:00 UTC (stat 60 min), place 14 → 2",

@@ -108,7 +108,7 @@ def test_a_study_is_said_in_french_with_its_history_as_it_was_kept(get: Get) -> 
     (event,) = study["events"]
     assert event["words"] == "mis en tête, motif\u00a0: chest"
     assert event["details"] == {"why": "chest"}
-    assert event["actor"] == "person anna"
+    assert event["actor"] == "personne anna"
 
 
 def test_without_french_asked_for_the_answer_is_english(get: Get) -> None:
