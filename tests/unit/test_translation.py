@@ -61,7 +61,7 @@ def test_french_is_written_as_it_should_be() -> None:
     [
         (
             "routine 24 h; haemorrhage > 0.99 → 2 h 12 min",
-            "routine 24~h`; hémorragie intracrânienne >~0,99 → 2~h~12~min",
+            "routine 24~h`; hémorragie >~0,99 → 2~h~12~min",
         ),
         (
             "The slices are 6.5 mm apart; the detector was made for 5 mm at most.",

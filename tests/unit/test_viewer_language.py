@@ -88,9 +88,9 @@ def get(tmp_path: Path) -> Get:
 
 def test_the_list_is_said_in_french_and_what_came_from_outside_is_not(get: Get) -> None:
     (row,) = get("/api/worklist", **FRENCH).json()["rows"]
-    assert row["reason"] == "routine 24\u00a0h\u202f; hémorragie intracrânienne 0,91 → 11\u00a0min"
+    assert row["reason"] == "routine 24\u00a0h\u202f; hémorragie 0,91 → 11\u00a0min"
     seen, waiting = row["detectors"]
-    assert seen["finding"] == "hémorragie intracrânienne"
+    assert seen["finding"] == "hémorragie"
     assert seen["reason"] == "La modalité est DX, et non CT (scanner)."
     assert waiting["reason"] is None
     assert (row["patient_name"], row["study_description"]) == ("chest", "The series has no images.")

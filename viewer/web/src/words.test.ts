@@ -128,7 +128,7 @@ describe("in French", () => {
   it("times and ages are French, their numbers and units on one line", () => {
     expect(due(inTwoHours, noon).words).toBe("dans 2\u00a0h\u00a005\u00a0min");
     expect(due(new Date(noon - 26 * 60 * MINUTE).toISOString(), noon).words).toBe(
-      "1\u00a0j 2\u00a0h de retard",
+      "retard 1\u00a0j 2\u00a0h",
     );
     expect(age("1959-03-15", noon)).toBe("67\u00a0ans");
     expect(timeOfDay(inTwoHours, noon)).toBe("14:05");
