@@ -20,6 +20,8 @@ ENGLISH = "en"
 _CATALOGUES: Mapping[str, Path] = {"fr": Path(__file__).with_name("french.toml")}
 LANGUAGES = (ENGLISH, *_CATALOGUES)
 
+_SPOKEN = ("application/json", "application/problem+json")  # not DICOM's own
+
 _asked_for: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -90,7 +92,7 @@ def _labelled(send: Send, language: str) -> Send:
     async def send_labelled(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            if "json" in headers.get("content-type", ""):
+            if headers.get("content-type", "").startswith(_SPOKEN):
                 headers["Content-Language"] = language
                 headers.add_vary_header("Accept-Language")
         await send(message)
