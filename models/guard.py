@@ -3,6 +3,8 @@
 A network answers whatever it is shown, so images are looked at for this first.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
@@ -13,6 +15,10 @@ _LEAST_LEVELS = 16  # different grey values; a scan has hundreds, a drawing or a
 _LEAST_SMOOTHNESS = 0.35  # correlation of neighbours; white noise has none, radiographs 0.9
 _MOST_CUT = 0.25  # share of the rows, from the last up, that may hold nothing of their own
 _DARK = 0.15  # of the range: a collimator's border can be dark grey
+_CUT_PLANE = (
+    0.05  # share of the rows of a CT image, from the last up, that a reconstruction repeats
+)
+_AIR_HU = -800.0
 
 
 def plain_fault(pixels: Floats) -> str | None:
@@ -34,6 +40,34 @@ def plain_fault(pixels: Floats) -> str | None:
     if _cut(pixels) > _MOST_CUT:
         return "The image looks cut off: its lower part holds nothing of its own."
     return None
+
+
+def why_cut_off(planes: Sequence[Floats]) -> str | None:
+    """Why CT images are not whole, a sentence; None if they are.
+
+    Parameters
+    ----------
+    planes
+        (row, column), HU; their last rows are at the bottom.
+    """
+    count = sum(map(_is_cut_off, planes))
+    if not count:
+        return None
+    return f"{count} of {len(planes)} images look cut off: their lower part holds nothing."
+
+
+def _is_cut_off(plane: Floats) -> bool:
+    """Whether the last rows repeat one another exactly, as no reconstruction's do.
+
+    Rows of air that were given one value are common around a body. An image that repeats one row
+    throughout is empty, which is for others to say.
+    """
+    last = len(plane) - 1
+    own = last
+    while own > 0 and np.array_equal(plane[own], plane[own - 1]):
+        own -= 1
+    repeated = last - own >= _CUT_PLANE * len(plane)
+    return own > 0 and repeated and float(plane[own].max()) > _AIR_HU
 
 
 def _smoothness(sample: Floats) -> float:

@@ -22,6 +22,7 @@ from models.detector import (
     SeriesImages,
     Unsuitable,
 )
+from models.guard import why_cut_off
 from models.haemorrhage_findings import Findings, Thresholds, findings_of
 from models.haemorrhage_guard import LEAST_SLABS, content_of, why_no_head, why_no_values
 from models.haemorrhage_missing import brain_not_shown
@@ -204,8 +205,8 @@ class HaemorrhageDetector:
     ) -> Sight | Unsuitable:
         """Look at one series.
 
-        It is ``Unjudgeable``, not just unsuitable, if its values are no Hounsfield units, if little
-        of a head is on it, or if the head lies another way than the header says.
+        It is ``Unjudgeable``, not just unsuitable, if its values are no Hounsfield units, if images
+        are cut off, if little of a head is on it, or if it lies another way than the header says.
 
         Parameters
         ----------
@@ -219,7 +220,7 @@ class HaemorrhageDetector:
             return Unsuitable(reason="There are no images.")
         try:
             stack = clock.time("prepare", lambda: stack_of(images, thickness_mm))
-            reason = clock.time("guard", lambda: why_no_values(stack))
+            reason = clock.time("guard", lambda: why_no_values(stack) or _why_cut_off(images))
             if reason is not None:
                 return Unjudgeable(reason=reason)
             skull = clock.time("prepare", lambda: find_skull(stack))
@@ -315,6 +316,10 @@ def smoothed(planes: Floats, walls: npt.NDArray[np.float64]) -> npt.NDArray[np.f
 def study_evidence(logits: npt.NDArray[np.float64]) -> tuple[float, ...]:
     """What a study's probability rests on: the mean of the highest few of each column."""
     return tuple(float(mean) for mean in np.sort(logits, axis=0)[-_HIGHEST:].mean(axis=0))
+
+
+def _why_cut_off(images: Sequence[Image]) -> str | None:
+    return why_cut_off([image.pixels for image in images])
 
 
 def _canvases(stack: Stack, skull: Skull) -> Floats:

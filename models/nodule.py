@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from models.calibration import LogisticCalibration
 from models.card import ModelCard
+from models.chest_guard import why_not_upright
 from models.detector import (
     Assessment,
     Eligibility,
@@ -20,6 +21,7 @@ from models.detector import (
     SeriesImages,
     Unsuitable,
 )
+from models.guard import why_cut_off
 from models.loading import Machine, loading
 from models.nodule_candidates import Candidates, find_candidates
 from models.nodule_cuts import SIDE, cuts_of
@@ -30,7 +32,7 @@ from models.nodule_rules import best_first, instances_left_out, why_not_usable, 
 from models.nodule_vessels import lost_to_vessels, runs_through
 from models.nodule_volume import Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
-from models.scans import less_suspect, scans_of
+from models.scans import Unjudgeable, less_suspect, scans_of
 from models.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -127,8 +129,9 @@ class NoduleDetector:
         Of several reconstructions the best is looked at, and another only if that one cannot be
         decoded or shows no lungs; what no other shows again is judged by itself: the upper and the
         lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
-        all are, the first's reason is the answer. The images of a series whose values are no CT's
-        are refused, unless another that was judged shows what it does.
+        all are, the first's reason is the answer. The images of a series whose values are no CT's,
+        some of whose images are cut off, or that lies another way than its header says, are
+        refused, unless another that was judged shows what it does.
         """
         if not series:
             raise ValueError("there are no images to look at")
@@ -171,8 +174,15 @@ class NoduleDetector:
         if isinstance(stack, Unsuitable):
             return stack
         lungs = clock.time("lungs", lambda: find_lungs(stack))
+        if not isinstance(lungs, Unjudgeable):
+            cut_off = clock.time("guard", lambda: why_cut_off([i.pixels for i in stack.images]))
+            if cut_off is not None:
+                return Unjudgeable(reason=cut_off)
         if isinstance(lungs, Unsuitable):
             return lungs
+        wrong_way = clock.time("guard", lambda: why_not_upright(stack, lungs))
+        if wrong_way is not None:
+            return Unjudgeable(reason=wrong_way)
         blobs = clock.time("candidates", lambda: find_candidates(stack, lungs))
         if not len(blobs):
             return stack, []

@@ -34,6 +34,8 @@ class Lungs:
     """Where to look for nodules."""
 
     mask: Bools  # (plane, row, column) of the stack's coarse copy; closed
+    body: Bools  # (plane, row, column) of the lung grid, with all that it encloses
+    finer: int  # coarse voxels in plane that one of the lung grid spans
     median_hu: float  # of the airy part
     litres: float  # of the airy part
 
@@ -55,6 +57,8 @@ def find_lungs(stack: Stack) -> Lungs | Unsuitable:
     closed = _fill_small_holes(_close(airy, spacing), spacing)
     return Lungs(
         mask=_finer(closed, stack.coarse.shape),
+        body=inside,
+        finer=_FINER_IN_PLANE,
         median_hu=float(np.median(grid[airy])),
         litres=litres,
     )

@@ -45,6 +45,13 @@ def _abdomen() -> np.ndarray:
     return volume + np.random.default_rng(0).normal(0, 8, volume.shape).astype(np.float32)
 
 
+def _cut_off() -> np.ndarray:
+    """A head of which one image was filled with its last line from the middle on."""
+    volume = head()
+    volume[12, 96:] = volume[12, 95]
+    return volume
+
+
 def test_a_head_is_looked_at() -> None:
     assert _why(head()) == ""
 
@@ -66,10 +73,11 @@ def test_a_head_of_unknown_geometry_is_looked_at() -> None:
         (head(brain_hu=75), "not brain"),
         (head(brain_hu=-5), "not brain"),
         (head()[:5], "mm of the series"),
+        (_cut_off(), "1 of 26 images look cut off"),
     ],
     ids=[
         "zero", "air", "noise", "captured", "inverted", "abdomen", "contrast", "dense",
-        "thin", "few",
+        "thin", "few", "cut off",
     ],
 )  # fmt: skip
 def test_what_is_no_head_without_contrast_is_refused(volume: np.ndarray, words: str) -> None:
