@@ -46,6 +46,8 @@ LIMITS = (
     "Probabilities were calibrated on single images; a study has that of its most suspect view, "
     "which is the more too high the more views it has.",
     "Boxes say where to look; several are false, and fractures are missed.",
+    "Radiographs that lie on their side (turned by 90 degrees) are not noticed, and more than half "
+    "of their fractures are missed.",
     "Sex, age and scanner of the patients are not known: there are no figures by such groups.",
 )
 TRAINING_DATA = (
