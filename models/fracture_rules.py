@@ -2,6 +2,7 @@
 
 from models import body_parts
 from models.body_parts import first_named, names
+from models.colour import why_in_colour
 from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import words
 from models.species import why_not_a_person
@@ -56,7 +57,7 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
         return "The image is a localizer."
     if 0 < min(instance.rows, instance.columns) < _LEAST_SIDE:
         return f"The image is smaller than {_LEAST_SIDE} pixels."
-    return None
+    return why_in_colour(instance)
 
 
 def _foreign_body_part(series: SeriesHeader) -> str | None:

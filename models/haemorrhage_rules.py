@@ -2,6 +2,7 @@
 
 import re
 
+from models.colour import why_in_colour
 from models.contrast_words import described_contrast, names_an_agent
 from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import plain, words
@@ -86,7 +87,7 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
         return f"The image is smaller than {_LEAST_SIDE} pixels."
     if not _is_axial(instance.image_orientation):
         return "The image is not axial (a coronal, sagittal or oblique reformat)."
-    return None
+    return why_in_colour(instance)
 
 
 def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from models import body_parts
 from models.body_parts import first_named, names
+from models.colour import why_in_colour
 from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import plain, words
 from models.headers import position_along_normal_mm
@@ -106,6 +107,9 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
             return f"The image is {_NO_SLICES[value]}."
     if min(instance.rows, instance.columns) < _LEAST_SIDE:
         return f"The image is smaller than {_LEAST_SIDE} pixels."
+    in_colour = why_in_colour(instance)
+    if in_colour is not None:
+        return in_colour
     if instance.number_of_frames > 1:
         return None  # its frames say where they are; they are judged when they are decoded
     if instance.pixel_spacing_mm is None:

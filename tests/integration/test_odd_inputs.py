@@ -105,6 +105,7 @@ def vessels(pixels: Floats) -> Floats:
 
 NOT_HU = "There is no air around the body: the values are not Hounsfield units."
 NO_AIR = "Nothing is as dark as air: the values are no Hounsfield units."
+COLOUR = "The image is in colour: a capture, a map or a photograph."
 DOG = str(why_not_a_person("Canine"))
 NO_SKULL = "No skull was found: bone encloses nothing like brain."
 OPEN_SKULL = "No skull was found: bone does not enclose what should be brain."
@@ -144,6 +145,7 @@ CASES: dict[str, dict[str, Told]] = {
         ),
         SOPClassUID=SECONDARY_CAPTURE,
     ),
+    "images in colour": headed((COLOUR, COLOUR, COLOUR), PhotometricInterpretation="RGB"),
     "localizers": headed(
         (
             "The image is a localizer.",
