@@ -31,10 +31,12 @@ def app_of(
     sign_on: SignOn | None = None,
     checks: Sequence[Check] = (),
     reader: WorklistReader | None = None,
+    **parts: Any,
 ) -> FastAPI:
     """The whole app over real accounts and a list of one study; event streams end at once.
 
-    With a `reader` of the house's own database, the list is the real one.
+    With a `reader` of the house's own database, the list is the real one. Other `parts` of
+    `create_app` replace the usual ones.
     """
     archive = folder / "1.dcm"
     archive.write_bytes(b"pixels")
@@ -42,10 +44,10 @@ def app_of(
     (static / "assets").mkdir(parents=True)
     (static / "index.html").write_text("page")
     (static / "assets" / "a.js").write_text("1")
+    usual = {"worklist": Worklist(PostgresStore(house.engine), DueTargets())}
     app = create_app(
         people=People(house.door, ApiTokens(house.store, house.passwords)),
         reader=FakeReader(archive) if reader is None else reader,
-        worklist=Worklist(PostgresStore(house.engine), DueTargets()),
         personal=Personal(PostgresPersonal(house.engine)),
         listen=silence,
         decode_frame=decode,
@@ -56,6 +58,7 @@ def app_of(
         allowed_hosts=[HOST, "127.0.0.1"],
         now=lambda: house.now,
         static_folder=static,
+        **{**usual, **parts},
     )
     app.state.feed.close()
     return app

@@ -12,6 +12,7 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
+from tests.fake_personal import FakePersonal
 from tests.viewer_parts import (
     INSTANCE,
     NOW,
@@ -20,6 +21,7 @@ from tests.viewer_parts import (
     FakePeople,
     FakeReader,
     decode,
+    room,
     silence,
 )
 from viewer.app import create_app
@@ -30,6 +32,7 @@ from vigie.frames import decode_stored, transcode
 from worklist.archive_search import ArchiveQuery, Found
 from worklist.archived import ArchivedObject
 from worklist.errors import UnknownStudy
+from worklist.personal import Personal
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import UnknownInstance
 
@@ -134,6 +137,8 @@ def dicomweb_app(
     return create_app(
         people=FakePeople(),
         reader=FakeReader(archive),
+        worklist=room(),
+        personal=Personal(FakePersonal()),
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb or dicomweb_of(folder, objects),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
+from tests.fake_readings import FakeReadings, ReadingTables
 from worklist.claims import Claim, ClaimEnd
 from worklist.finding import Flagged, NotFlagged, Outcome, Provenance
 from worklist.order import Position
@@ -63,7 +64,7 @@ class FakeJob:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tables:
+class Tables(ReadingTables):
     """Everything the store keeps."""
 
     studies: dict[StudyInstanceUID, StudyRecord] = field(default_factory=dict)
@@ -87,7 +88,7 @@ class Tables:
         return Tables(**held)
 
 
-class FakeTransaction:
+class FakeTransaction(FakeReadings):
     """One unit of work; see `worklist.ports.Transaction`."""
 
     def __init__(self, tables: Tables) -> None:

@@ -11,13 +11,17 @@ import httpx
 import numpy as np
 from fastapi import FastAPI
 
+from tests.fakes import FakeStore
 from viewer.ports import CannotDecode, Frame
 from worklist.api_tokens import ApiToken
+from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
 from worklist.filters import EVERYTHING, ListFilter
 from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
 from worklist.people import Account, AccountName, Role
+from worklist.priors import Prior
 from worklist.reading import ReadingState
+from worklist.service import Worklist
 from worklist.sessions import NewSession, Session, SessionLimits, SignedIn
 from worklist.sign_in import SignInRefused, Visitor
 from worklist.study import Completeness, RequestedPriority
@@ -100,6 +104,23 @@ MODEL = ModelView(
         "performance": {"auc": 0.9, "subgroups": {"hand": {"n": 12, "auc": None}}},
     },
 )
+
+
+PRIOR = Prior(
+    study_instance_uid=StudyInstanceUID("1.2.2"),
+    study_at=NOW - timedelta(days=400),
+    received_at=NOW - timedelta(days=399),
+    modalities=("DX",),
+    study_description="Wrist <b>left</b>",
+    body_part="WRIST",
+    accession_number="A0",
+    instance_count=2,
+)
+
+
+def room() -> Worklist:
+    """A reading room without a study of its own: it shows what a reader hands it."""
+    return Worklist(FakeStore(), DueTargets())
 
 
 @dataclass
@@ -217,6 +238,11 @@ class FakeReader:
                 EventView(event_id=1, at=NOW, kind="filed", actor="vigie file", words="Filed."),
             ),
         )
+
+    def priors(self, study_instance_uid: StudyInstanceUID) -> list[Prior]:
+        if study_instance_uid != STUDY:
+            raise UnknownStudy(f"no study {study_instance_uid} has been filed")
+        return [PRIOR]
 
     def archived_path(
         self,

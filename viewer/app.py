@@ -17,6 +17,7 @@ from viewer import (
     models_api,
     page,
     personal_api,
+    reading_api,
     session_api,
     sign_on_api,
     studies_api,
@@ -58,6 +59,7 @@ def create_app(
     readiness: Readiness,
     node: NodeInfo,
     sign_on: SignOn | None = None,
+    report_address: str | None = None,
     allowed_hosts: Collection[str] = (),
     now: Callable[[], datetime] = utc_now,
     static_folder: Path = page.STATIC_FOLDER,
@@ -67,12 +69,14 @@ def create_app(
     Parameters
     ----------
     worklist, personal
-        What people do to the list, and to their own page.
+        What people do to the list and its studies, and to their own page.
     people, reader, listen, decode_frame, dicomweb, readiness, node
         The ports of `viewer.ports`. `decode_frame` is called in threads;
         `viewer.decoding.Isolated` keeps hostile files out of this process.
     sign_on
         Single sign-on, where it is set up.
+    report_address
+        Where the report of a study is dictated, with ``{accession_number}``, where that is set.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
@@ -107,7 +111,8 @@ def create_app(
     registry.register(metrics.NodeCollector(reader))
     translate_errors(app)
     app.include_router(worklist_api.make_router(reader, node, now))
-    app.include_router(studies_api.make_router(reader, decode_frame, now))
+    app.include_router(reading_api.make_router(reader, worklist, now, report_address))
+    app.include_router(studies_api.make_router(reader, decode_frame))
     app.include_router(acts_api.make_router(worklist, reader, now))
     app.include_router(personal_api.make_router(personal, now))
     app.include_router(models_api.make_router(reader))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
 from worklist.filters import EVERYTHING, ListFilter
+from worklist.priors import Prior
 from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -80,6 +81,10 @@ class WorklistReader(Protocol):
         worklist.errors.UnknownStudy
             If no study of this UID has been filed.
         """
+        ...
+
+    def priors(self, study_instance_uid: StudyInstanceUID) -> Sequence[Prior]:
+        """Other studies of the same patient, newest first; raises UnknownStudy."""
         ...
 
     def archived_path(

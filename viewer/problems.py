@@ -18,6 +18,13 @@ from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
 from viewer.schemas import ClaimAnswer
 from worklist.claims import AlreadyRead, ClaimedByAnother, NotClaimed
+from worklist.conclusion import (
+    AlreadyAnswered,
+    AnswersMissing,
+    ImagesCame,
+    MarksSeen,
+    Superseded,
+)
 from worklist.errors import (
     InvalidUID,
     MissingReason,
@@ -27,6 +34,8 @@ from worklist.errors import (
     VigieError,
 )
 from worklist.filters import InvalidFilter
+from worklist.highlighting import FirstLookFirst, TriageOnly
+from worklist.outlines import InvalidOutline, UnknownDrawing, UnknownMark
 from worklist.people import WeakPassword
 from worklist.personal import InvalidPreference, NameTaken, UnknownView
 from worklist.reading import WrongReadingState
@@ -43,6 +52,16 @@ _STATUS: dict[type[VigieError], int] = {
     AlreadyRead: 409,
     WrongReadingState: 409,
     NameTaken: 409,
+    FirstLookFirst: 409,
+    TriageOnly: 409,
+    AlreadyAnswered: 409,
+    MarksSeen: 409,
+    Superseded: 409,
+    ImagesCame: 409,
+    AnswersMissing: 422,
+    InvalidOutline: 422,
+    UnknownMark: 422,
+    UnknownDrawing: 404,
     UnknownView: 404,
     MissingReason: 422,
     InvalidRendering: 422,

@@ -252,6 +252,7 @@ class RegionAnswer(_Answer):
     """A suspect region in the pixels of one frame; (0, 0) is the top-left corner (SCOORD)."""
 
     detector: str
+    number: int  # counts from 1 within the detector's result
     sop_instance_uid: str
     frame_number: int
     polygon: list[tuple[float, float]]

@@ -1,10 +1,8 @@
-"""One study as JSON, and its frames as pictures."""
+"""Frames of a study as pictures."""
 
 import functools
 import hashlib
 import os
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +12,6 @@ from fastapi import Path as PathParameter
 
 from viewer.ports import CannotDecode, DecodeFrame, WorklistReader
 from viewer.rendering import Rendering, choose_media_type, parse_viewport, parse_window, render
-from viewer.schemas import StudyAnswer
-from viewer.session_api import WhoAsks
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 # A workstation has many users: what one was shown is asked for anew, and answered by its ETag.
@@ -31,21 +27,11 @@ _Window = Annotated[str | None, Query(max_length=64, description="center,width i
 _Viewport = Annotated[str | None, Query(max_length=32, description="width,height at most")]
 
 
-def make_router(
-    reader: WorklistReader, decode_frame: DecodeFrame, now: Callable[[], datetime]
-) -> APIRouter:
-    """The routes under ``/api/studies``."""
+def make_router(reader: WorklistReader, decode_frame: DecodeFrame) -> APIRouter:
+    """The pictures under ``/api/studies``."""
     router = APIRouter(prefix="/api/studies", tags=["studies"])
     # Pictures must not take every thread from the list.
     at_once = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
-
-    @router.get("/{study_instance_uid}")
-    def study(study_instance_uid: str, caller: WhoAsks) -> StudyAnswer:
-        """One study with its images, suspect regions, provenance and history."""
-        uid = StudyInstanceUID(study_instance_uid)
-        answer = StudyAnswer.model_validate(reader.study(uid, now()))
-        name = caller.account.name if caller.account else None
-        return answer.model_copy(update={"row": answer.row.seen_by(name)})
 
     @router.get(_RENDERED, response_class=Response, responses={200: {"content": _PICTURES}})
     async def rendered(

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -23,6 +23,7 @@ from vigie.sending import echo
 from vigie.settings import Settings
 from vigie.wiring import migrated_engine, model_folder
 from worklist.errors import VigieError
+from worklist.highlighting import ALL_OTHERS
 
 _TOLERATED_S = 2.0
 
@@ -85,11 +86,23 @@ def _web_is_ours(settings: Settings) -> bool:
         return False
 
 
+def check_highlighting(settings: Settings, present: Collection[str]) -> Iterator[Check]:
+    """A model misspelt there would show its marks at once."""
+    named = set(settings.highlighting_modes.chosen) - {ALL_OTHERS}
+    unknown = sorted(named - set(present))
+    if unknown:
+        detail = f"no installed model is named {', '.join(unknown)}"
+        yield Check(name="highlighting", ok=False, detail=detail)
+    elif settings.highlighting:
+        yield Check(name="highlighting", ok=True, detail=", ".join(settings.highlighting))
+
+
 def _detectors(settings: Settings) -> Iterator[Check]:
     # What workers have compiled is used; whoever examines leaves no files of his own there.
     cache = settings.model_cache if settings.model_cache.is_dir() else None
     added = added_models(model_folder(settings))
     present: dict[str, Loadable] = {**added, **installed_detectors()}
+    yield from check_highlighting(settings, present)
     for name, entry_point in present.items():
         detector = load_detector(entry_point, threads=0, cache=cache)
         if isinstance(detector, BrokenDetector):

@@ -9,6 +9,7 @@ import tomllib
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 from vigie.processes import SUPERVISOR_VARIABLE
+from worklist.highlighting import Highlighting, Modes
 from worklist.people import Role
 
 PREFIX = "VIGIE_"
@@ -144,6 +146,17 @@ class Settings(BaseSettings):
         description="Share of the site's chest CTs with a nodule; none: as in the model's data.",
     )
 
+    highlighting: Names = Field(
+        (),
+        description="When a model's marks are shown, MODEL=at_once, after_first_look or "
+        "triage_only, several by commas; *: every other model. Not named: at_once.",
+    )
+    report_address: str | None = Field(
+        None,
+        description="Page where a study's report is dictated, {accession_number} in it; none: "
+        "no link.",
+    )
+
     worker_processes: int = Field(1, ge=1, le=64, description="Workers that run detectors.")
     detector_threads: int = Field(
         0, ge=0, description="CPU threads for one network; 0: one for each core."
@@ -226,12 +239,15 @@ class Settings(BaseSettings):
         "trusted_proxies",
         "sso_scopes",
         "sso_roles",
+        "highlighting",
         mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, dict):  # a table in TOML
+            return tuple(f"{name}={said}" for name, said in value.items())
         return value
 
     @field_validator("ae_title", "allowed_calling_ae_titles")
@@ -255,6 +271,32 @@ class Settings(BaseSettings):
                 raise ValueError(f"{one!r} is not GROUP=ROLE with a role of {', '.join(Role)}")
             if roles.setdefault(group.strip(), role.strip()) != role.strip():
                 raise ValueError(f"the group {group.strip()!r} is given two roles")
+        return value
+
+    @field_validator("highlighting")
+    @classmethod
+    def _modes_there_are(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        modes: dict[str, str] = {}
+        for one in value:
+            model, _, mode = (part.strip() for part in one.rpartition("="))
+            if not model or mode not in set(Highlighting):
+                raise ValueError(
+                    f"{one!r} is not MODEL=MODE with a mode of {', '.join(Highlighting)}"
+                )
+            if modes.setdefault(model, mode) != mode:
+                raise ValueError(f"the model {model!r} is given two modes")
+        return value
+
+    @field_validator("report_address")
+    @classmethod
+    def _is_a_page(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        page = urlsplit(value)
+        if page.scheme not in {"http", "https"} or not page.hostname:
+            raise ValueError("a page's address begins with https:// or http://")
+        if "{accession_number}" not in value.removeprefix(f"{page.scheme}://{page.netloc}"):
+            raise ValueError("it needs {accession_number} behind the host, where a study's goes")
         return value
 
     @field_validator("allowed_addresses", "trusted_proxies")
@@ -317,6 +359,12 @@ class Settings(BaseSettings):
         """What the values of the provider's claim mean here."""
         pairs = (one.rpartition("=") for one in self.sso_roles)
         return {group.strip(): Role(role.strip()) for group, _, role in pairs}
+
+    @property
+    def highlighting_modes(self) -> Modes:
+        """When the marks of each model are shown."""
+        pairs = (one.rpartition("=") for one in self.highlighting)
+        return Modes(chosen={model.strip(): Highlighting(mode.strip()) for model, _, mode in pairs})
 
     @field_validator("data", mode="after")
     @classmethod

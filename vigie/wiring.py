@@ -165,7 +165,12 @@ def make_sign_on(settings: Settings, engine: sa.Engine) -> SignOn | None:
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:
     """The service over the database."""
     claim_limit = timedelta(minutes=settings.claim_limit_min)
-    return Worklist(PostgresStore(engine), due_targets(settings), claim_limit=claim_limit)
+    return Worklist(
+        PostgresStore(engine),
+        due_targets(settings),
+        claim_limit=claim_limit,
+        modes=settings.highlighting_modes,
+    )
 
 
 def make_personal(engine: sa.Engine) -> Personal:

@@ -11,7 +11,7 @@ negative, so a probability can only bring the due time forward (promises P2 and 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from types import MappingProxyType
 from worklist.finding import TargetFinding
 from worklist.study import RequestedPriority
 
+NOT_SHOWN = "not shown"  # in place of a probability that a person may not see yet
 _NOTHING: Mapping[TargetFinding, float] = MappingProxyType({})
 
 
@@ -138,6 +139,25 @@ def probability_in_words(probability: float) -> str:
     if 0 < probability < 0.005:
         return "< 0.01"
     return "> 0.99" if 0.995 < probability < 1 else f"{probability:.2f}"
+
+
+def without_terms(reason: str, findings: Collection[TargetFinding]) -> str:
+    """A reason that no longer says how probable these findings are, only that it is left out.
+
+    Parameters
+    ----------
+    reason
+        As `DueTime.reason` gives it; other texts stay as they are.
+    findings
+        Those to leave out.
+    """
+    hidden = {finding.words for finding in findings}
+    first, *terms = reason.split("; ")
+    said = [
+        f"{words} {NOT_SHOWN}" if (words := term.partition(" ")[0]) in hidden else term
+        for term in terms
+    ]
+    return "; ".join([first, *said])
 
 
 def in_words(span: timedelta) -> str:

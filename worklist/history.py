@@ -1,10 +1,13 @@
 """Events in words, for people who ask what happened to a study."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worklist.due_time import probability_in_words
+from worklist.conclusion import in_words
+from worklist.due_time import NOT_SHOWN, probability_in_words
+from worklist.due_time import in_words as span_in_words
+from worklist.finding import TargetFinding
 
 Details = Mapping[str, Any]
 
@@ -42,8 +45,42 @@ def _outcome(details: Details) -> str:
     late = ", too late: the study was read" if details["too_late"] else ""
     if "why" in details:
         return f"{details['detector']}: {said}, because {details['why']}{late}"
+    if "probability" not in details:  # left out for whoever may not see it yet
+        return f"{details['detector']}: {said}, probability {NOT_SHOWN}{late}"
     probability = probability_in_words(details["probability"])
     return f"{details['detector']}: {said}, probability {probability}{late}"
+
+
+def _judged(details: Details) -> str:
+    detector = details["detector"]
+    if "agrees" not in details:
+        return f"judged the result of {detector}"
+    verb = "agrees" if details["agrees"] else "disagrees"
+    about = next(
+        (f", {part} {details[part]}" for part in ("lesion", "region") if details[part]), ""
+    )
+    comment = f": {details['comment']}" if details["comment"] else ""
+    return f"{verb} with {detector}{about}{comment}"
+
+
+def _first_look(details: Details) -> str:
+    said = in_words(details["first_answers"])
+    return f"first look, before any mark: {said or NOT_SHOWN}"
+
+
+def _drawn(details: Details) -> str:
+    target = TargetFinding(details["target"]).words
+    return f"drew a finding that was not marked: {target}"
+
+
+def _revealed(details: Details) -> str:
+    return f"was shown the marks of {', '.join(sorted(details['results']))}"
+
+
+def _concluded(details: Details) -> str:
+    span = span_in_words(timedelta(seconds=details["reading_s"]))
+    said = in_words(details["answers"])
+    return f"concluded after {span}: {said}" if said else f"concluded after {span}"
 
 
 def _complete(details: Details) -> str:
@@ -99,6 +136,14 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "pinned": lambda d: f"pinned to the top, because {d['why']}",
     "unpinned": lambda d: f"no longer pinned, because {d['why']}",
     "marked_read": lambda d: f"marked as read elsewhere, because {d['why']}",
+    "first_look": _first_look,
+    "marks_revealed": _revealed,
+    "finding_judged": _judged,
+    "finding_drawn": _drawn,
+    "drawn_withdrawn": lambda d: f"took back a drawn finding: {TargetFinding(d['target']).words}",
+    "concluded": _concluded,
+    "conclusion_amended": lambda d: f"amended: {_concluded(d)}",
+    "reopened": lambda d: f"back on the list at place {d['place']}, because {d['why']}",
     "claimed": lambda d: f"claimed by {d['account']}",
     "claim_taken_over": lambda d: f"claimed by {d['account']}, who took over from {d['from']}",
     "claim_released": lambda d: f"claim of {d['account']} released",

@@ -77,6 +77,29 @@ class Overruling(Rules):
             claim_end=ClaimEnd.READ_ELSEWHERE,
         )
 
+    def reopen(
+        self, uid: StudyInstanceUID, *, actor: str, reason: str, now: datetime
+    ) -> StudyRecord:
+        """Put a study that was read back on the list; what was concluded is kept.
+
+        Raises
+        ------
+        WrongReadingState
+            If it is on the list.
+        """
+        return self._by_person(
+            uid,
+            lambda transaction, record: self._placed(
+                transaction,
+                replace(record, reading_state=after(record.reading_state, ReadingAct.REOPEN)),
+            ),
+            kind="reopened",
+            details={},
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+
     def _prioritised(
         self, transaction: Transaction, record: StudyRecord, priority: RequestedPriority | None
     ) -> StudyRecord:

@@ -8,6 +8,7 @@ from typing import Any
 from worklist.due_time import DueTargets, due_time
 from worklist.errors import UnknownStudy
 from worklist.finding import TargetFinding
+from worklist.highlighting import Modes
 from worklist.oversight import strongest_probabilities
 from worklist.ports import Event, StudyRecord, Transaction, WorklistStore
 from worklist.reading import ReadingState
@@ -21,11 +22,17 @@ class Rules:
     """What every part of the service shares: the store, and what the site has set."""
 
     def __init__(
-        self, store: WorklistStore, targets: DueTargets, *, claim_limit: timedelta = CLAIM_LIMIT
+        self,
+        store: WorklistStore,
+        targets: DueTargets,
+        *,
+        claim_limit: timedelta = CLAIM_LIMIT,
+        modes: Modes | None = None,
     ) -> None:
         self._store = store
         self._targets = targets
         self._claim_limit = claim_limit
+        self._modes = modes or Modes()  # when the marks of each detector are shown
 
     def _placed(
         self,

@@ -12,6 +12,15 @@ from worklist.order import Position
 from worklist.oversight import AISwitch, CountedProbability
 from worklist.preview import Preview, StudyImage
 from worklist.reading import ReadingState
+from worklist.readings import (
+    Conclusion,
+    FirstLook,
+    ImageSize,
+    Judgement,
+    Outline,
+    Readings,
+    Reveal,
+)
 from worklist.study import (
     ArchivedInstance,
     Completeness,
@@ -229,6 +238,42 @@ class Transaction(Protocol):
 
     def append_events(self, events: Sequence[Event]) -> None:
         """Append to the log; what listens is told when the transaction commits."""
+        ...
+
+    def readings_of(self, uid: StudyInstanceUID) -> Readings:
+        """Everything that is kept of the reading of a study."""
+        ...
+
+    def add_first_look(self, uid: StudyInstanceUID, look: FirstLook) -> None:
+        """Insert what a person saw without marks."""
+        ...
+
+    def add_reveals(
+        self, uid: StudyInstanceUID, reveals: Sequence[Reveal], now: datetime
+    ) -> list[Reveal]:
+        """Insert those of these that were not kept before, and return them."""
+        ...
+
+    def add_judgement(self, uid: StudyInstanceUID, judgement: Judgement) -> None:
+        """Insert whether a person agrees with a result."""
+        ...
+
+    def add_drawn(
+        self, uid: StudyInstanceUID, account: str, outline: Outline, now: datetime
+    ) -> int:
+        """Insert what a person drew; its number."""
+        ...
+
+    def withdraw_drawn(self, drawn_id: int, now: datetime) -> None:
+        """Note that it was taken back."""
+        ...
+
+    def add_conclusion(self, uid: StudyInstanceUID, conclusion: Conclusion) -> None:
+        """Insert what a person concluded."""
+        ...
+
+    def image_size(self, uid: StudyInstanceUID, image: SOPInstanceUID) -> ImageSize | None:
+        """Of an image of this study; None: it has no such image."""
         ...
 
 

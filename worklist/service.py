@@ -7,8 +7,9 @@ methods are where the two meet. Every one takes ``now``; none reads a clock.
 from worklist.arrivals import Arrivals
 from worklist.assessments import Assessments
 from worklist.claiming import Claiming
+from worklist.concluding import Concluding
 from worklist.overruling import Overruling
 
 
-class Worklist(Arrivals, Assessments, Overruling, Claiming):
-    """Arrivals for listeners, assessments for workers, overruling and claims for people."""
+class Worklist(Arrivals, Assessments, Overruling, Claiming, Concluding):
+    """Arrivals for listeners, assessments for workers, overruling, claims, reading for people."""

@@ -15,6 +15,7 @@ from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, Ta
 from worklist.people import AccountName
 from worklist.preview import Preview
 from worklist.reading import ReadingState
+from worklist.readings import NOTHING_READ, Readings
 from worklist.study import Completeness, RequestedPriority
 from worklist.trouble import Trouble
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -132,6 +133,7 @@ class RegionView:
     score: float  # 0 to 1, not calibrated
     kind: str = ""  # of the finding, in words; empty: not said
     lesion: int | None = None  # the number of the lesion it is a cut of
+    number: int = 1  # counts from 1 within the detector's result
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,6 +183,7 @@ class StudyView:
     evidence: tuple[EvidenceView, ...]  # of the detectors that say any
     provenance: tuple[ProvenanceView, ...]
     events: tuple[EventView, ...]  # oldest first
+    readings: Readings = NOTHING_READ
 
 
 class ModelState(StrEnum):

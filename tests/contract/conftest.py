@@ -21,6 +21,7 @@ from worklist.finding import (
     Region,
 )
 from worklist.ports import Event, StudyRecord, WorklistStore
+from worklist.readings import Readings
 from worklist.service import Worklist
 from worklist.store.people import PostgresPeople
 from worklist.store.postgres import PostgresStore
@@ -68,6 +69,10 @@ class Kept(Protocol):
 
     def employ(self, *names: str) -> None:
         """Let these people have accounts."""
+        ...
+
+    def readings(self, uid: str) -> Readings:
+        """What was said of the study."""
         ...
 
     def ended_claims(self) -> list[tuple[str, str, str]]:
@@ -126,6 +131,10 @@ class FakeKept:
 
     def employ(self, *names: str) -> None:
         """The fake knows no accounts."""
+
+    def readings(self, uid: str) -> Readings:
+        with self.store.transaction() as transaction:
+            return transaction.readings_of(StudyInstanceUID(uid))
 
     def ended_claims(self) -> list[tuple[str, str, str]]:
         return [
@@ -189,6 +198,10 @@ class PostgresKept:
     def conflicts(self) -> list[tuple[str, str]]:
         rows = self._rows("SELECT * FROM instance_conflict ORDER BY received_at, sha256")
         return [(row.sop_instance_uid, row.sha256) for row in rows]
+
+    def readings(self, uid: str) -> Readings:
+        with self.store.transaction() as transaction:
+            return transaction.readings_of(StudyInstanceUID(uid))
 
     def employ(self, *names: str) -> None:
         people = PostgresPeople(self._engine)

@@ -31,9 +31,22 @@ ANYONE = {
 HERSELF = {("DELETE", "/api/session"), ("POST", "/api/session/password")}
 UID = "/api/studies/{study_instance_uid}"
 ADMINISTRATORS = {("GET", "/metrics"), ("POST", "/api/ai/stop"), ("POST", "/api/ai/start")}
-RADIOLOGISTS = {("POST", f"{UID}/claim")}
-BOTH = {("DELETE", f"{UID}/claim"), ("POST", f"{UID}/priority"), ("POST", f"{UID}/pin")}
+RADIOLOGISTS = {
+    ("POST", f"{UID}/claim"),
+    ("POST", f"{UID}/first-look"),
+    ("POST", f"{UID}/agreements"),
+    ("POST", f"{UID}/drawn"),
+    ("DELETE", f"{UID}/drawn/{{drawn_id}}"),
+    ("POST", f"{UID}/conclusion"),
+}
+BOTH = {
+    ("DELETE", f"{UID}/claim"),
+    ("POST", f"{UID}/priority"),
+    ("POST", f"{UID}/pin"),
+    ("POST", f"{UID}/reopen"),
+}
 PERSONS = {  # not machines
+    ("POST", f"{UID}/reveal"),
     ("GET", "/api/me/preferences"),
     ("PUT", "/api/me/preferences"),
     ("GET", "/api/me/views"),
@@ -53,7 +66,8 @@ EVERY_ROLE = {
     ("GET", "/api/node"),
     ("GET", "/api/worklist"),
     ("GET", "/api/events"),
-    ("GET", "/api/studies/{study_instance_uid}"),
+    ("GET", UID),
+    ("GET", f"{UID}/priors"),
     ("GET", FRAME),
     ("GET", "/api/models"),
     ("GET", "/api/models/{name}"),
@@ -132,6 +146,7 @@ def address(path: str) -> str:
         "{address:path}": "7FE00010",
         "{name}": "fracture",
         "{view_id}": "1",
+        "{drawn_id}": "1",
     }.items():
         path = path.replace(name, value)
     return path

@@ -16,6 +16,7 @@ from viewer.languages import translator
 from viewer.problems import problem
 from viewer.translation import read_catalogue
 from worklist import history
+from worklist.conclusion import Answer
 from worklist.finding import TargetFinding
 from worklist.reading import ReadingState
 from worklist.study import RequestedPriority
@@ -71,6 +72,8 @@ NOT_SAID = {
     "the probability of {} is {}, not within 0 to 1",
     "a time without its zone",
     "the gate was not passed",
+    "the gate let nobody in",
+    "machines keep no readings",
     "expected a RequestValidationError, got {}",
     "expected an HTTPException, got {}",
     "expected a VigieError, got {}",
@@ -112,6 +115,11 @@ MOVED = {
 LATE = {"too_late": True}
 IN_TIME = {"too_late": False}
 CONFLICT = {"sop_instance_uid": "1.2", "names_study": "1.3", "filed_in_study": "1.3"}
+CONCLUDED = [
+    {"answers": {}, "reading_s": 5.5},
+    {"answers": {"fracture": "present"}, "reading_s": 75.0},
+    {"answers": dict.fromkeys(TargetFinding, "cannot_say"), "reading_s": 4000.0},
+]
 HISTORY: dict[str, list[dict[str, Any]]] = {
     "study_arrived": [{**MOVED, "requested_priority": "stat"}],
     "study_reopened": [
@@ -139,6 +147,8 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
             ("not_flagged", {"probability": 0.001}),
             ("not_applicable", {"why": "The series has 1 images; a head needs 6 at least."}),
             ("failed", {"why": "it took too long"}),
+            ("flagged", {}),
+            ("not_flagged", {}),
         )
     ],
     "due_time_changed": [
@@ -156,6 +166,29 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "pinned": [{"why": "I know her; it is urgent"}],
     "unpinned": [{"why": "done"}],
     "marked_read": [{"why": "read at the console"}],
+    "first_look": [
+        *({"first_answers": dict.fromkeys(TargetFinding, answer)} for answer in Answer),
+        {"first_answers": {}},
+    ],
+    "marks_revealed": [{"results": {"fracture": 1, "nodule": 2}}],
+    "finding_judged": [
+        {"detector": "fracture"},
+        *(
+            {"detector": "nodule", "agrees": agrees, "comment": comment, **about}
+            for agrees in (True, False)
+            for comment in ("", "a vessel; no nodule")
+            for about in (
+                {"lesion": None, "region": None},
+                {"lesion": 3, "region": None},
+                {"lesion": None, "region": 12},
+            )
+        ),
+    ],
+    "finding_drawn": [{"target": "fracture"}],
+    "drawn_withdrawn": [{"target": "pulmonary_nodule"}],
+    "concluded": CONCLUDED,
+    "conclusion_amended": CONCLUDED,
+    "reopened": [{"why": "the ward asks; a second look", "place": 12}],
     "claimed": [{"account": "anna"}],
     "claim_taken_over": [{"account": "anna", "from": "bert"}],
     "claim_released": [{"account": "anna"}],
@@ -205,6 +238,8 @@ MADE_OF_PARTS = [
     "detector fracture 0.4.0",
     "routine 24 h",
     "haemorrhage > 0.99 → 10 min",
+    "haemorrhage not shown",
+    *(f"fracture {one.words}" for one in Answer),
     "and 3 more",
     "due 2026-03-02 12:30:00 UTC (routine 24 h)",
 ]

@@ -56,3 +56,55 @@ def test_a_priority_taken_back_is_said_so() -> None:
 
 def test_a_kind_of_a_later_version_is_named_as_it_is_stored() -> None:
     assert in_a_sentence("report_observed", {}) == "report observed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "words"),
+    [
+        (
+            "first_look",
+            {"first_answers": {"fracture": "cannot_say"}},
+            "first look, before any mark: fracture cannot say",
+        ),
+        (
+            "marks_revealed",
+            {"results": {"nodule": 1, "fracture": 2}},
+            "was shown the marks of fracture, nodule",
+        ),
+        (
+            "finding_judged",
+            {"detector": "nodule", "lesion": 2, "region": None, "agrees": False, "comment": "rib"},
+            "disagrees with nodule, lesion 2: rib",
+        ),
+        (
+            "finding_judged",
+            {"detector": "nodule", "lesion": None, "region": None, "agrees": True, "comment": ""},
+            "agrees with nodule",
+        ),
+        (
+            "finding_drawn",
+            {"target": "pulmonary_nodule"},
+            "drew a finding that was not marked: nodule",
+        ),
+        (
+            "reopened",
+            {"why": "the ward asks", "place": 3},
+            "back on the list at place 3, because the ward asks",
+        ),
+        ("drawn_withdrawn", {"target": "fracture"}, "took back a drawn finding: fracture"),
+        (
+            "conclusion_amended",
+            {"answers": {"pulmonary_nodule": "present", "fracture": "absent"}, "reading_s": 75.0},
+            "amended: concluded after 1 min: fracture absent; nodule present",
+        ),
+        (
+            "concluded",
+            {"answers": {}, "reading_s": 7.2},
+            "concluded after 7 s",
+        ),
+    ],
+)
+def test_what_a_reader_does_is_said_in_words(
+    kind: str, details: dict[str, object], words: str
+) -> None:
+    assert in_a_sentence(kind, details) == words

@@ -8,6 +8,7 @@ import pytest
 from vigie.settings import Settings, SettingsError, load_settings
 from vigie.wiring import due_targets
 from worklist.finding import TargetFinding
+from worklist.highlighting import Highlighting
 from worklist.people import Role
 from worklist.study import RequestedPriority
 
@@ -177,3 +178,52 @@ def test_the_providers_groups_are_given_roles_and_its_secret_is_hidden(tmp_path:
     )
     assert given.sso_secret == "s3cret"
     assert "s3cret" not in repr(given) + str(given.sso_client_secret)
+
+
+@pytest.mark.parametrize("way", ["file", "table", "variable"])
+def test_the_site_says_for_each_model_when_its_marks_are_shown(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "variable":
+        monkeypatch.setenv("VIGIE_HIGHLIGHTING", "haemorrhage=after_first_look, *=triage_only")
+    else:
+        said = {
+            "file": '["haemorrhage = after_first_look", "*=triage_only"]',
+            "table": '{haemorrhage = "after_first_look", "*" = "triage_only"}',
+        }[way]
+        (tmp_path / "vigie.toml").write_text(f"highlighting = {said}\n")
+    modes = load_settings(data=tmp_path).highlighting_modes
+    assert modes.of("haemorrhage") is Highlighting.AFTER_FIRST_LOOK
+    assert modes.of("nodule") is Highlighting.TRIAGE_ONLY
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["haemorrhage", "=at_once", "haemorrhage=never", "nodule=at_once,nodule=triage_only"],
+)
+def test_a_mode_that_there_is_not_is_refused(said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="highlighting"):
+        load_settings(data=tmp_path, highlighting=said)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert({accession_number})",
+        "ris.hospital/{accession_number}",
+        "https:///{accession_number}",
+        "https://ris.hospital/",
+        "https://{accession_number}/",
+        "file:///{accession_number}",
+    ],
+)
+def test_reports_are_dictated_at_a_page_that_takes_an_accession_number(
+    address: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="report_address"):
+        load_settings(data=tmp_path, report_address=address)
+
+
+def test_a_report_address_is_taken_as_it_is(tmp_path: Path) -> None:
+    address = "http://ris.hospital:8080/report#{accession_number}"
+    assert load_settings(data=tmp_path, report_address=address).report_address == address

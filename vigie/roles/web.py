@@ -61,6 +61,7 @@ def run(settings: Settings) -> None:
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
             sign_on=make_sign_on(settings, engine),
+            report_address=settings.report_address,
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,
         )

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 
 from worklist.errors import UnknownDetector
 from worklist.history import in_a_sentence
+from worklist.priors import Prior
 from worklist.reading import ReadingState
 from worklist.store import tables as t
 from worklist.store.engine import translated
 from worklist.store.jobs import ASSESSMENT_QUEUE
 from worklist.store.list_reader import ListReader, row_of
 from worklist.store.models import model_views
+from worklist.store.priors import priors_of
+from worklist.store.readings import readings_of
 from worklist.store.rows import evidence_from_json, region_from_json
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
@@ -65,13 +68,14 @@ class PostgresReader(ListReader):
                 row=row,
                 series=_series(connection, study_instance_uid),
                 regions=tuple(
-                    _region(outcome.detector, value)
+                    _region(outcome.detector, number, value)
                     for outcome in outcomes
-                    for value in outcome.regions
+                    for number, value in enumerate(outcome.regions, start=1)
                 ),
                 evidence=tuple(_evidence(one) for one in outcomes if one.evidence),
                 provenance=tuple(map(_provenance, outcomes)),
                 events=_events(connection, study_instance_uid),
+                readings=readings_of(connection, study_instance_uid),
             )
 
     def archived_path(
@@ -92,6 +96,11 @@ class PostgresReader(ListReader):
         if path is None:
             raise UnknownInstance(f"no object {sop_instance_uid} has been filed in this series")
         return self._archive / str(path)
+
+    def priors(self, study_instance_uid: StudyInstanceUID) -> list[Prior]:
+        """Other studies of the same patient; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            return priors_of(connection, study_instance_uid)
 
     def models(self) -> list[ModelView]:
         """The installed detectors; see `viewer.ports.WorklistReader`."""
@@ -190,7 +199,7 @@ def _series(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[SeriesVie
     )
 
 
-def _region(detector: str, value: dict[str, Any]) -> RegionView:
+def _region(detector: str, number: int, value: dict[str, Any]) -> RegionView:
     region = region_from_json(value)
     return RegionView(
         detector=detector,
@@ -200,6 +209,7 @@ def _region(detector: str, value: dict[str, Any]) -> RegionView:
         score=region.score,
         kind=region.kind,
         lesion=region.lesion,
+        number=number,
     )
 
 

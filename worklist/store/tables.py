@@ -7,12 +7,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TSVECTOR
 
 from worklist.api_tokens import Scope
 from worklist.claims import ClaimEnd
-from worklist.finding import TargetFinding
 from worklist.people import Role
 from worklist.reading import ReadingState
+from worklist.store import reading_tables
+from worklist.store.columns import AT as _AT
+from worklist.store.columns import NAME as _NAME
+from worklist.store.columns import UID as _UID
+from worklist.store.columns import enumeration as _enum
+from worklist.store.columns import target_finding_type
 from worklist.study import Completeness, RequestedPriority
 
-metadata = sa.MetaData()
+metadata = reading_tables.conclusion.metadata  # with the tables there
 
 
 class OutcomeKind(StrEnum):
@@ -24,21 +29,13 @@ class OutcomeKind(StrEnum):
     FAILED = "failed"
 
 
-def _enum(kind: type[StrEnum], name: str) -> sa.Enum:
-    return sa.Enum(kind, name=name, values_callable=lambda kinds: [str(one) for one in kinds])
-
-
-_UID = sa.String(64, collation="C")  # by code point, as Python compares
-_AT = sa.DateTime(timezone=True)
 requested_priority_type = _enum(RequestedPriority, "requested_priority")
 completeness_type = _enum(Completeness, "completeness")
 reading_state_type = _enum(ReadingState, "reading_state")
 outcome_kind_type = _enum(OutcomeKind, "outcome_kind")
-target_finding_type = _enum(TargetFinding, "target_finding")
 account_role_type = _enum(Role, "account_role")
 token_scope_type = _enum(Scope, "token_scope")
 claim_end_type = _enum(ClaimEnd, "claim_end")
-_NAME = sa.Text(collation="C")
 
 study = sa.Table(
     "study",
@@ -387,6 +384,7 @@ saved_view = sa.Table(
 )
 
 sa.Index("study_arriving", study.c.last_received_at, postgresql_where=sa.text("arriving"))
+sa.Index("study_of_patient", study.c.patient_id, postgresql_where=sa.text("patient_id <> ''"))
 sa.Index(
     "study_read_order",
     study.c.received_at,

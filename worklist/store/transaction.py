@@ -18,6 +18,7 @@ from worklist.store import tables as t
 from worklist.store.claims import ClaimRows
 from worklist.store.images import ImageRows
 from worklist.store.jobs import defer_assessment
+from worklist.store.readings import ReadingRows
 from worklist.store.rows import (
     event_values,
     instance_values,
@@ -72,7 +73,7 @@ def _search(texts: Mapping[str, Any]) -> sa.Function[Any]:
     return sa.func.array_to_tsvector(sa.literal(words, sa.ARRAY(sa.Text)))
 
 
-class PostgresTransaction(ClaimRows, ImageRows):
+class PostgresTransaction(ClaimRows, ImageRows, ReadingRows):
     """One unit of work; see `worklist.ports.Transaction` for what each method promises."""
 
     def __init__(self, connection: sa.Connection) -> None:
