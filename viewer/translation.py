@@ -26,7 +26,7 @@ _SIGNS = {
     "known": r".+?",
 }
 _KEY_LENGTH = 3  # signs of a template's beginning by which it is looked up
-_LONGEST = 4000  # signs; nothing of ours is longer
+_LONGEST = 2000  # signs; nothing of ours is longer
 _DEEPEST = 6  # sentences within sentences
 _MOST_JOINED = 6  # parts between semicolons that one sentence has
 _UNITS = r"(?:mm|ml|s|min|h|j|Mio|Go|UH)\b"
