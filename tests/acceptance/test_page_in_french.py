@@ -177,7 +177,7 @@ def test_the_whole_list_is_french(
     in_french(page)
     row = page.locator(f'[data-uid="{studies[0].study_instance_uid}"]')
     flagged = row.get_by_test_id("chip-fracture")
-    expect(flagged).to_contain_text("signalé 0,91")
+    expect(flagged).to_contain_text("signalée 0,91")
     expect(page.get_by_text("hémorragie", exact=True).first).to_be_visible()
     expect(page.get_by_role("grid")).to_contain_text("urgent 4\u00a0h\u202f; fracture 0,91 →")
     page.screenshot(path=tmp_path / "list.png")

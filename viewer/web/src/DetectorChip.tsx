@@ -14,8 +14,7 @@ import { useTranslation } from "react-i18next";
 
 import type { Detector, OutcomeState } from "./api";
 import classes from "./DetectorChip.module.css";
-import { t as say } from "./language";
-import { fullTime, probability, sentence } from "./words";
+import { flaggedWords, fullTime, probability, sentence, stateWords } from "./words";
 
 const ICONS: Record<OutcomeState, ComponentType<{ size: number; className?: string | undefined }>> =
   {
@@ -93,11 +92,12 @@ export function DetectorChip({ detector }: { detector: Detector }) {
   );
 }
 
-function chipWords({ state, probability: p, reason }: Detector): string {
-  if (state === "flagged" && p !== null) return say("chip.flagged", { probability: probability(p) });
+function chipWords(detector: Detector): string {
+  const { state, probability: p, reason } = detector;
+  if (state === "flagged" && p !== null) return flaggedWords(detector, p);
   // What was found on earlier images must not hide behind a tooltip.
   if ((state === "not_run_yet" || state === "running") && reason !== null) return reason;
-  return say(`state.${state}`);
+  return stateWords(detector);
 }
 
 function Details({ detector }: { detector: Detector }) {
@@ -105,7 +105,7 @@ function Details({ detector }: { detector: Detector }) {
   const { finding, state, reason, probability: p, operating_point: point } = detector;
   return (
     <>
-      <strong>{t("chip.heading", { finding, state: t(`state.${state}`) })}</strong>
+      <strong>{t("chip.heading", { finding, state: stateWords(detector) })}</strong>
       {reason !== null && <div>{sentence(reason)}</div>}
       {p !== null && (
         <div>

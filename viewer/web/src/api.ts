@@ -15,8 +15,11 @@ export type OutcomeState =
 
 export type RequestedPriority = "stat" | "urgent" | "routine";
 
+export type Target = "intracranial_haemorrhage" | "fracture" | "pulmonary_nodule";
+
 export interface Detector {
   name: string;
+  target: Target;
   finding: string;
   state: OutcomeState;
   probability: number | null;

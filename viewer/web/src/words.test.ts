@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import type { Detector } from "./api";
 import { chooseLanguage, t } from "./language";
 import {
   age,
@@ -7,10 +8,12 @@ import {
   decimals,
   due,
   duration,
+  flaggedWords,
   fullTime,
   personName,
   probability,
   ranges,
+  stateWords,
   timeOfDay,
   unbroken,
 } from "./words";
@@ -134,6 +137,15 @@ describe("in French", () => {
     expect(timeOfDay(inTwoHours, noon)).toBe("14:05");
     expect(fullTime(inTwoHours)).toContain("dimanche 15 mars 2026");
     expect(calendarDay("1959-03-01")).toBe("1 mars 1959");
+  });
+
+  it("a state agrees with its finding", () => {
+    const flagged = { state: "flagged", target: "fracture" } as Detector;
+    expect(stateWords(flagged)).toBe("signalée");
+    expect(flaggedWords(flagged, 0.914)).toBe("signalée 0,91");
+    expect(stateWords({ ...flagged, state: "not_flagged" })).toBe("non signalée");
+    expect(stateWords({ ...flagged, state: "failed" })).toBe("échec");
+    expect(stateWords({ ...flagged, target: "pulmonary_nodule" })).toBe("signalé");
   });
 
   it("numbers have a decimal comma", () => {

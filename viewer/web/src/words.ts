@@ -1,5 +1,6 @@
 /** How names, ages, times and states are said to people. */
 
+import type { Detector, Target } from "./api";
 import { dateFormat, numberFormat, t } from "./language";
 
 /**
@@ -129,6 +130,20 @@ export function probability(p: number): string {
   if (p > 0.99 && p < 1) return t("words.above", { value: decimals(0.99, 2) });
   if (p < 0.01 && p > 0) return t("words.below", { value: decimals(0.01, 2) });
   return decimals(p, 2);
+}
+
+const FEMININE: ReadonlySet<Target> = new Set(["intracranial_haemorrhage", "fracture"]);
+
+/** A detector's state beside its finding: in French the one agrees with the other. */
+export function stateWords({ state, target }: Detector): string {
+  const agrees = state === "flagged" || state === "not_flagged";
+  return agrees && FEMININE.has(target) ? t(`state_feminine.${state}`) : t(`state.${state}`);
+}
+
+/** "flagged 0.91", of a detector that flags. */
+export function flaggedWords({ target }: Detector, p: number): string {
+  const said = { probability: probability(p) };
+  return FEMININE.has(target) ? t("chip.flagged_feminine", said) : t("chip.flagged", said);
 }
 
 /** The same text with its numbers and units kept on one line. */
