@@ -58,6 +58,8 @@ def make_app() -> typer.Typer:
     app.command()(people.unpin)
     app.command()(people.priority)
     app.command("mark-read")(people.mark_read)
+    app.command()(people.claims)
+    app.command()(people.release)
     app.add_typer(people.ai, name="ai")
     app.add_typer(models.models, name="models")
     app.add_typer(users.users, name="users")

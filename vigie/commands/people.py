@@ -163,6 +163,36 @@ def mark_read(study: Study, reason: Why, account: Account = None, data: Data = N
         service.mark_read(StudyInstanceUID(study), actor=actor, reason=reason, now=utc_now())
 
 
+def claims(data: Data = None) -> None:
+    """Print who has claimed which study, longest held first.
+
+    Example: vigie claims
+
+    Exit codes: 0 printed, 1 the database does not answer, 2 a setting cannot be meant.
+    """
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        held = make_worklist(settings, engine).claims()
+    now = utc_now()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("study", "claimed by", "for"):
+        table.add_column(heading, overflow="fold")
+    for one in held:
+        table.add_row(one.study_instance_uid, one.account, in_words(now - one.claimed_at))
+    out.print(table if held else "nobody has claimed a study")
+
+
+def release(study: Study, account: Account = None, data: Data = None) -> None:
+    """Give back a study that somebody has claimed, whoever it is.
+
+    Example: vigie release 1.2.840.1
+
+    Exit codes: 0 done, 1 no such study or nobody has claimed it, 2 a setting cannot be meant.
+    """
+    with _service(account, data) as (service, _, actor):
+        service.release_by_command(StudyInstanceUID(study), actor=actor, now=utc_now())
+
+
 ai = typer.Typer(help="Stop and start AI; the list falls back at once.", no_args_is_help=True)
 
 Detectors = Annotated[
