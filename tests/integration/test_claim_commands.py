@@ -1,5 +1,6 @@
 """`vigie claims` and `vigie release`, and the web role's keeper of claims."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,12 @@ from typer.testing import CliRunner, Result
 from tests.builders import STUDY, arrival
 from tests.people import House
 from vigie.__main__ import make_app
+from vigie.changes import changes_of
 from vigie.claim_keeper import ClaimKeeper
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
 from worklist.due_time import DueTargets
-from worklist.people import AccountName
+from worklist.people import OTHERS_ABOUT_PEOPLE, AccountName
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
 
@@ -126,3 +128,31 @@ def test_a_database_that_is_away_does_not_end_the_keeper(
     with ClaimKeeper(room, house.door).running():
         for _ in range(3):
             assert tried.acquire(timeout=60)
+
+
+def test_claims_are_told_to_every_open_browser(
+    room: Worklist, house: House, database_url: str
+) -> None:
+    house.person("bert")
+
+    def act() -> None:
+        room.claim(STUDY, ANNA, take_over=False, now=house.now)
+        room.claim(STUDY, AccountName("bert"), take_over=True, now=house.now)
+        room.release(STUDY, AccountName("bert"), now=house.now)
+
+    async def heard() -> list[tuple[str, str | None]]:
+        told = []
+        async with changes_of(database_url)() as changes:
+            await asyncio.to_thread(act)
+            while len(told) < 3:
+                change = await anext(changes)
+                told.append((change.kind, change.study_instance_uid))
+            await changes.aclose()  # type: ignore[attr-defined]
+        return told
+
+    kinds = ("claimed", "claim_taken_over", "claim_released")
+    assert asyncio.run(heard()) == [(kind, STUDY) for kind in kinds]
+
+
+def test_what_people_like_is_told_to_no_browser() -> None:
+    assert {"preferences_changed", "view_saved", "view_removed"} <= OTHERS_ABOUT_PEOPLE
