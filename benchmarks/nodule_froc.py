@@ -1,33 +1,43 @@
 """How many nodules the installed detector finds in real chest CT into which they were put.
 
-Run from the checkout: ``python benchmarks/nodule_froc.py``. Semi-synthetic: the scans are
-patients', mirrored, scaled and made noisier; the nodules are computed (see
-``models/training/nodule_simulation.py``). Findings that a ``truth.json`` beside the files names
-(``mass_boxes_x1y1x2y2``) count neither as hits nor as false positives.
+Run from the checkout: ``python benchmarks/nodule_froc.py`` makes every figure of the model card's
+page that rests on simulation, from nothing. Each scan is kept in a file (``--keep``) as soon as it
+was looked at: a run that was interrupted goes on where it stopped, and says the same.
 
-``--calibrate`` fits the card's studies on these scans and chooses its operating point: the
-highest that flags 0.70 of the scans with a single nodule of 6 mm and more.
-``--state`` writes what it finds, and what the operating point does, on scans drawn anew: with
-another seed than that which chose the point.
+Semi-synthetic: the scans are patients', mirrored, scaled and made noisier; the nodules are computed
+(see ``models/training/nodule_simulation.py``). Findings that a ``truth.json`` beside the files
+names (``mass_boxes_x1y1x2y2``) count neither as hits nor as false positives.
+
+Some scans choose the operating point (the highest that surely flags a share of the scans with a
+single nodule of 6 mm and more), others, drawn anew, state what it does. ``--write`` writes both
+into the card; without it, the command says where the card says something else.
 """
 
 import argparse
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from models.calibration import auc, wilson_interval
-from models.card import ModelCard, read_card
+from models.calibration import wilson_interval
+from models.card import ModelCard
 from models.detector import SeriesImages, Unsuitable
 from models.headers import read_series_headers
 from models.images import load_series
 from models.nodule import CARD_PATH, NoduleDetector, load
 from models.training.detector_files import write_card
-from models.training.nodule_calibrating import calibrated, stated, study_figures
+from models.training.nodule_calibrating import (
+    LEAST_SENSITIVITY,
+    calibrated,
+    of_actionable_size,
+    stated,
+)
 from models.training.nodule_froc import (
     RATES,
     Scan,
@@ -37,64 +47,122 @@ from models.training.nodule_froc import (
     sensitivities,
     threshold_at,
 )
+from models.training.nodule_kept import KeptScans, dependencies
 from models.training.nodule_simulation import Background, KnownZone, varied
+from models.training.progress import Progress, progress_bar
 from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 STUDY = Path(__file__).parents[1].parent / "shared/dicom/studies/chestct_a0001"
-_SEED = "study_chosen_with_seed"  # the figure of the card that says which scans chose its point
+KEPT = Path("runs/nodule_froc/scans.jsonl")
 _ROOM_MM = 12.0  # around a known finding
+_HALF = "half as many more without a nodule"
+_SEVERAL = 3  # nodules in a scan of the free-response curve
+_REACHED = (0.5, 0.6, 0.7, 0.8, 0.9)  # sensitivities whose price is printed
+
+
+class Part(StrEnum):
+    """What scans are for; those that choose and those that state share none."""
+
+    CHOOSING_ONE = "choosing, one nodule"
+    CHOOSING_NONE = "choosing, no nodule"
+    SEVERAL = "several nodules"
+    ONE = "one nodule"
+    NONE = "no nodule"
+
+
+_NODULES = {Part.CHOOSING_ONE: 1, Part.SEVERAL: _SEVERAL, Part.ONE: 1}  # none in the others
+
+Study = tuple[SeriesImages, tuple[KnownZone, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Simulation:
+    """Which scans are made."""
+
+    studies: Sequence[Study]
+    seed: int
+    sizes_mm: tuple[float, float]
+    counts: Mapping[Part, int]
+
+    def scan(self, detector: NoduleDetector, part: Part, number: int) -> Scan:
+        """One of them; the same whichever were made before it."""
+        random = np.random.default_rng((self.seed, list(Part).index(part), number))
+        study = self.studies[number % len(self.studies)]
+        return one_scan(detector, *study, _NODULES.get(part, 0), self.sizes_mm, random)
 
 
 def main() -> None:
-    """Simulate, look, and print the curve."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Simulate, look, choose, and print what comes of it."""
+    options = _options()
+    detector = load(card_path=options.card, threads=options.threads)
+    simulation = Simulation(
+        studies=[read_study(folder) for folder in options.study],
+        seed=options.seed,
+        sizes_mm=(options.smallest, options.largest),
+        counts={
+            Part.CHOOSING_ONE: options.choosing,
+            Part.CHOOSING_NONE: options.choosing // 2,
+            Part.SEVERAL: options.curve,
+            Part.ONE: options.stating,
+            Part.NONE: options.stating // 2,
+        },
+    )
+    files = [path for folder in options.study for path in folder.glob("*") if path.is_file()]
+    settings = {"seed": options.seed, "sizes": [options.smallest, options.largest]}
+    kept = KeptScans(options.keep, dependencies(detector.card, files, settings))
+    with progress_bar() as progress:
+        scans = every_scan(simulation, detector, kept, progress)
+    print_curve(scans[Part.SEVERAL])
+    print_groups(scans[Part.SEVERAL])
+    print_fit(scans[Part.SEVERAL])
+    card = chosen_and_stated(detector.card, scans, options.wanted)
+    print_study(card, scans)
+    print_differences(detector.card, card)
+    if options.write:
+        write_card(card, options.card)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--study", type=Path, nargs="+", default=[STUDY], help="folders of files")
-    parser.add_argument("--scans", type=int, default=40, help="with nodules; as many without")
-    parser.add_argument("--nodules", type=int, default=3, help="put into each scan")
+    parser.add_argument("--keep", type=Path, default=KEPT, help="file of the scans looked at")
+    parser.add_argument("--choosing", type=int, default=300, help=f"scans that choose; {_HALF}")
+    parser.add_argument("--stating", type=int, default=160, help=f"scans drawn anew; {_HALF}")
+    parser.add_argument("--curve", type=int, default=60, help="scans of the free-response curve")
     parser.add_argument("--smallest", type=float, default=4.0, help="diameter, mm")
     parser.add_argument("--largest", type=float, default=20.0, help="diameter, mm")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--wanted", type=float, default=LEAST_SENSITIVITY, help="to flag surely")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="file for every figure")
     parser.add_argument("--card", type=Path, default=CARD_PATH, help="of the detector to look with")
-    writing = parser.add_mutually_exclusive_group()
-    writing.add_argument("--calibrate", action="store_true", help="fit the card on these scans")
-    writing.add_argument("--state", action="store_true", help="write the rates into the card")
-    options = parser.parse_args()
-    if options.state and read_card(options.card).performance.get(_SEED) == options.seed:
-        parser.error(f"the scans of seed {options.seed} chose the operating point: draw others")
-    detector = load(card_path=options.card, threads=options.threads)
-    studies = [read_study(folder) for folder in options.study]
-    random = np.random.default_rng(options.seed)
-    sizes = (options.smallest, options.largest)
-    with_nodules = [
-        one_scan(detector, *studies[n % len(studies)], options.nodules, sizes, random)
-        for n in range(options.scans)
-    ]
-    single = [
-        one_scan(detector, *studies[n % len(studies)], 1, sizes, random)
-        for n in range(options.scans)
-    ]
-    without = [
-        one_scan(detector, *studies[n % len(studies)], 0, sizes, random)
-        for n in range(options.scans)
-    ]
-    print_curve(with_nodules, random)
-    print_groups(with_nodules)
-    print_fit(with_nodules)
-    print_study(detector.card, single, without)
-    card = detector.card
-    if options.calibrate:
-        card = calibrated(card, single, without)
-        card = replace(card, performance={**card.performance, _SEED: options.seed})
-        write_card(card, options.card)
-    if options.state:
-        write_card(stated(card, with_nodules, single, without), options.card)
-    if options.json is not None:
-        every = {"with_nodules": with_nodules, "single": single, "without": without}
-        content = {name: [asdict(scan) for scan in scans] for name, scans in every.items()}
-        options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    parser.add_argument("--write", action="store_true", help="write the card")
+    return parser.parse_args()
+
+
+def every_scan(
+    simulation: Simulation, detector: NoduleDetector, kept: KeptScans, progress: Progress
+) -> dict[Part, list[Scan]]:
+    """The scans of each part, those kept and those made now."""
+    total, done = sum(simulation.counts.values()), 0
+    scans: dict[Part, list[Scan]] = {part: [] for part in Part}
+    for part, count in simulation.counts.items():
+        for number in range(count):
+            make = partial(simulation.scan, detector, part, number)
+            scans[part].append(kept.get(part, number, make))
+            done += 1
+            progress(f"simulated scans, {done} of {total}", done / total)
+    return scans
+
+
+def chosen_and_stated(
+    card: ModelCard, scans: Mapping[Part, Sequence[Scan]], wanted: float
+) -> ModelCard:
+    """The card with a point that some scans chose, and what it does on the others."""
+    card = calibrated(card, scans[Part.CHOOSING_ONE], scans[Part.CHOOSING_NONE], wanted)
+    return stated(card, scans[Part.SEVERAL], scans[Part.ONE], scans[Part.NONE])
 
 
 def read_study(folder: Path) -> tuple[SeriesImages, tuple[KnownZone, ...]]:
@@ -155,11 +223,11 @@ def one_scan(
     return judge_scan(found[1], nodules, known)
 
 
-def print_curve(scans: Sequence[Scan], random: np.random.Generator) -> None:
+def print_curve(scans: Sequence[Scan]) -> None:
     """The free-response curve."""
     total = sum(len(scan.nodules) for scan in scans)
     print(f"semi-synthetic: {total} nodules put into {len(scans)} varied scans")
-    bounds = intervals(scans, random)
+    bounds = intervals(scans, np.random.default_rng(0))
     for rate, found, (low, high) in zip(RATES, sensitivities(scans), bounds, strict=True):
         print(f"  {rate:5.3f} false positives a scan: {found:.3f} ({low:.3f} to {high:.3f})")
     print(f"  mean over the seven rates: {sensitivities(scans).mean():.3f}")
@@ -192,20 +260,44 @@ def print_groups(scans: Sequence[Scan]) -> None:
         )
 
 
-def print_study(card: ModelCard, single: Sequence[Scan], without: Sequence[Scan]) -> None:
-    """How well the most suspect place tells scans with one nodule from those without."""
-    present = np.arange(len(single) + len(without)) < len(single)
-    highest = np.array([scan.highest for scan in (*single, *without)])
-    print(
-        f"one nodule or none, {len(single)} and {len(without)} scans: "
-        f"AUC {auc(highest, present):.3f}"
-    )
-    for share in (0.5, 0.75, 0.9, 0.95):
-        level = float(np.quantile(highest[~present], share))
-        hit = float(np.mean(highest[present] > level))
-        print(f"  specificity {share:.2f}: log odds {level:.2f}, sensitivity {hit:.3f}")
-    for name, figure in study_figures(card, single, without).items():
-        print(f"  {name}: {figure}")
+def print_study(card: ModelCard, scans: Mapping[Part, Sequence[Scan]]) -> None:
+    """The point chosen, what it does, and what other sensitivities would cost."""
+    print(f"operating point {card.operating_point}, study {card.calibration['study']}")
+    for name, figure in card.performance.items():
+        if name.startswith("study_"):
+            print(f"  {name}: {figure}")
+    flagged = sum(scan.highest >= _suspicion(card) for scan in scans[Part.SEVERAL])
+    print(f"  of {len(scans[Part.SEVERAL])} scans with {_SEVERAL} nodules {flagged} are flagged")
+    for one, none in ((Part.CHOOSING_ONE, Part.CHOOSING_NONE), (Part.ONE, Part.NONE)):
+        large = np.array([scan.highest for scan in of_actionable_size(scans[one])])
+        clear = np.array([scan.highest for scan in scans[none]])
+        print(f"scans with {one} of 6 mm and more ({len(large)}), and without ({len(clear)}):")
+        for share in _REACHED:
+            level = float(np.quantile(large, 1 - share))
+            print(
+                f"  sensitivity {share:.2f}: suspicion {level:.2f}, "
+                f"specificity {float(np.mean(clear < level)):.3f}"
+            )
+
+
+def _suspicion(card: ModelCard) -> float:
+    """The suspicion at which a study reaches the operating point."""
+    study = card.calibration["study"]
+    (weight,), bias = study["weights"], study["bias"]
+    return (math.log(card.operating_point / (1 - card.operating_point)) - bias) / weight
+
+
+def print_differences(before: ModelCard, now: ModelCard) -> None:
+    """Where the card of the detector that looked says something else."""
+    said = {"operating_point": before.operating_point, **before.calibration, **before.performance}
+    says = {"operating_point": now.operating_point, **now.calibration, **now.performance}
+    differ = [name for name in {**said, **says} if _written(said, name) != _written(says, name)]
+    print(f"the card differs in: {', '.join(differ)}" if differ else "the card says the same")
+
+
+def _written(figures: Mapping[str, object], name: str) -> object:
+    """A figure as a card holds it, to six decimals."""
+    return json.loads(json.dumps(figures.get(name)), parse_float=lambda text: round(float(text), 6))
 
 
 def print_fit(scans: Sequence[Scan]) -> None:

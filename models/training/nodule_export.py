@@ -47,8 +47,8 @@ def export(
     """Calibrate a folder's weights on cuts not learnt from, and write the card beside them.
 
     What rests on simulated scans (places, studies, operating point) is that of the installed card,
-    as the limits then say, until ``benchmarks/nodule_froc.py --card CARD --calibrate`` fits studies
-    and point.
+    as the limits then say, until ``benchmarks/nodule_froc.py --card CARD --write`` fits studies and
+    chooses the point.
     """
     weights = folder / WEIGHTS_NAME
     neutral = _neutral_card(weights, members, version)

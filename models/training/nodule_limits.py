@@ -40,7 +40,7 @@ def _of_the_operating_point(performance: Mapping[str, Any]) -> str:
             "The operating point is not yet chosen for these networks, nor is the probability of a "
             "study fitted on them: both are those of the detector installed when they were trained."
         )
-    wanted = performance["study_target_sensitivity"]
+    wanted = performance["study_least_sensitivity"]
     reached = performance.get("study_sensitivity")
     anew = (
         "not tried on scans drawn anew"
@@ -48,7 +48,8 @@ def _of_the_operating_point(performance: Mapping[str, Any]) -> str:
         else f"drawn anew, {reached:.2f} were flagged"
     )
     return (
-        f"The operating point is chosen to flag {wanted:.2f} of simulated scans with a single "
-        f"nodule of 6 mm or more, on one patient's vessels; {anew}. The scans show 10 cm of the "
-        "chest, so that a whole chest without a nodule is flagged more often than stated."
+        "The operating point is the highest that surely (95 % confidence) flags at least "
+        f"{wanted:.2f} of simulated scans with a single nodule of 6 mm or more, on one patient's "
+        f"vessels; {anew}. The scans show 10 cm of the chest, so that a whole chest without a "
+        "nodule is flagged more often than stated."
     )

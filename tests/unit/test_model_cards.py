@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from models import fracture, haemorrhage, nodule
+from models.calibration import wilson_interval
 from models.card import read_card
 from models.training.reliability_plot import plot_reliability
 
@@ -41,16 +42,30 @@ def test_an_operating_point_reaches_the_sensitivity_that_its_card_states(
     assert f"{card.operating_point:.4g}" in _page(card.name)
 
 
-def test_the_nodule_operating_point_reached_its_sensitivity_where_it_was_chosen() -> None:
-    card = read_card(nodule.CARD_PATH)
+def test_the_nodule_operating_point_does_what_its_card_and_page_state() -> None:
+    card, page = read_card(nodule.CARD_PATH), _page("nodule")
     flagged, with_nodule, clear, without = card.performance["study_chosen_on"]
-    assert flagged / with_nodule >= card.performance["study_target_sensitivity"]
-    page = _page("nodule")
-    assert f"{card.operating_point:.4f}" in page
+    wanted = card.performance["study_least_sensitivity"]
+    assert wilson_interval(flagged, with_nodule)[0] >= wanted
+    assert (
+        card.performance["study_sensitivity"] >= wanted
+    )  # of scans drawn anew, which did not choose
+    assert f"{card.operating_point:.4f}" in page and f"at least {wanted:.2f}" in page
     assert f"{flagged} of {with_nodule}" in page and f"{clear} of {without}" in page
     for figure in ("study_sensitivity", "study_specificity"):  # on scans drawn anew
         low, high = card.performance[f"{figure}_ci95"]
         assert f"{card.performance[figure]:.2f} ({low:.2f} to {high:.2f})" in page
+    assert any(
+        f"{card.performance['study_sensitivity']:.2f} were flagged" in x for x in card.limits
+    )
+
+
+def test_the_free_response_of_the_nodule_page_is_that_of_its_card() -> None:
+    rows = read_card(nodule.CARD_PATH).performance["free_response"]
+    page = _page("nodule")
+    assert "| nodules found | " + " | ".join(f"{row[1]:.2f}" for row in rows) + " |" in page
+    intervals = " | ".join(f"{low:.2f} to {high:.2f}" for *_, low, high in rows)
+    assert f"| 95 % interval | {intervals} |" in page
 
 
 def _page(name: str) -> str:
