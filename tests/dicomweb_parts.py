@@ -12,6 +12,8 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
+from dicom_listener.settings import ListenerSettings
+from dicom_listener.stow import StowDoor
 from tests.fake_personal import FakePersonal
 from tests.viewer_parts import (
     INSTANCE,
@@ -124,18 +126,22 @@ def dicomweb_of(folder: Path, objects: Sequence[ArchivedObject]) -> DicomWeb:
         describe=describe,
         decode_stored=decode_stored,
         transcode=transcode,
+        store=StowDoor(ListenerSettings(data=folder / "data", disk_reserve_bytes=0)),
         cache=folder / "metadata",
         cache_limit_bytes=10**6,
     )
 
 
 def dicomweb_app(
-    folder: Path, objects: Sequence[ArchivedObject], dicomweb: DicomWeb | None = None
+    folder: Path,
+    objects: Sequence[ArchivedObject],
+    dicomweb: DicomWeb | None = None,
+    people: FakePeople | None = None,
 ) -> FastAPI:
     """The whole app over these objects; one person is signed in."""
     archive = folder / "none.dcm"
     return create_app(
-        people=FakePeople(),
+        people=people or FakePeople(),
         reader=FakeReader(archive),
         worklist=room(),
         personal=Personal(FakePersonal()),

@@ -38,7 +38,7 @@ class Rule:
     on_this_machine: bool = False  # whoever asks from the node's own machine may, too
     in_the_clear: bool = False  # also without TLS from another machine: nothing secret is said
     by_itself: bool = False  # asked by the page, not by a person: prolongs no session
-    longest_body: int = 16_384  # bytes
+    longest_body: int | None = 16_384  # bytes; None: the route reads it piece by piece
 
 
 _ANYONE, _HERSELF = Who.ANYONE, Who.HERSELF
@@ -109,6 +109,8 @@ RULES = (
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),
     *(Rule("GET", path, EVERY_ROLE, Scope.READ) for path in _DICOMWEB),
+    Rule("POST", "/dicomweb/studies", ADMINISTRATOR, Scope.STORE, longest_body=None),
+    Rule("POST", _STUDY, ADMINISTRATOR, Scope.STORE, longest_body=None),
 )
 
 

@@ -180,7 +180,7 @@ def _denied(rule: Rule, name: str, why: str) -> Response:
 
 
 def _too_long(rule: Rule, method: str, headers: Headers) -> Response | None:
-    if method in _SAFE:
+    if method in _SAFE or rule.longest_body is None:
         return None
     length = headers.get("content-length", "0" if "transfer-encoding" not in headers else "")
     if not length.isascii() or not length.isdigit():

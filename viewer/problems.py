@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 from viewer.dicomweb.accept import NotAcceptable
 from viewer.dicomweb.bulkdata import InvalidBulkData
 from viewer.dicomweb.frames_api import InvalidFrames
+from viewer.dicomweb.multipart_reader import BrokenMultipart
 from viewer.dicomweb.search import InvalidSearch
+from viewer.dicomweb.stow import CannotStore, NoRoom, TooSlow, UnsupportedBody
 from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
@@ -69,6 +71,11 @@ _STATUS: dict[type[VigieError], int] = {
     InvalidBulkData: 422,
     InvalidFrames: 422,
     InvalidSearch: 400,
+    BrokenMultipart: 400,
+    UnsupportedBody: 415,
+    TooSlow: 408,
+    NoRoom: 507,
+    CannotStore: 503,
     NotAcceptable: 406,
     UnknownStudy: 404,
     UnknownInstance: 404,

@@ -31,6 +31,7 @@ class Scope(StrEnum):
 
     METRICS = "metrics"  # scrape /metrics
     READ = "read"  # read the list, studies, images and models
+    STORE = "store"  # send objects by STOW-RS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

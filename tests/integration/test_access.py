@@ -54,6 +54,7 @@ PERSONS = {  # not machines
     ("PUT", "/api/me/views/{view_id}"),
     ("DELETE", "/api/me/views/{view_id}"),
 }
+STORING = {("POST", "/dicomweb/studies"), ("POST", "/dicomweb/studies/{study_instance_uid}")}
 FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
     "/instances/{sop_instance_uid}/frames/{frame_number}/rendered"
@@ -92,7 +93,7 @@ EVERY_ROLE = {
     ("GET", INSTANCE_ + "/frames/{frames}/thumbnail"),
     ("GET", INSTANCE_ + "/bulkdata/{address:path}"),
 }
-ALL = ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS
+ALL = ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS | STORING
 PEOPLE = {
     "stranger": ANYONE,
     "disabled": ANYONE,
@@ -102,11 +103,12 @@ PEOPLE = {
     "one-time password": ANYONE | HERSELF,
     "radiologist": ANYONE | HERSELF | EVERY_ROLE | PERSONS | RADIOLOGISTS | BOTH,
     "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS,
-    "administrator": ANYONE | HERSELF | EVERY_ROLE | PERSONS | ADMINISTRATORS | BOTH,
+    "administrator": ANYONE | HERSELF | EVERY_ROLE | PERSONS | ADMINISTRATORS | BOTH | STORING,
 }
 MACHINES = {
     "read": ANYONE | EVERY_ROLE,
     "metrics": ANYONE | {("GET", "/metrics")},
+    "store": ANYONE | STORING,
     "revoked": ANYONE,
     "ended": ANYONE,
     "made up": ANYONE,
@@ -158,7 +160,7 @@ def answered(browser: Browser, **headers: str) -> set[tuple[str, str]]:
     for method, path in sorted(ALL, key=lambda one: one == ("DELETE", "/api/session")):
         body = {} if method in {"POST", "PUT"} else None
         answer = browser.ask(method, address(path), body, **headers)
-        assert answer.status_code in {200, 401, 403, 404, 422}, (path, answer.text)
+        assert answer.status_code in {200, 401, 403, 404, 415, 422}, (path, answer.text)
         if answer.status_code not in {401, 403}:
             let_in.add((method, path))
     return let_in

@@ -98,11 +98,7 @@ class ArchivedFile:
             if self.is_deflated:
                 content = _inflated(self._descriptor, self.start)
                 self.read, self.start, self.size = _over(content), 0, len(content)
-            declared = Encoding(
-                self.transfer_syntax_uid != IMPLICIT_LITTLE,
-                self.transfer_syntax_uid != EXPLICIT_BIG,
-            )
-            self.encoding = _as_written(self.read(self.start, 8), declared)
+            self.encoding = encoding_of(self.transfer_syntax_uid, self.read(self.start, 8))
         except BaseException:
             self._file.close()
             raise
@@ -212,10 +208,15 @@ def _meta(read: Read, size: int) -> tuple[dict[int, bytes], int]:
     return found, position
 
 
-def _as_written(first: bytes, declared: Encoding) -> Encoding:
-    """Correct a transfer syntax that contradicts the first element, as some devices write."""
-    if len(first) < 8 or not declared.is_little_endian:
-        return declared
+def encoding_of(transfer_syntax_uid: str, first: bytes) -> Encoding:
+    """How a data set is written that begins like this.
+
+    A transfer syntax that contradicts the first element, as some devices write, is corrected.
+    """
+    if transfer_syntax_uid == EXPLICIT_BIG:
+        return Encoding(True, False)
+    if len(first) < 8:
+        return Encoding(transfer_syntax_uid != IMPLICIT_LITTLE, True)
     return Encoding(first[4:6] in _NAMES, True)
 
 
@@ -237,6 +238,15 @@ def _windowed(descriptor: int) -> Read:
 
 def _over(content: bytes) -> Read:
     return lambda position, length: content[position : position + length]
+
+
+def inflated_beginning(content: bytes, most_bytes: int) -> bytes:
+    """What the beginning of a deflated data set comes to, as far as it can be told."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        return inflater.decompress(content, most_bytes)
+    except zlib.error:
+        return b""
 
 
 def _inflated(descriptor: int, position: int) -> bytes:

@@ -1,12 +1,14 @@
 """What DICOMweb needs from outside; `vigie` hands it in when the app is built."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from viewer.dicomweb.json_model import ToDescribe
 from viewer.dicomweb.pixels import StoredFrame
+from viewer.dicomweb.stow import StoreSession
 from worklist.archive_search import ArchiveQuery, Found
 from worklist.archived import ArchivedObject
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -60,6 +62,22 @@ Transcode = Callable[[Path, Path], None]
 """Writes the object at a path to a new file in Explicit VR Little Endian; raises CannotDecode."""
 
 
+class StoreDoor(Protocol):
+    """The way into the inbox."""
+
+    def session(self, sender: str, address: str) -> AbstractContextManager[StoreSession]:
+        """One request; raises OSError if the inbox cannot be used.
+
+        Parameters
+        ----------
+        sender
+            Stands where an association has its calling AE title.
+        address
+            IP address of the sender.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DicomWeb:
     """Everything that DICOMweb needs."""
@@ -68,5 +86,6 @@ class DicomWeb:
     describe: Describe
     decode_stored: DecodeStored
     transcode: Transcode
+    store: StoreDoor
     cache: Path  # folder of what can be made again
     cache_limit_bytes: int

@@ -9,6 +9,7 @@ from viewer.dicomweb import (
     objects_api,
     rendered_api,
     search_api,
+    store_api,
 )
 from viewer.dicomweb.metadata import Metadata
 from viewer.dicomweb.ports import DicomWeb
@@ -25,4 +26,5 @@ def make_routers(dicomweb: DicomWeb, decode_frame: DecodeFrame) -> list[APIRoute
         bulkdata_api.make_router(dicomweb),
         rendered_api.make_router(dicomweb, decode_frame),
         objects_api.make_router(dicomweb),
+        store_api.make_router(dicomweb.store),
     ]

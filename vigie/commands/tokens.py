@@ -25,7 +25,8 @@ def add(
     scope: Annotated[
         list[Scope],
         typer.Option(
-            "--scope", help="metrics: scrape /metrics; read: studies too. May be repeated."
+            "--scope",
+            help="metrics: scrape /metrics; read: studies, images; store: send objects. Repeat it.",
         ),
     ],
     days: Annotated[

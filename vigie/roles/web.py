@@ -1,9 +1,11 @@
 """Serves the reading worklist to browsers."""
 
 import threading
+from contextlib import closing
 
 import sqlalchemy as sa
 
+from dicom_listener.stow import StowDoor
 from viewer.app import create_app
 from viewer.decoding import Isolated
 from viewer.dicomweb.json_model import describe
@@ -20,6 +22,7 @@ from vigie.readiness import readiness
 from vigie.settings import Settings
 from vigie.wiring import (
     database_url,
+    listener_settings,
     make_door,
     make_people,
     make_personal,
@@ -38,6 +41,7 @@ def run(settings: Settings) -> None:
         migrated_engine(settings, pool_size=20) as engine,
         Isolated(decode_frame, describe, decode_stored, transcode) as isolated,
         keeper_of(settings, engine).running() as claims,
+        closing(StowDoor(listener_settings(settings))) as door,
     ):
         if not is_supervised():
             make_first_administrator(engine)
@@ -53,6 +57,7 @@ def run(settings: Settings) -> None:
                 describe=isolated.calling(describe),
                 decode_stored=isolated.calling(decode_stored),
                 transcode=isolated.calling(transcode),
+                store=door,
                 cache=settings.metadata_cache,
                 cache_limit_bytes=settings.metadata_cache_bytes,
             ),

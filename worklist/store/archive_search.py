@@ -1,5 +1,6 @@
 """Searches of the archive as SQL."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from worklist.archive_search import (
 from worklist.store import tables as t
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
+_INDEXED = 64  # characters that an index holds
 _ST, _SE, _IN = t.study.c, t.series.c, t.instance.c
 _COLUMNS: Mapping[Key, sa.Column[Any]] = {
     Key.STUDY_INSTANCE_UID: _ST.study_instance_uid,
@@ -174,6 +176,8 @@ def _matches(column: sa.ColumnElement[Any], match: Match) -> sa.ColumnElement[bo
 def _reads(column: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
     if "*" in pattern or "?" in pattern:
         return column.like(_like(pattern), escape="\\")
+    if column is _ST.patient_id or column is _ST.accession_number:
+        return sa.and_(sa.func.left(column, _INDEXED) == pattern[:_INDEXED], column == pattern)
     return column == pattern
 
 
@@ -212,7 +216,12 @@ def _named(asked: str) -> sa.ColumnElement[bool]:
     ways = [way for end in ends for way in (f"{pattern}{end}", f"{pattern}{end}=%")]
     if not asked.isascii() or asked.startswith(("*", "?")):
         ways += [f"%={way}" for way in ways]
-    return sa.or_(*(name.like(way, escape="\\") for way in ways))
+    found = sa.or_(*(name.like(way, escape="\\") for way in ways))
+    beginning = re.split(r"[*?]", asked)[0].rstrip("^").lower()[:_INDEXED]
+    if len(ways) > 2 * len(ends) or not beginning:
+        return found
+    indexed = sa.func.lower(sa.func.left(_ST.patient_name, _INDEXED))
+    return sa.and_(indexed.like(f"{_like(beginning)}%", escape="\\"), found)
 
 
 def _like(pattern: str) -> str:
