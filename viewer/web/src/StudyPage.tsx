@@ -1,20 +1,26 @@
 import { Button, Loader } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ask, type Study, studyPath } from "./api";
 import { useNow } from "./clock";
-import { firstSeries, framesOf } from "./frames";
-import { ImagePanel } from "./ImagePanel";
 import type { LiveState } from "./live";
+import { awaitingFirstLook, useReadingActs } from "./reading/reading";
+import { readingKeys } from "./reading/readingKeys";
 import { openList } from "./route";
+import { useSession } from "./session";
 import classes from "./StudyPage.module.css";
 import { StudySide } from "./StudySide";
 import { TopBar } from "./TopBar";
+import { type KeyAct, useKeys } from "./viewport/keys";
+import { useWide } from "./viewport/useWide";
+import type { ViewerHandle } from "./viewport/Viewer";
 import { age, calendarDay, personName, sentence } from "./words";
+
+/** Fetched only when a study is opened: the list needs none of it. */
+const Viewer = lazy(() => import("./viewport/Viewer"));
 
 interface Props {
   studyInstanceUid: string;
@@ -23,14 +29,14 @@ interface Props {
 
 export function StudyPage({ studyInstanceUid, live }: Props) {
   const { t } = useTranslation();
-  useHotkeys([["Escape", openList]], []);
+  const { wide, toggle } = useWide();
   const study = useQuery({
     queryKey: ["study", studyInstanceUid],
     queryFn: ({ signal }) => ask<Study>(studyPath(studyInstanceUid), signal),
   });
 
   return (
-    <div className={classes.page}>
+    <div className={classes.page} data-wide={wide}>
       <TopBar live={live}>
         <Button
           variant="default"
@@ -44,7 +50,7 @@ export function StudyPage({ studyInstanceUid, live }: Props) {
       </TopBar>
       {study.isPending && <Loader className={classes.loader} aria-label={t("study.loading")} />}
       {study.data !== undefined ? (
-        <OpenStudy study={study.data} />
+        <OpenStudy study={study.data} wide={wide} onWide={toggle} />
       ) : (
         study.isError && (
           <p className={classes.refusal} role="alert">
@@ -75,55 +81,48 @@ function Patient({ study: { row } }: { study: Study }) {
   );
 }
 
-function OpenStudy({ study }: { study: Study }) {
+function OpenStudy({ study, wide, onWide }: { study: Study; wide: boolean; onWide: () => void }) {
   const { t } = useTranslation();
-  const [seriesAt, setSeriesAt] = useState(() => firstSeries(study.series, study.regions));
-  const [jump, setJump] = useState<{ index: number } | null>(null);
-  const series = study.series[seriesAt];
-  const withFrames = study.series
-    .map((one, index) => ({ one, index }))
-    .filter(({ one }) => framesOf(one).length > 0);
-
+  const viewer = useRef<ViewerHandle>(null);
+  const acts = useReadingActs(study.row.study_instance_uid);
+  const isReader = useSession().data?.roles.includes("radiologist") === true;
+  const back: KeyAct = {
+    keys: ["Escape"],
+    shown: t("viewer.escape_key"),
+    words: t("viewer.back_to_list"),
+    group: t("viewer.group.layout"),
+    run: openList,
+  };
+  useKeys([back]);
   return (
     <div className={classes.columns}>
       <main className={classes.images}>
-        {withFrames.length > 1 && (
-          <div className={classes.series} role="group" aria-label={t("study.series")}>
-            {withFrames.map(({ one, index }) => (
-              <button
-                key={one.series_instance_uid}
-                type="button"
-                aria-pressed={index === seriesAt}
-                onClick={() => {
-                  setSeriesAt(index);
-                  setJump(null);
-                }}
-              >
-                <b>{one.modality}</b>{" "}
-                {one.description === "" ? t("study.no_description") : one.description}
-                <span>{framesOf(one).length}</span>
-              </button>
-            ))}
-          </div>
-        )}
-        {series === undefined || framesOf(series).length === 0 ? (
-          <p className={classes.none}>{t("study.no_images")}</p>
-        ) : (
-          <ImagePanel
-            key={series.series_instance_uid}
-            studyInstanceUid={study.row.study_instance_uid}
-            series={series}
-            regions={study.regions}
-            evidence={study.evidence}
-            jump={jump}
+        <Suspense fallback={<Loader className={classes.loader} aria-label={t("study.loading")} />}>
+          <Viewer
+            // What was withheld and is shown now opens the pictures anew, at what was marked.
+            key={awaitingFirstLook(study).join(" ")}
+            study={study}
+            ref={viewer}
+            canDraw={isReader && study.reading !== undefined}
+            wide={wide}
+            moreKeys={[...readingKeys(t), back]}
+            onWide={onWide}
+            onDrawn={({ frame, polygon }, target) => {
+              acts.draw.mutate({
+                target,
+                sop_instance_uid: frame.sopInstanceUid,
+                frame_number: frame.frameNumber,
+                polygon,
+              });
+            }}
           />
-        )}
+        </Suspense>
       </main>
       <StudySide
         study={study}
-        onShow={(at, index) => {
-          setSeriesAt(at);
-          setJump({ index });
+        acts={acts}
+        onShow={(seriesAt, index) => {
+          viewer.current?.go({ seriesAt, index });
         }}
       />
     </div>

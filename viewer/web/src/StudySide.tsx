@@ -4,12 +4,17 @@ import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import type { Detector, Evidence, Provenance, Region, Study } from "./api";
+import type { Detector, Evidence, OutcomeState, Provenance, Region, Study } from "./api";
 import { useNow } from "./clock";
 import { byUrgency, DetectorChip } from "./DetectorChip";
 import { byKind, extentOf, seriesName, sliceWords, suspicion } from "./evidence";
 import { framesOf, markedFrames } from "./frames";
+import { t as say } from "./language";
 import { ModelCardDrawer } from "./ModelCardDrawer";
+import { Agree, AgreeWhole } from "./reading/Agree";
+import { DrawnFindings } from "./reading/DrawnFindings";
+import type { ReadingActs } from "./reading/reading";
+import { ReadingPanel } from "./reading/ReadingPanel";
 import classes from "./StudySide.module.css";
 import {
   decimals,
@@ -24,16 +29,19 @@ import {
 
 interface Props {
   study: Study;
+  acts: ReadingActs;
   onShow: (seriesAt: number, frameAt: number) => void;
 }
 
 /** Beside the images: what AI came to, why the study stands where it stands, what happened. */
-export function StudySide({ study, onShow }: Props) {
+export function StudySide({ study, acts, onShow }: Props) {
   const { t } = useTranslation();
   const [card, setCard] = useState<string | null>(null);
   return (
     <aside className={classes.side}>
-      <Order study={study} />
+      {study.reading !== undefined && (
+        <ReadingPanel study={study} reading={study.reading} acts={acts} />
+      )}
       <section>
         <h2>{t("result.heading")}</h2>
         {byUrgency(study.row.detectors).map((detector) => (
@@ -41,11 +49,16 @@ export function StudySide({ study, onShow }: Props) {
             key={detector.name}
             detector={detector}
             study={study}
+            acts={acts}
             onShow={onShow}
             onCard={setCard}
           />
         ))}
       </section>
+      {study.reading !== undefined && (
+        <DrawnFindings study={study} reading={study.reading} acts={acts} onShow={onShow} />
+      )}
+      <Order study={study} />
       <ModelCardDrawer
         name={card}
         onClose={() => {
@@ -67,10 +80,12 @@ function Order({ study: { row } }: { study: Study }) {
     <section>
       <h2>{row.place === null ? t("order.read") : t("order.place", { place: row.place })}</h2>
       {row.reading_state === "read" && <p>{t("order.off_the_list")}</p>}
-      <p className={classes.due} data-late={time.late} data-soon={time.soon}>
-        {time.sentence}
-        <span title={fullTime(row.due_at)}>{timeOfDay(row.due_at, now)}</span>
-      </p>
+      {row.reading_state !== "read" && (
+        <p className={classes.due} data-late={time.late} data-soon={time.soon}>
+          {time.sentence}
+          <span title={fullTime(row.due_at)}>{timeOfDay(row.due_at, now)}</span>
+        </p>
+      )}
       <p className={classes.reason}>{row.reason}</p>
       <dl className={classes.facts}>
         <dt>{t("order.study")}</dt>
@@ -115,8 +130,9 @@ interface ResultProps extends Props {
   onCard: (name: string) => void;
 }
 
-function Result({ detector, study, onShow, onCard }: ResultProps) {
+function Result({ detector, study, acts, onShow, onCard }: ResultProps) {
   const { t } = useTranslation();
+  const isWithheld = study.withheld?.includes(detector.name) === true;
   const provenance = study.provenance.find((one) => one.detector === detector.name);
   const evidence = study.evidence.find((one) => one.detector === detector.name);
   return (
@@ -136,13 +152,26 @@ function Result({ detector, study, onShow, onCard }: ResultProps) {
       {detector.probability !== null && (
         <Gauge probability={detector.probability} point={detector.operating_point} />
       )}
+      {isWithheld && <p data-testid="withheld">{withheldWords(study, detector.name)}</p>}
       {detector.reason !== null && <p>{sentence(detector.reason)}</p>}
       {evidence !== undefined && <Kinds evidence={evidence} />}
-      {evidence !== undefined && <Lesions evidence={evidence} study={study} onShow={onShow} />}
-      <Places detector={detector} study={study} onShow={onShow} />
+      {evidence !== undefined && <Lesions evidence={evidence} study={study} acts={acts} onShow={onShow} />}
+      <Places detector={detector} study={study} acts={acts} onShow={onShow} />
+      {!isWithheld && OUTCOMES.includes(detector.state) && (
+        <AgreeWhole detector={detector} study={study} acts={acts} />
+      )}
       {provenance !== undefined && <Basis provenance={provenance} study={study} />}
     </div>
   );
+}
+
+const OUTCOMES: readonly OutcomeState[] = ["flagged", "not_flagged"];
+
+/** Why nothing but the state is said of a detector. */
+function withheldWords(study: Study, detector: string): string {
+  return study.reading?.modes[detector] === "triage_only"
+    ? say("reading.triage_only")
+    : say("reading.withheld");
 }
 
 /** The probability on a line from 0 to 1, with the point from which people are told. */
@@ -183,7 +212,7 @@ function Kinds({ evidence: { kinds } }: { evidence: Evidence }) {
 
 const LESIONS_SHOWN = 10;
 
-function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
+function Lesions({ evidence, study, acts, onShow }: { evidence: Evidence } & Props) {
   const { t } = useTranslation();
   const [all, { toggle }] = useDisclosure(false);
   const { detector, lesions } = evidence;
@@ -212,6 +241,7 @@ function Lesions({ evidence, study, onShow }: { evidence: Evidence } & Props) {
                 {suspicion(lesion.score)}
               </span>
             </button>
+            <Agree study={study} acts={acts} detector={detector} lesion={lesion.number} />
           </li>
         );
       })}

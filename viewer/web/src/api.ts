@@ -1,6 +1,7 @@
 /** The JSON of the node's HTTP API (`viewer/schemas.py`), and how it is asked. */
 
 import { isAttended } from "./attention";
+import type { Reading } from "./reading/reading";
 import { language } from "./language";
 
 export type OutcomeState =
@@ -53,6 +54,7 @@ export interface Row {
   instance_count: number;
   conflicts: number;
   detectors: Detector[];
+  claim?: Claim | null;
   cursor: string;
 }
 
@@ -140,6 +142,14 @@ export interface HistoryEvent {
   words: string;
 }
 
+/** Who has a study in hand. */
+export interface Claim {
+  name: string;
+  display_name: string;
+  since: string;
+  mine: boolean;
+}
+
 export interface Study {
   row: Row;
   series: Series[];
@@ -147,6 +157,8 @@ export interface Study {
   evidence: Evidence[];
   provenance: Provenance[];
   events: HistoryEvent[];
+  reading?: Reading;
+  withheld?: string[]; // detectors whose marks this person may not see (yet)
 }
 
 export interface Model {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Region, Series } from "./api";
-import { firstFrame, firstPreset, firstSeries, framesOf, markedFrames, presetsFor } from "./frames";
+import { firstFrame, firstSeries, framesOf, markedFrames } from "./frames";
 
 const series = (uid: string, frames: number[], rows: number | null = 512): Series => ({
   series_instance_uid: uid,
@@ -61,15 +61,5 @@ describe("what is opened first", () => {
   it("is the middle of the first series with pixels when nothing is marked", () => {
     expect(firstSeries([series("0", [1], null), ...both], [])).toBe(1);
     expect(firstFrame(framesOf(series("2", [1, 1, 1])), [])).toBe(1);
-  });
-});
-
-describe("windows", () => {
-  it("are chosen by body part for CT, and left as sent for the rest", () => {
-    expect(firstPreset("CT", "HEAD").window).toEqual([40, 80]);
-    expect(firstPreset("CT", "CHEST").name).toBe("lung");
-    expect(firstPreset("CT", "").name).toBe("soft_tissue");
-    expect(firstPreset("DX", "CHEST").window).toBeNull();
-    expect(presetsFor("DX")).toHaveLength(1);
   });
 });

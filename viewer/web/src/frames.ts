@@ -72,32 +72,3 @@ export function firstSeries(series: readonly Series[], regions: readonly Region[
     series.findIndex((one) => framesOf(one).length > 0),
   );
 }
-
-export interface WindowPreset {
-  name: "as_sent" | "brain" | "subdural" | "bone" | "lung" | "soft_tissue";
-  window: readonly [number, number] | null; // center and width; null: as the image says
-}
-
-export const AS_SENT: WindowPreset = { name: "as_sent", window: null };
-
-const CT_PRESETS: readonly WindowPreset[] = [
-  { name: "brain", window: [40, 80] },
-  { name: "subdural", window: [75, 215] },
-  { name: "bone", window: [500, 2000] },
-  { name: "lung", window: [-600, 1500] },
-  { name: "soft_tissue", window: [50, 400] },
-];
-
-/** Windows in Hounsfield units make sense for CT alone. */
-export function presetsFor(modality: string): readonly WindowPreset[] {
-  return modality === "CT" ? [...CT_PRESETS, AS_SENT] : [AS_SENT];
-}
-
-export function firstPreset(modality: string, bodyPart: string): WindowPreset {
-  const presets = presetsFor(modality);
-  const named = (name: WindowPreset["name"]) => presets.find((preset) => preset.name === name) ?? AS_SENT;
-  if (modality !== "CT") return AS_SENT;
-  if (/head|brain|skull/i.test(bodyPart)) return named("brain");
-  if (/chest|lung|thorax/i.test(bodyPart)) return named("lung");
-  return named("soft_tissue");
-}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+
+import type { Detector, Study } from "../api";
+import { awaitingFirstLook, findingWords, firstLookTargets, myAgreement, myFirstLook, nextUnanswered, type Reading } from "./reading";
+import { clockWords, NOT_BEGUN, secondsOf, ticked } from "./readingClock";
+
+describe("the reading clock", () => {
+  const run = (steps: [number, boolean][]) =>
+    secondsOf(steps.reduce((clock, [at, isThere]) => ticked(clock, at, isThere), NOT_BEGUN));
+  it("counts the time between two looks at it while the person is there", () => {
+    expect(run([[1000, true], [2000, true], [4000, true]])).toBe(3);
+  });
+  it("counts nothing while nobody is there, nor what came before", () => {
+    expect(run([[1000, true], [2000, false], [9000, false], [9500, true], [10_500, true]])).toBe(2);
+    expect(run([[1000, true]])).toBe(0);
+  });
+  it("does not count a machine that slept, or a clock that was set back", () => {
+    expect(run([[0, true], [5000, true]])).toBe(5);
+    expect(run([[0, true], [5001, true]])).toBe(0);
+    expect(run([[9000, true], [1000, true], [2000, true]])).toBe(1);
+  });
+  it("is said as people say it", () => {
+    expect([7, 750, 3723].map(clockWords)).toEqual(["0:07", "12:30", "1:02:03"]);
+  });
+});
+
+const said = { by: "anna", display_name: "Dr Anna", at: "2026-01-01T00:00:00Z" };
+const reading: Reading = {
+  targets: ["fracture"], modes: { a: "after_first_look", b: "triage_only", c: "after_first_look" },
+  revealed: {}, first_look: [
+    { ...said, mine: true, answers: { fracture: "absent" } },
+    { ...said, mine: false, answers: { pulmonary_nodule: "present" } },
+  ],
+  conclusions: [], agreements: [
+    { ...said, mine: true, detector: "a", lesion: 1, region: null, agrees: true, comment: null },
+    { ...said, mine: true, detector: "a", lesion: 1, region: null, agrees: false, comment: null },
+    { ...said, mine: false, detector: "a", lesion: null, region: null, agrees: true, comment: null },
+  ],
+  drawn: [], reading_s: null, report_address: null,
+};
+const detector = (name: string, target: string): Detector => ({
+  name, target, finding: target.replace("_", " "), state: "flagged", probability: null, reason: null,
+  version: null, operating_point: null, assessed_at: null,
+});
+const study = {
+  row: { detectors: [detector("a", "fracture"), detector("b", "pulmonary_nodule"), detector("c", "fracture")] },
+  reading, withheld: ["a", "b", "c"],
+} as unknown as Study;
+
+describe("a first look", () => {
+  it("is asked for each target of the detectors that wait for it, once", () => {
+    expect(awaitingFirstLook(study)).toEqual(["a", "c"]);
+    expect(firstLookTargets(study)).toEqual(["fracture"]);
+    expect(firstLookTargets({ ...study, withheld: ["b"] })).toEqual([]);
+  });
+  it("is one's own", () => {
+    expect(myFirstLook(reading)).toEqual({ fracture: "absent" });
+  });
+  it("is answered target by target", () => {
+    expect(nextUnanswered(["x", "y"], { x: "absent" })).toBe("y");
+    expect(nextUnanswered(["x"], { x: "cannot_say" })).toBeNull();
+  });
+});
+
+it("the latest thing one said of a lesion counts, and others' words are not one's own", () => {
+  expect(myAgreement(reading, "a", 1)?.agrees).toBe(false);
+  expect(myAgreement(reading, "a", null)).toBeNull();
+});
+
+it("findings are named as their detectors name them", () => {
+  expect(findingWords(study, "pulmonary_nodule")).toBe("pulmonary nodule");
+  expect(findingWords(study, "some_other")).toBe("some other");
+});

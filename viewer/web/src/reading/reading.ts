@@ -1,0 +1,186 @@
+/** What a reader says of a study, and what others said (`viewer/reading_api.py`). */
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import { ask, change, type Study, studyPath } from "../api";
+import { useSession } from "../session";
+
+export const ANSWERS = ["present", "absent", "cannot_say"] as const;
+export type Answer = (typeof ANSWERS)[number];
+
+/** By target finding. */
+export type Answers = Readonly<Record<string, Answer>>;
+
+export type HighlightingMode = "at_once" | "after_first_look" | "triage_only";
+
+interface Said {
+  by: string;
+  display_name: string;
+  at: string;
+  mine: boolean;
+}
+
+export interface Conclusion extends Said {
+  answers: Answers;
+  reading_s: number | null;
+}
+
+export interface Agreement extends Said {
+  detector: string;
+  lesion: number | null;
+  region: number | null; // null with lesion null: the result as a whole
+  agrees: boolean;
+  comment: string | null;
+}
+
+export interface DrawnFinding extends Said {
+  id: number;
+  target: string;
+  sop_instance_uid: string;
+  frame_number: number;
+  polygon: [number, number][];
+  withdrawn_at: string | null;
+}
+
+export interface Reading {
+  targets: string[]; // to be answered when concluding
+  open_targets?: string[]; // may be answered
+  modes: Record<string, HighlightingMode>; // by detector
+  revealed: Record<string, boolean>;
+  first_look: (Said & { answers: Answers })[];
+  conclusions: Conclusion[]; // newest last
+  agreements: Agreement[];
+  drawn: DrawnFinding[];
+  reading_s: number | null;
+  assessment_number?: number;
+  report_address: string | null;
+  viewer_links?: { name: string; address: string }[];
+}
+
+export interface Prior {
+  study_instance_uid: string;
+  study_date: string | null;
+  modalities: string[];
+  study_description: string;
+  body_part: string;
+  instance_count: number;
+}
+
+export interface Drawing {
+  target: string;
+  sop_instance_uid: string;
+  frame_number: number;
+  polygon: readonly (readonly [number, number])[];
+}
+
+/** My own first look, the latest answer for each target. */
+export function myFirstLook(reading: Reading): Answers {
+  return Object.assign({}, ...reading.first_look.filter(({ mine }) => mine).map(({ answers }) => answers)) as Answers;
+}
+
+/** The detectors whose marks wait for a first look of this person. */
+export function awaitingFirstLook(study: Study): string[] {
+  return (study.withheld ?? []).filter(
+    (detector) => study.reading?.modes[detector] === "after_first_look",
+  );
+}
+
+/** What a first look must answer: the targets of the detectors that wait for it. */
+export function firstLookTargets(study: Study): string[] {
+  const awaiting = awaitingFirstLook(study);
+  return [
+    ...new Set(
+      study.row.detectors.filter(({ name }) => awaiting.includes(name)).map(({ target }) => target),
+    ),
+  ];
+}
+
+/** The target that a key answers next: the first unanswered; null: all are. */
+export function nextUnanswered(targets: readonly string[], answers: Answers): string | null {
+  return targets.find((target) => answers[target] === undefined) ?? null;
+}
+
+/** A target in words, as its detectors say it. */
+export function findingWords(study: Study, target: string): string {
+  return (
+    study.row.detectors.find((detector) => detector.target === target)?.finding ??
+    target.replaceAll("_", " ")
+  );
+}
+
+/** What this person last said of a result; null: nothing. */
+export function myAgreement(
+  reading: Reading,
+  detector: string,
+  lesion: number | null,
+): Agreement | null {
+  return (
+    reading.agreements.findLast(
+      (one) => one.mine && one.detector === detector && one.lesion === lesion && one.region === null,
+    ) ?? null
+  );
+}
+
+/** Everything a reader can do to a study; the answers replace what the page shows. */
+export function useReadingActs(studyInstanceUid: string) {
+  const client = useQueryClient();
+  const token = useSession().data?.csrf_token ?? null;
+  const path = studyPath(studyInstanceUid);
+  const settle = (study: Study) => {
+    client.setQueryData(["study", studyInstanceUid], study);
+  };
+  const post = (what: string, body: unknown) => change<Study>("POST", `${path}/${what}`, token, body);
+  return {
+    firstLook: useMutation({
+      mutationFn: (answers: Answers) => post("first-look", { answers }),
+      onSuccess: settle,
+    }),
+    conclude: useMutation({
+      mutationFn: async (said: { answers: Answers; readingS: number; isFree: boolean }) => {
+        // Who concludes reads: a free study is claimed by the act, so that nobody begins meanwhile.
+        if (said.isFree) await post("claim", { take_over: false });
+        return post("conclusion", { answers: said.answers, reading_s: said.readingS });
+      },
+      onSuccess: settle,
+    }),
+    reopen: useMutation({
+      mutationFn: (reason: string) => post("reopen", { reason }),
+      onSuccess: settle,
+    }),
+    agree: useMutation({
+      mutationFn: (said: { detector: string; lesion: number | null; agrees: boolean }) =>
+        post("agreements", { ...said, comment: null }),
+      onSuccess: settle,
+    }),
+    draw: useMutation({
+      mutationFn: (drawing: Drawing) => post("drawn", drawing),
+      onSuccess: settle,
+    }),
+    withdraw: useMutation({
+      mutationFn: (id: number) => change<Study>("DELETE", `${path}/drawn/${id}`, token),
+      onSuccess: settle,
+    }),
+  };
+}
+
+export type ReadingActs = ReturnType<typeof useReadingActs>;
+
+/** Earlier studies of the same patient, newest first. */
+export function usePriors(studyInstanceUid: string): Prior[] {
+  const priors = useQuery({
+    queryKey: ["priors", studyInstanceUid],
+    queryFn: ({ signal }) =>
+      ask<{ studies: Prior[] }>(`${studyPath(studyInstanceUid)}/priors`, signal),
+    staleTime: 60_000,
+  });
+  return priors.data?.studies ?? [];
+}
+
+/** Another study, to look at beside: without marks, so that nothing is revealed by it. */
+export function useOtherStudy(studyInstanceUid: string | null): Study | undefined {
+  return useQuery({
+    queryKey: ["study-beside", studyInstanceUid],
+    queryFn: ({ signal }) => ask<Study>(`${studyPath(studyInstanceUid ?? "")}?marks=false`, signal),
+    enabled: studyInstanceUid !== null,
+  }).data;
+}

@@ -1,0 +1,138 @@
+/** Where images come from: headers and frames from the node's DICOMweb. */
+
+import { isAttended } from "../attention";
+import { Problem } from "../api";
+import type { DataSet } from "./dicomJson";
+import { textOf } from "./dicomJson";
+import { type ImageFacts, imageFacts } from "./imageFacts";
+import { onePart } from "./pixels";
+
+const SCHEME = "vigie";
+const JSON_TYPE = "application/dicom+json";
+const FRAME_TYPE = 'multipart/related; type="application/octet-stream"';
+
+export interface FrameRef {
+  studyInstanceUid: string;
+  seriesInstanceUid: string;
+  sopInstanceUid: string;
+  frameNumber: number; // counts from 1
+}
+
+/** The name Cornerstone knows a frame by. */
+export function imageIdOf(frame: FrameRef): string {
+  const { studyInstanceUid, seriesInstanceUid, sopInstanceUid, frameNumber } = frame;
+  return `${SCHEME}:${studyInstanceUid}/${seriesInstanceUid}/${sopInstanceUid}/${frameNumber}`;
+}
+
+/** The frame of a name; null: not one of ours. */
+export function frameOf(imageId: string): FrameRef | null {
+  const [study, series, instance, frame] = imageId.startsWith(`${SCHEME}:`)
+    ? imageId.slice(SCHEME.length + 1).split("/")
+    : [];
+  if (study === undefined || series === undefined || instance === undefined) return null;
+  return {
+    studyInstanceUid: study,
+    seriesInstanceUid: series,
+    sopInstanceUid: instance,
+    frameNumber: Number(frame),
+  };
+}
+
+/** Headers and frames of the studies that are open; forgotten with them. */
+export class ImageSource {
+  private readonly headers = new Map<string, DataSet>(); // by SOP Instance UID
+  private readonly facts = new Map<string, ImageFacts>(); // by image
+  private readonly series = new Map<string, Promise<void>>(); // headers of all of a series
+
+  /** What is known of an image by now. */
+  known(imageId: string): ImageFacts | null {
+    const found = this.facts.get(imageId);
+    if (found !== undefined) return found;
+    const frame = frameOf(imageId);
+    const header = frame === null ? undefined : this.headers.get(frame.sopInstanceUid);
+    if (frame === null || header === undefined) return null;
+    const facts = imageFacts(header, frame.frameNumber);
+    this.facts.set(imageId, facts);
+    return facts;
+  }
+
+  /** The facts of an image; the first of a series does not wait for the headers of the others. */
+  async factsOf(imageId: string): Promise<ImageFacts> {
+    const frame = frameOf(imageId);
+    if (frame === null) throw new Error(`no image of this node: ${imageId}`);
+    const isFirst = !this.series.has(seriesPath(frame));
+    const all = this.openSeries(frame);
+    if (this.known(imageId) === null) {
+      await (isFirst ? Promise.any([this.readInstance(frame), all]) : all);
+    }
+    // Came after the headers of its series were asked for.
+    if (this.known(imageId) === null) await this.readInstance(frame);
+    const facts = this.known(imageId);
+    if (facts === null) throw new Error("the node did not send the image's header");
+    return facts;
+  }
+
+  /** Ask for the headers of a whole series, once; resolves when they are there. */
+  openSeries(frame: Omit<FrameRef, "sopInstanceUid" | "frameNumber">): Promise<void> {
+    const path = seriesPath(frame);
+    const asked = this.series.get(path);
+    if (asked !== undefined) return asked;
+    const asking = this.read(`${path}/metadata`);
+    this.series.set(path, asking);
+    asking.catch(() => this.series.delete(path)); // so that it is asked again
+    return asking;
+  }
+
+  private async readInstance(frame: FrameRef): Promise<void> {
+    await this.read(`${instancePath(frame)}/metadata`);
+  }
+
+  private async read(path: string): Promise<void> {
+    const response = await get(path, JSON_TYPE);
+    for (const header of (await response.json()) as DataSet[]) {
+      this.headers.set(textOf(header, "00080018"), header);
+    }
+  }
+
+  /** The bytes of a frame's values. */
+  async frame(frame: FrameRef): Promise<Uint8Array> {
+    const response = await get(`${instancePath(frame)}/frames/${frame.frameNumber}`, FRAME_TYPE);
+    return onePart(await response.arrayBuffer(), response.headers.get("Content-Type") ?? "");
+  }
+
+  /** The frame as the node draws it: for colour spaces that are the node's business. */
+  async rendered(frame: FrameRef): Promise<ImageData> {
+    const { studyInstanceUid: study, seriesInstanceUid: series } = frame;
+    const path = `/api/studies/${study}/series/${series}/instances/${frame.sopInstanceUid}/frames/${frame.frameNumber}/rendered`;
+    const picture = await createImageBitmap(await (await get(path, "image/png")).blob());
+    const canvas = new OffscreenCanvas(picture.width, picture.height);
+    const context = canvas.getContext("2d");
+    if (context === null) throw new Error("the browser cannot read pictures");
+    context.drawImage(picture, 0, 0);
+    picture.close();
+    return context.getImageData(0, 0, canvas.width, canvas.height);
+  }
+
+  /** Nothing of a patient is kept when the study is left. */
+  forget(): void {
+    this.headers.clear();
+    this.facts.clear();
+    this.series.clear();
+  }
+}
+
+function seriesPath({ studyInstanceUid, seriesInstanceUid }: Pick<FrameRef, "studyInstanceUid" | "seriesInstanceUid">): string {
+  return `/dicomweb/studies/${studyInstanceUid}/series/${seriesInstanceUid}`;
+}
+
+function instancePath(frame: FrameRef): string {
+  return `${seriesPath(frame)}/instances/${frame.sopInstanceUid}`;
+}
+
+async function get(path: string, accept: string): Promise<Response> {
+  const headers: Record<string, string> = { Accept: accept };
+  if (!isAttended()) headers["Vigie-Unattended"] = "1";
+  const response = await fetch(path, { headers });
+  if (!response.ok) throw new Problem(response.status, response.statusText);
+  return response;
+}
