@@ -166,12 +166,13 @@ export function useReadingActs(studyInstanceUid: string) {
 export type ReadingActs = ReturnType<typeof useReadingActs>;
 
 /** Earlier studies of the same patient, newest first. */
-export function usePriors(studyInstanceUid: string): Prior[] {
+export function usePriors(studyInstanceUid: string, isReady: boolean): Prior[] {
   const priors = useQuery({
     queryKey: ["priors", studyInstanceUid],
     queryFn: ({ signal }) =>
       ask<{ studies: Prior[] }>(`${studyPath(studyInstanceUid)}/priors`, signal),
     staleTime: 60_000,
+    enabled: isReady,
   });
   return priors.data?.studies ?? [];
 }

@@ -3,6 +3,7 @@
 import { type PointerEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 
+import type { Spot } from "./geometry";
 import type { Vector, VoiWindow } from "./imageFacts";
 import { type Cut, type MprShown, MprView, PLANES, type PlaneName } from "./mprView";
 import classes from "./MprPanes.module.css";
@@ -101,11 +102,30 @@ interface PlaneProps {
 }
 
 const WHEEL_STEP = 40;
+const CLICK = 4; // px: less is a click and no drag
+const GRIP = 9; // px from a line, within which it is taken hold of
+
+interface Held {
+  does: "cross" | "window" | "pan" | "zoom";
+  x: number;
+  y: number;
+  moved: number; // px, all in all
+}
+
+/** What a drag does: on a line it moves the lines, elsewhere what the button is for. */
+function doing(button: number, tool: Tool, [x, y]: Spot, crossing: Spot | null): Held["does"] {
+  if (button === 1) return "pan";
+  if (button === 2) return "zoom";
+  if (tool === "pan" || tool === "zoom") return tool;
+  const isOnLine =
+    crossing !== null && (Math.abs(x - crossing[0]) < GRIP || Math.abs(y - crossing[1]) < GRIP);
+  return isOnLine ? "cross" : "window";
+}
 
 function Plane({ plane, view, cut, tool, element }: PlaneProps) {
   const { t } = useTranslation();
   const surface = useRef<HTMLDivElement>(null);
-  const held = useRef<{ button: number; x: number; y: number } | null>(null);
+  const held = useRef<Held | null>(null);
   useEffect(() => {
     const box = surface.current;
     if (box === null || view === null) return;
@@ -136,13 +156,15 @@ function Plane({ plane, view, cut, tool, element }: PlaneProps) {
     if (drag === null || view === null) return;
     const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
     [drag.x, drag.y] = [event.clientX, event.clientY];
-    if (drag.button === 1 || (drag.button === 0 && tool === "pan")) view.pan(plane, dx, dy);
-    else if (drag.button === 2 || tool === "zoom") view.zoom(plane, Math.exp(-dy / 200));
-    else if (tool === "window") {
+    drag.moved += Math.abs(dx) + Math.abs(dy);
+    if (drag.does === "cross") goTo(event);
+    else if (drag.does === "pan") view.pan(plane, dx, dy);
+    else if (drag.does === "zoom") view.zoom(plane, Math.exp(-dy / 200));
+    else {
       const { center, width } = view.now().window;
       const step = Math.max(0.25, width / 300);
       view.setWindow({ center: center + dy * step, width: Math.max(1, width + dx * step) });
-    } else goTo(event);
+    }
   };
 
   return (
@@ -154,11 +176,13 @@ function Plane({ plane, view, cut, tool, element }: PlaneProps) {
         onPointerDown={(event) => {
           event.preventDefault();
           event.currentTarget.setPointerCapture(event.pointerId);
-          held.current = { button: event.button, x: event.clientX, y: event.clientY };
-          if (event.button === 0 && tool !== "pan" && tool !== "zoom" && tool !== "window") goTo(event);
+          const does = doing(event.button, tool, placeOn(event.currentTarget, event), cut?.crossing ?? null);
+          held.current = { does, x: event.clientX, y: event.clientY, moved: 0 };
         }}
         onPointerMove={onMove}
-        onPointerUp={() => {
+        onPointerUp={(event) => {
+          // A click looks there in all planes, whatever the tool.
+          if (event.button === 0 && held.current !== null && held.current.moved < CLICK) goTo(event);
           held.current = null;
         }}
         onContextMenu={(event) => {

@@ -55,7 +55,7 @@ export default function Viewer(props: ViewerProps) {
   const panes = usePanes(study);
   const { showFirst } = panes;
   useImperativeHandle(ref, () => ({ go: showFirst }), [showFirst]);
-  const priors = usePriors(study.row.study_instance_uid);
+  const priors = usePriors(study.row.study_instance_uid, study.reading !== undefined);
   if (panes.first === null) return <p className={classes.none}>{t("study.no_images")}</p>;
   return <Room {...props} panes={panes} priors={priors} />;
 }
