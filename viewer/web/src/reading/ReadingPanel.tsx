@@ -50,7 +50,7 @@ export function ReadingPanel({ study, reading, acts }: Props) {
         <Links study={study} reading={reading} />
       </h2>
       {!waits && <Comparison study={study} reading={reading} />}
-      {isReader && waits && !isRead && <FirstLook study={study} acts={acts} />}
+      {isReader && waits && !isRead && <FirstLook study={study} reading={reading} acts={acts} />}
       {isReader && !waits && (!isRead || amending) && (
         <Conclude
           key={`${reading.conclusions.length}`}
@@ -123,12 +123,13 @@ function useAnswers(targets: readonly string[], begin: Answers, onSubmit: (answe
 }
 
 /** Before marks are shown: what does the reader see without them? */
-function FirstLook({ study, acts }: { study: Study; acts: ReadingActs }) {
+function FirstLook({ study, reading, acts }: Props) {
   const { t } = useTranslation();
   const targets = firstLookTargets(study);
   const { firstLook } = acts;
   const submit = (said: Answers) => {
-    if (!firstLook.isPending) firstLook.mutate(said);
+    if (firstLook.isPending) return;
+    firstLook.mutate({ answers: said, assessmentNumber: reading.assessment_number });
   };
   const { answers, next, answer } = useAnswers(targets, {}, submit);
   return (
@@ -162,11 +163,13 @@ function Conclude({ study, reading, acts, onDone }: Props & { onDone: () => void
   const isAnothers = claim != null && !claim.mine;
   const isRead = study.row.reading_state === "read";
   const seconds = useReadingClock(study.row.study_instance_uid, isMine && !isRead);
-  const open = (reading.open_targets ?? []).filter((target) => !reading.targets.includes(target));
+  const open = reading.open_targets.filter((target) => !reading.targets.includes(target));
   const { conclude } = acts;
   const submit = (said: Answers) => {
     if (conclude.isPending || isAnothers) return;
-    conclude.mutate({ answers: said, readingS: seconds, isFree: !isMine && !isRead }, { onSuccess: onDone });
+    const { instance_count: instanceCount } = study.row;
+    const concluding = { answers: said, readingS: seconds, instanceCount, isFree: !isMine && !isRead };
+    conclude.mutate(concluding, { onSuccess: onDone });
   };
   const before = reading.conclusions.at(-1)?.answers ?? myFirstLook(reading);
   const { answers, next, answer } = useAnswers(reading.targets, before, submit);

@@ -26,7 +26,7 @@ describe("the reading clock", () => {
 
 const said = { by: "anna", display_name: "Dr Anna", at: "2026-01-01T00:00:00Z" };
 const reading: Reading = {
-  targets: ["fracture"], modes: { a: "after_first_look", b: "triage_only", c: "after_first_look" },
+  targets: ["fracture"], open_targets: [], assessment_number: 1, modes: { a: "after_first_look", b: "triage_only", c: "after_first_look" },
   revealed: {}, first_look: [
     { ...said, mine: true, answers: { fracture: "absent" } },
     { ...said, mine: false, answers: { pulmonary_nodule: "present" } },
@@ -38,7 +38,7 @@ const reading: Reading = {
   ],
   drawn: [], reading_s: null, report_address: null,
 };
-const detector = (name: string, target: string): Detector => ({
+const detector = (name: string, target: Detector["target"]): Detector => ({
   name, target, finding: target.replace("_", " "), state: "flagged", probability: null, reason: null,
   version: null, operating_point: null, assessed_at: null,
 });

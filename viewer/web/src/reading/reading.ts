@@ -44,7 +44,7 @@ export interface DrawnFinding extends Said {
 
 export interface Reading {
   targets: string[]; // to be answered when concluding
-  open_targets?: string[]; // may be answered
+  open_targets: string[]; // may be answered
   modes: Record<string, HighlightingMode>; // by detector
   revealed: Record<string, boolean>;
   first_look: (Said & { answers: Answers })[];
@@ -52,7 +52,7 @@ export interface Reading {
   agreements: Agreement[];
   drawn: DrawnFinding[];
   reading_s: number | null;
-  assessment_number?: number;
+  assessment_number: number;
   report_address: string | null;
   viewer_links?: { name: string; address: string }[];
 }
@@ -71,6 +71,13 @@ export interface Drawing {
   sop_instance_uid: string;
   frame_number: number;
   polygon: readonly (readonly [number, number])[];
+}
+
+interface Concluding {
+  answers: Answers;
+  readingS: number;
+  instanceCount: number;
+  isFree: boolean; // nobody has the study in hand
 }
 
 /** My own first look, the latest answer for each target. */
@@ -132,14 +139,19 @@ export function useReadingActs(studyInstanceUid: string) {
   const post = (what: string, body: unknown) => change<Study>("POST", `${path}/${what}`, token, body);
   return {
     firstLook: useMutation({
-      mutationFn: (answers: Answers) => post("first-look", { answers }),
+      mutationFn: (said: { answers: Answers; assessmentNumber: number }) =>
+        post("first-look", { answers: said.answers, assessment_number: said.assessmentNumber }),
       onSuccess: settle,
     }),
     conclude: useMutation({
-      mutationFn: async (said: { answers: Answers; readingS: number; isFree: boolean }) => {
+      mutationFn: async (said: Concluding) => {
         // Who concludes reads: a free study is claimed by the act, so that nobody begins meanwhile.
         if (said.isFree) await post("claim", { take_over: false });
-        return post("conclusion", { answers: said.answers, reading_s: said.readingS });
+        return post("conclusion", {
+          answers: said.answers,
+          reading_s: said.readingS,
+          instance_count: said.instanceCount, // images that came meanwhile must be looked at first
+        });
       },
       onSuccess: settle,
     }),

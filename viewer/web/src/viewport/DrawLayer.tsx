@@ -2,7 +2,7 @@
 
 import { type PointerEvent, type RefObject, useState } from "react";
 
-import { areaOf, ellipse, inside, type Spot, thinned } from "./geometry";
+import { areaOf, ellipse, inside, reduced, type Spot, thinned } from "./geometry";
 import type { ImageFacts } from "./imageFacts";
 import { type MeasurementKind, SPOTS } from "./measure";
 import classes from "./StackPane.module.css";
@@ -21,6 +21,8 @@ interface Props {
 }
 
 const APART = 1.5; // px of the image between the corners of an outline drawn by hand
+const MOST_POINTS = 400; // the node takes 500
+const SMALLEST = 4; // px² of the image: less is a slip of the hand
 const CLICK = 4; // px of the screen: less is a click and no drag
 
 /** Over the picture while one draws; the left button is its own. */
@@ -34,7 +36,7 @@ export function DrawLayer({ tool, facts, matrix, view, surface, onMeasured, onDr
     setSpots([]);
     setGrip(null);
     if (tool !== "draw") onMeasured(tool, all);
-    else if (areaOf(all) >= 4) onDrawn(inside(all, facts));
+    else if (areaOf(all) >= SMALLEST) onDrawn(inside(reduced(all, MOST_POINTS), facts));
   };
   const onDown = (event: PointerEvent<SVGRectElement>) => {
     const spot = at(event);

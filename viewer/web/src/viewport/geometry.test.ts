@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { areaOf, cut, edgeLetters, ellipse, inside, isVolume, lettersToward, nearestSlice, opposite, pixelAt, thinned, toImage, toWorld } from "./geometry";
+import { areaOf, cut, edgeLetters, ellipse, inside, isVolume, lettersToward, nearestSlice, opposite, pixelAt, reduced, thinned, toImage, toWorld } from "./geometry";
 import type { ImageFacts, Plane, Vector } from "./imageFacts";
 import { follow, linkOf } from "./linking";
 import { onPane } from "./stackMatrix";
@@ -121,6 +121,13 @@ describe("outlines", () => {
   });
   it("drawn by hand lose the points that are too close", () => {
     expect(thinned([[0, 0], [0.5, 0], [1.5, 0], [2, 0], [3, 0]], 1.5)).toEqual([[0, 0], [1.5, 0], [3, 0]]);
+  });
+  it("keep to a number of corners and to their form", () => {
+    const circle = ellipse([0, 0], [200, 200], 1000);
+    const fewer = reduced(circle, 100);
+    expect(fewer.length).toBeLessThanOrEqual(100);
+    expect(areaOf(fewer)).toBeCloseTo(areaOf(circle), -3);
+    expect(reduced([[0, 0], [1, 0]], 2)).toHaveLength(2);
   });
 });
 

@@ -211,6 +211,17 @@ export function thinned(line: readonly Spot[], apart: number): Spot[] {
   return kept;
 }
 
+/** The same outline with no more than `most` corners. */
+export function reduced(outline: readonly Spot[], most: number): Spot[] {
+  let apart = 1;
+  let kept = [...outline];
+  while (kept.length > most) {
+    apart *= 1.5;
+    kept = thinned(outline, apart);
+  }
+  return kept;
+}
+
 /** Kept inside the image, as regions are. */
 export function inside(polygon: readonly Spot[], { columns, rows }: { columns: number; rows: number }): Spot[] {
   return polygon.map(([x, y]) => [
