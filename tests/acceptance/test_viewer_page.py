@@ -147,8 +147,7 @@ def test_number_keys_change_the_window_and_the_picture_by_it(pane: Pane) -> None
         wait_until(
             lambda expected=expected: abs(int(_middle(pane.picture())) - expected) <= 2,
             f"the block is as bright as in the window {center} {width}",
-            10,
-            lambda: f"{_middle(pane.picture())} {pane.words('window')}",
+            more=lambda: f"{_middle(pane.picture())} {pane.words('window')}",
         )
         assert pane.words("window").startswith(f"C {center} W {width}")
 
