@@ -13,7 +13,7 @@ from worklist.finding import OutcomeState, TargetFinding
 from worklist.highlighting import Looker
 from worklist.history import in_a_sentence
 from worklist.readings import Readings
-from worklist.views import DetectorView, EventView, StudyView
+from worklist.views import DetectorView, EventView, ProvenanceView, StudyView
 
 # Of an event about one detector: what is no mark. Whatever else an event holds is left out.
 _NO_MARKS = frozenset(
@@ -61,6 +61,7 @@ def without_marks(
         ),
         regions=tuple(one for one in study.regions if one.detector not in withheld),
         evidence=tuple(one for one in study.evidence if one.detector not in withheld),
+        provenance=tuple(_provenance(one, withheld) for one in study.provenance),
         events=tuple(_event(one, withheld, findings, looker) for one in study.events),
         readings=_readings(study.readings, withheld, findings, looker),
     )
@@ -70,6 +71,11 @@ def _detector(view: DetectorView) -> DetectorView:
     return replace(
         view, probability=None, reason=view.reason if view.state in _REASON_STAYS else None
     )
+
+
+def _provenance(view: ProvenanceView, withheld: Mapping[str, TargetFinding]) -> ProvenanceView:
+    """Why a series was not used may be that another one is more suspect, and by how much."""
+    return replace(view, not_eligible=()) if view.detector in withheld else view
 
 
 def _readings(

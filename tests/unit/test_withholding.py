@@ -23,6 +23,7 @@ from worklist.views import (
     EventView,
     EvidenceView,
     InstanceView,
+    ProvenanceView,
     RegionView,
     SeriesView,
     StudyView,
@@ -80,6 +81,21 @@ def evidence(name: str) -> EvidenceView:
         image_scores=(ImageScore(sop_instance_uid=INSTANCE, frame_number=1, score=marker(name)),),
         kinds=(SuspectedKind(name=f"kind of {name}", score=0.5),),
         lesions=(lesion,),
+    )
+
+
+def provenance(name: str) -> ProvenanceView:
+    suspect = f"Judged by itself ({probability_in_words(probability(name))}), it is less suspect."
+    return ProvenanceView(
+        detector=name,
+        version="1",
+        weights_sha256="ab" * 32,
+        operating_point=0.5,
+        software_version="1",
+        instances=((INSTANCE, "cd" * 32),),
+        not_eligible=(("1.9", suspect),),
+        started_at=NOON,
+        finished_at=NOON,
     )
 
 
@@ -188,7 +204,7 @@ def study(states: dict[str, OutcomeState], actor: str) -> StudyView:
         ),
         regions=tuple(map(region, states)),
         evidence=tuple(map(evidence, states)),
-        provenance=(),
+        provenance=tuple(map(provenance, states)),
         events=tuple(one for name in states for one in events(name, actor)),
         readings=Readings(
             judgements=tuple(map(judgement, states)),
@@ -215,6 +231,7 @@ def marks_of(name: str) -> tuple[str, ...]:
         repr(probability(name)),
         f"{DETECTORS[name].words} {probability_in_words(probability(name))}",
         f"flagged {probability_in_words(probability(name))}",
+        f"itself ({probability_in_words(probability(name))})",
         f"kind of {name}",
         f"comment on {name}",
         f"disagrees with {name}",
