@@ -29,12 +29,14 @@ from viewer.gate import Caller, Gate, still_holds
 from viewer.guard import HostCheck, LastResort, SecurityHeaders
 from viewer.languages import SpokenLanguage
 from viewer.ports import (
+    NO_LINKS,
     DecodeFrame,
     Listen,
     NodeInfo,
     People,
     Readiness,
     SignOn,
+    SiteLinks,
     WorklistReader,
 )
 from viewer.problems import translate_errors
@@ -59,7 +61,7 @@ def create_app(
     readiness: Readiness,
     node: NodeInfo,
     sign_on: SignOn | None = None,
-    report_address: str | None = None,
+    links: SiteLinks = NO_LINKS,
     allowed_hosts: Collection[str] = (),
     now: Callable[[], datetime] = utc_now,
     static_folder: Path = page.STATIC_FOLDER,
@@ -75,8 +77,8 @@ def create_app(
         `viewer.decoding.Isolated` keeps hostile files out of this process.
     sign_on
         Single sign-on, where it is set up.
-    report_address
-        Where the report of a study is dictated, with ``{accession_number}``, where that is set.
+    links
+        Where the site's other pages are.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
@@ -111,7 +113,7 @@ def create_app(
     registry.register(metrics.NodeCollector(reader))
     translate_errors(app)
     app.include_router(worklist_api.make_router(reader, node, now))
-    app.include_router(reading_api.make_router(reader, worklist, now, report_address))
+    app.include_router(reading_api.make_router(reader, worklist, now, links))
     app.include_router(studies_api.make_router(reader, decode_frame))
     app.include_router(acts_api.make_router(worklist, reader, now))
     app.include_router(personal_api.make_router(personal, now))

@@ -1,8 +1,8 @@
 """What the HTTP edge needs from outside; `vigie` hands it in when the app is built."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -225,3 +225,14 @@ class NodeInfo:
     ae_title: str
     dicom_port: int
     version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SiteLinks:
+    """Pages of the site that a study leads to, as its administrator wrote them."""
+
+    report_address: str | None = None  # with {accession_number}
+    viewers: Mapping[str, str] = field(default_factory=dict)  # name: with {study_instance_uid}
+
+
+NO_LINKS = SiteLinks()

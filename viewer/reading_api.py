@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 
 from viewer.gate import Caller
-from viewer.ports import WorklistReader
+from viewer.ports import SiteLinks, WorklistReader
 from viewer.reading_schemas import (
     AgreementRequest,
     ConclusionRequest,
@@ -49,7 +49,7 @@ def make_router(
     reader: WorklistReader,
     worklist: Worklist,
     now: Callable[[], datetime],
-    report_address: str | None,
+    links: SiteLinks,
 ) -> APIRouter:
     """The routes under ``/api/studies`` for who reads; every act answers the study anew."""
     router = APIRouter(prefix="/api/studies/{study_instance_uid}", tags=["reading"])
@@ -57,7 +57,7 @@ def make_router(
     def opened(uid: StudyInstanceUID, caller: Caller, *, marks: bool = True) -> OpenedStudyAnswer:
         at = now()
         shown = worklist.show(reader.study(uid, at), looker_of(caller), now=at, marks=marks)
-        return opened_study(shown, report_address)
+        return opened_study(shown, links)
 
     @router.get("")
     def study(study_instance_uid: str, caller: WhoAsks, marks: _Marks = True) -> OpenedStudyAnswer:

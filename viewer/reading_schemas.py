@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from viewer.ports import SiteLinks
 from viewer.schemas import StudyAnswer
 from worklist.conclusion import Answer
 from worklist.finding import TargetFinding
@@ -76,6 +77,13 @@ class DrawnAnswer(_Said):
     withdrawn_at: datetime | None
 
 
+class ViewerLinkAnswer(_Frozen):
+    """Another viewer that can open the study."""
+
+    name: str
+    address: str  # http, https or weasis: the site's own, with the study's UID in it
+
+
 class ReadingAnswer(_Frozen):
     """The reading of a study, as the person who asks may see it.
 
@@ -94,6 +102,7 @@ class ReadingAnswer(_Frozen):
     drawn: list[DrawnAnswer]
     reading_s: float | None
     report_address: str | None  # where the report is dictated; nothing here writes one (P5)
+    viewer_links: list[ViewerLinkAnswer]
 
 
 class OpenedStudyAnswer(StudyAnswer):
@@ -185,12 +194,12 @@ class ReopenRequest(_Request):
     reason: str = Field(max_length=LONGEST_TEXT)
 
 
-def opened_study(shown: ShownStudy, report_address: str | None) -> OpenedStudyAnswer:
+def opened_study(shown: ShownStudy, links: SiteLinks) -> OpenedStudyAnswer:
     """The answer to who opens a study."""
     study = StudyAnswer.model_validate(shown.study)
     return OpenedStudyAnswer(
         **{**dict(study), "row": study.row.seen_by(shown.looker.account)},
-        reading=_reading(shown, report_address),
+        reading=_reading(shown, links),
         withheld=sorted(shown.withheld),
     )
 
@@ -220,7 +229,7 @@ def priors_answer(priors: Sequence[Prior]) -> PriorsAnswer:
     )
 
 
-def _reading(shown: ShownStudy, report_address: str | None) -> ReadingAnswer:
+def _reading(shown: ShownStudy, links: SiteLinks) -> ReadingAnswer:
     kept, row = shown.study.readings, shown.study.row
     judged = {one.detector for one in kept.results}
     waiting = {one.target for one in row.detectors if one.name not in judged and one.target}
@@ -238,7 +247,14 @@ def _reading(shown: ShownStudy, report_address: str | None) -> ReadingAnswer:
         agreements=[said.agreement(one) for one in kept.judgements_in_force],
         drawn=[said.drawn(one) for one in kept.drawn],
         reading_s=kept.conclusions[-1].reading_s if kept.conclusions else None,
-        report_address=report_link(report_address, row.accession_number),
+        report_address=report_link(links.report_address, row.accession_number),
+        viewer_links=[
+            ViewerLinkAnswer(
+                name=name,
+                address=address.replace("{study_instance_uid}", row.study_instance_uid),
+            )
+            for name, address in links.viewers.items()
+        ],
     )
 
 

@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         description="Page where a study's report is dictated, {accession_number} in it; none: "
         "no link.",
     )
+    viewer_links: Names = Field(
+        (),
+        description="Other viewers a study can be opened in, NAME=ADDRESS with "
+        "{study_instance_uid}, several by commas.",
+    )
 
     worker_processes: int = Field(1, ge=1, le=64, description="Workers that run detectors.")
     detector_threads: int = Field(
@@ -240,6 +245,7 @@ class Settings(BaseSettings):
         "sso_scopes",
         "sso_roles",
         "highlighting",
+        "viewer_links",
         mode="before",
     )
     @classmethod
@@ -298,6 +304,35 @@ class Settings(BaseSettings):
         if "{accession_number}" not in value.removeprefix(f"{page.scheme}://{page.netloc}"):
             raise ValueError("it needs {accession_number} behind the host, where a study's goes")
         return value
+
+    @field_validator("viewer_links")
+    @classmethod
+    def _open_viewers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names: set[str] = set()
+        for one in value:
+            name, is_given, address = one.partition("=")
+            page = urlsplit(address.strip())
+            if not is_given or not (name.strip().isprintable() and 0 < len(name.strip()) <= 40):
+                raise ValueError(f"{one!r} is not NAME=ADDRESS")
+            if page.scheme not in {"http", "https", "weasis"}:
+                raise ValueError(f"{name.strip()}: it begins with https://, http:// or weasis://")
+            if page.scheme != "weasis" and not page.hostname:
+                raise ValueError(f"{name.strip()}: the address has no host")
+            behind = address.strip().removeprefix(f"{page.scheme}://")
+            if page.scheme != "weasis":
+                behind = behind.removeprefix(page.netloc)
+            if "{study_instance_uid}" not in behind:
+                raise ValueError(f"{name.strip()}: it needs {{study_instance_uid}}")
+            if name.strip() in names:
+                raise ValueError(f"{name.strip()} is given two addresses")
+            names.add(name.strip())
+        return value
+
+    @property
+    def viewers(self) -> dict[str, str]:
+        """Addresses of other viewers by their names."""
+        pairs = (one.partition("=") for one in self.viewer_links)
+        return {name.strip(): address.strip() for name, _, address in pairs}
 
     @field_validator("allowed_addresses", "trusted_proxies")
     @classmethod

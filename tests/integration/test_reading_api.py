@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from tests.browser import Browser, app_of
 from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenance
 from tests.people import NOW, PASSWORD, House
+from viewer.ports import SiteLinks
 from worklist.api_tokens import ApiTokens, Scope
 from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable
@@ -64,7 +65,12 @@ class Room:
             folder,
             reader=self.reader,
             worklist=self.worklist,
-            report_address="https://ris.hospital/report?a={accession_number}&v=1",
+            links=SiteLinks(
+                report_address="https://ris.hospital/report?a={accession_number}&v=1",
+                viewers={
+                    "OHIF": "https://o.hospital/viewer?StudyInstanceUIDs={study_instance_uid}"
+                },
+            ),
         )
         self.browsers: dict[str, Browser] = {}
 
@@ -415,6 +421,15 @@ def test_what_people_said_cannot_be_changed_in_the_database(
 def test_the_report_is_dictated_elsewhere_and_its_link_is_quoted(room: Room) -> None:
     link = room.study("anna")["reading"]["report_address"]
     assert link == "https://ris.hospital/report?a=A%201%26x%3D2&v=1"
+
+
+def test_other_viewers_open_the_study(room: Room) -> None:
+    (link,) = room.study("anna")["reading"]["viewer_links"]
+    uid = room.study("anna")["row"]["study_instance_uid"]
+    assert link == {
+        "name": "OHIF",
+        "address": f"https://o.hospital/viewer?StudyInstanceUIDs={uid}",
+    }
 
 
 def test_priors_are_of_the_same_patient_newest_first(room: Room) -> None:

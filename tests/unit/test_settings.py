@@ -227,3 +227,30 @@ def test_reports_are_dictated_at_a_page_that_takes_an_accession_number(
 def test_a_report_address_is_taken_as_it_is(tmp_path: Path) -> None:
     address = "http://ris.hospital:8080/report#{accession_number}"
     assert load_settings(data=tmp_path, report_address=address).report_address == address
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "OHIF",
+        "=https://o.hospital/{study_instance_uid}",
+        "OHIF=javascript:alert({study_instance_uid})",
+        "OHIF=https:///viewer?StudyInstanceUIDs={study_instance_uid}",
+        "OHIF=https://o.hospital/viewer",
+        "OHIF=https://{study_instance_uid}/",
+        "OHIF=file:///{study_instance_uid}",
+        "A=https://a/{study_instance_uid},A=https://b/{study_instance_uid}",
+    ],
+)
+def test_other_viewers_are_pages_that_take_a_study(said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="viewer_links"):
+        load_settings(data=tmp_path, viewer_links=said)
+
+
+def test_addresses_of_other_viewers_are_taken_as_they_are(tmp_path: Path) -> None:
+    weasis = "weasis://%24dicom%3Ars%20-r%20%22studyUID%3D{study_instance_uid}%22"
+    said = f"OHIF=https://o/viewer?StudyInstanceUIDs={{study_instance_uid}}, Weasis={weasis}"
+    assert load_settings(data=tmp_path, viewer_links=said).viewers == {
+        "OHIF": "https://o/viewer?StudyInstanceUIDs={study_instance_uid}",
+        "Weasis": weasis,
+    }

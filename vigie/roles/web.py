@@ -10,7 +10,7 @@ from viewer.app import create_app
 from viewer.decoding import Isolated
 from viewer.dicomweb.json_model import describe
 from viewer.dicomweb.ports import DicomWeb
-from viewer.ports import NodeInfo
+from viewer.ports import NodeInfo, SiteLinks
 from viewer.serving import Transport, make_server
 from vigie import __version__
 from vigie.changes import changes_of
@@ -66,7 +66,7 @@ def run(settings: Settings) -> None:
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
             sign_on=make_sign_on(settings, engine),
-            report_address=settings.report_address,
+            links=SiteLinks(report_address=settings.report_address, viewers=settings.viewers),
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,
         )
