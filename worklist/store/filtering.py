@@ -107,7 +107,8 @@ class Filtered:
             .where(assessment.started_at.is_not(None), assessment.finished_at.is_(None), ~said)
             .correlate(None)
         )
-        return self.table.c.study_instance_uid.in_(at_work)
+        # As an array: it is made once, and the rows are found by their key.
+        return self.table.c.study_instance_uid == sa.any_(sa.func.array(at_work.scalar_subquery()))
 
 
 def _states(detector: str, states: Iterable[OutcomeState]) -> list[str]:

@@ -10,12 +10,11 @@ from worklist.store import tables as t
 from worklist.store.cursor import from_cursor
 from worklist.store.engine import translated
 from worklist.store.filtering import Filtered
-from worklist.store.listing import listed_studies
+from worklist.store.listing import Installed, installed, listed_studies
 from worklist.store.paging import (
     COUNTED_READ,
     Found,
     Wanted,
-    count_read,
     count_unread,
     read_page,
     unread_page,
@@ -45,27 +44,28 @@ class ListReader:
         last = None if after is None else from_cursor(after)
         with translated(), self._engine.begin() as connection:
             version = last_event(connection)
-            switch = PostgresTransaction(connection).ai_switch()
-            detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
-            names = [one.name for one in detectors]
+            ai = installed(connection)
             conditions = Filtered(
-                table=t.study if asked.read else t.worklist_entry, detectors=names, switch=switch
+                table=t.study if asked.read else t.worklist_entry,
+                detectors=[one.name for one in ai.detectors],
+                switch=ai.switch,
             ).conditions(asked)
             wanted = Wanted(conditions=conditions, after=last, offset=offset, limit=limit)
-            found = (read_page if asked.read else unread_page)(connection, wanted)
-            total = matching = count_unread(connection, ())
-            if not asked.lets_all_through:
-                matching = (count_read if asked.read else count_unread)(connection, conditions)
-            rows = _rows(connection, found)
-            trouble = troubles(connection, detectors, switch)
+            total = count_unread(connection)
+            if asked.read:
+                found = read_page(connection, wanted)
+            else:
+                found = unread_page(connection, wanted, total)
+            rows = _rows(connection, found, ai)
+            trouble = troubles(connection, ai.detectors, ai.switch)
         return WorklistPage(
             rows=rows,
             total=total,
-            matching=min(matching, COUNTED_READ) if asked.read else matching,
-            matching_limited=asked.read and matching > COUNTED_READ,
+            matching=min(found.matching, COUNTED_READ) if asked.read else found.matching,
+            matching_limited=asked.read and found.matching > COUNTED_READ,
             next_cursor=rows[-1].cursor if found.more else None,
-            ai_stopped=switch.whole,
-            stopped_detectors=tuple(sorted(switch.detectors)),
+            ai_stopped=ai.switch.whole,
+            stopped_detectors=tuple(sorted(ai.switch.detectors)),
             trouble=trouble,
             version=version,
             generated_at=now,
@@ -82,8 +82,8 @@ class ListReader:
             return row_of(connection, study_instance_uid)
 
 
-def _rows(connection: sa.Connection, found: Found) -> tuple[WorklistRow, ...]:
-    listed = {one.uid: one for one in listed_studies(connection, list(found.places))}
+def _rows(connection: sa.Connection, found: Found, ai: Installed) -> tuple[WorklistRow, ...]:
+    listed = {one.uid: one for one in listed_studies(connection, list(found.places), ai)}
     return tuple(listed[uid].at(place) for uid, place in found.places.items())
 
 
@@ -95,7 +95,7 @@ def row_of(connection: sa.Connection, uid: StudyInstanceUID) -> WorklistRow:
     UnknownStudy
         If it was never filed.
     """
-    listed = listed_studies(connection, [uid])
+    listed = listed_studies(connection, [uid], installed(connection))
     if not listed:
         raise UnknownStudy(f"no study {uid} has been filed here")
     [one] = listed

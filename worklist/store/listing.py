@@ -82,16 +82,30 @@ class ListedStudy:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Installed:
+    """The detectors that workers have registered, and which of them a person has stopped."""
+
+    detectors: Sequence[sa.Row[Any]]  # by name
+    switch: AISwitch
+
+
+def installed(connection: sa.Connection) -> Installed:
+    """What every row shows a state of."""
+    return Installed(
+        detectors=connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all(),
+        switch=PostgresTransaction(connection).ai_switch(),
+    )
+
+
 def listed_studies(
-    connection: sa.Connection, uids: Sequence[StudyInstanceUID]
+    connection: sa.Connection, uids: Sequence[StudyInstanceUID], ai: Installed
 ) -> list[ListedStudy]:
     """Those of these studies that were filed, in reading order."""
     if not uids:
         return []
     studies = connection.execute(_studies(uids)).all()
-    detectors = connection.execute(sa.select(t.detector).order_by(t.detector.c.name)).all()
     conflicts = _conflicts(connection, uids)
-    switch = PostgresTransaction(connection).ai_switch()
     outcomes = {
         (one.study_instance_uid, one.detector): one for one in connection.execute(_outcomes(uids))
     }
@@ -105,9 +119,9 @@ def listed_studies(
                     detector,
                     outcomes.get((study.study_instance_uid, detector.name)),
                     study,
-                    switch,
+                    ai.switch,
                 )
-                for detector in detectors
+                for detector in ai.detectors
             ),
             claim=claims.get(study.study_instance_uid),
         )

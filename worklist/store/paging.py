@@ -14,6 +14,11 @@ from worklist.store.transaction import READING_ORDER, position_tuple
 from worklist.uid import StudyInstanceUID
 
 COUNTED_READ = 10_000  # studies that were read are counted up to here
+_LITTLE = 10_000  # rows that are put in order in no time
+_ENTRY, _STUDY = t.worklist_entry.c, t.study.c
+_KEY = ("unpinned", "due_at", "received_at", "study_instance_uid")
+# The value stands in the statement, so that the partial index is seen to fit.
+_IS_READ = _STUDY.reading_state == sa.literal_column(f"'{ReadingState.READ}'")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,26 +37,51 @@ class Found:
 
     places: dict[StudyInstanceUID, int | None]
     more: bool
+    matching: int  # of studies that were read, at most one more than are counted
 
 
-def unread_page(connection: sa.Connection, wanted: Wanted) -> Found:
-    """A page of the list."""
-    uid = t.worklist_entry.c.study_instance_uid
-    rows = sa.select(uid).where(*wanted.conditions).order_by(*READING_ORDER)
+def count_unread(connection: sa.Connection) -> int:
+    """How many studies are on the list."""
+    return _count(connection, sa.select(_ENTRY.study_instance_uid))
+
+
+def unread_page(connection: sa.Connection, wanted: Wanted, total: int) -> Found:
+    """A page of the list, which has so many studies."""
+    entries = sa.select(*(_ENTRY[name] for name in _KEY)).where(*wanted.conditions)
+    matching = _count(connection, entries) if wanted.conditions else total
+    source = _source(entries, t.worklist_entry, wanted, matching)
+    key = sa.tuple_(*(source.c[name] for name in _KEY))
+    rows = sa.select(source.c.study_instance_uid).order_by(*key)
+    if source is t.worklist_entry:
+        rows = rows.where(*wanted.conditions)
     ahead = wanted.offset
     if wanted.after is not None:
         last = position_tuple(wanted.after)
-        rows = rows.where(last < READING_ORDER)
-        # Counted, not looked up: the study that ended the last page may have moved on.
-        before = sa.select(sa.func.count()).select_from(t.worklist_entry)
-        ahead += connection.scalar(before.where(last >= READING_ORDER)) or 0
+        rows = rows.where(last < key)
+        if not wanted.conditions:
+            # Counted, not looked up: the study that ended the last page may have moved on.
+            ahead += _count(connection, entries.where(last >= READING_ORDER))
     found = list(connection.scalars(rows.offset(wanted.offset).limit(wanted.limit + 1)))
-    uids = [StudyInstanceUID(one) for one in found[: wanted.limit]]
+    uids = [StudyInstanceUID(uid) for uid in found[: wanted.limit]]
+    places: dict[StudyInstanceUID, int | None]
     if wanted.conditions:
         places = _places(connection, uids)
     else:
-        places = {one: ahead + number for number, one in enumerate(uids, start=1)}
-    return Found(places=places, more=len(found) > wanted.limit)
+        places = {uid: ahead + number for number, uid in enumerate(uids, start=1)}
+    return Found(places=places, more=len(found) > wanted.limit, matching=matching)
+
+
+def _source(
+    through: sa.Select[Any], table: sa.Table, wanted: Wanted, matching: int
+) -> sa.FromClause:
+    """What a page is taken from, in its order.
+
+    Little is looked for first and then put in order; much is soon found by walking along the order
+    and looking at each row. The database, left to choose, walks to the end for what is rare.
+    """
+    if wanted.conditions and matching <= _LITTLE:
+        return through.cte("through").prefix_with("MATERIALIZED")
+    return table
 
 
 # Between two neighbours of the page the index is counted through once.
@@ -90,32 +120,22 @@ def _places(
 
 def read_page(connection: sa.Connection, wanted: Wanted) -> Found:
     """A page of the studies that were read, last received first."""
-    study = t.study.c
-    order = sa.tuple_(study.received_at, study.study_instance_uid)
-    rows = sa.select(study.study_instance_uid).where(_IS_READ, *wanted.conditions)
+    studies = sa.select(_STUDY.received_at, _STUDY.study_instance_uid)
+    studies = studies.where(_IS_READ, *wanted.conditions)
+    matching = _count(connection, studies.limit(COUNTED_READ + 1))
+    source = _source(studies, t.study, wanted, matching)
+    rows = sa.select(source.c.study_instance_uid)
+    if source is t.study:
+        rows = rows.where(_IS_READ, *wanted.conditions)
     if wanted.after is not None:
         last = wanted.after
+        order = sa.tuple_(source.c.received_at, source.c.study_instance_uid)
         rows = rows.where(order < sa.tuple_(last.received_at, last.study_instance_uid))
-    rows = rows.order_by(study.received_at.desc(), study.study_instance_uid.desc())
+    rows = rows.order_by(source.c.received_at.desc(), source.c.study_instance_uid.desc())
     found = list(connection.scalars(rows.offset(wanted.offset).limit(wanted.limit + 1)))
-    uids = found[: wanted.limit]
-    return Found(places=dict.fromkeys(map(StudyInstanceUID, uids)), more=len(found) > wanted.limit)
-
-
-_IS_READ = t.study.c.reading_state == sa.literal_column(f"'{ReadingState.READ}'")
-
-
-def count_unread(connection: sa.Connection, conditions: Sequence[Condition]) -> int:
-    """How many rows of the list a filter lets through."""
-    return _count(connection, sa.select(t.worklist_entry.c.study_instance_uid).where(*conditions))
-
-
-def count_read(connection: sa.Connection, conditions: Sequence[Condition]) -> int:
-    """How many studies that were read it lets through; at most one more than are counted."""
-    rows = sa.select(t.study.c.study_instance_uid).where(_IS_READ, *conditions)
-    return _count(connection, rows.limit(COUNTED_READ + 1))
+    places = dict.fromkeys(map(StudyInstanceUID, found[: wanted.limit]))
+    return Found(places=places, more=len(found) > wanted.limit, matching=matching)
 
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:
-    counted = sa.select(sa.func.count()).select_from(rows.subquery())
-    return connection.scalar(counted) or 0
+    return connection.scalar(sa.select(sa.func.count()).select_from(rows.subquery())) or 0

@@ -342,6 +342,18 @@ worklist_entry = sa.Table(
         "study_instance_uid",
         unique=True,
     ),
+    sa.Index(
+        "worklist_facets",
+        "facets",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
+    sa.Index(
+        "worklist_words",
+        "search",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
 )
 
 claim = sa.Table(
@@ -389,6 +401,18 @@ sa.Index(
     "study_read_order",
     study.c.received_at,
     study.c.study_instance_uid,
+    postgresql_where=sa.text("reading_state = 'read'"),
+)
+sa.Index(
+    "study_read_facets",
+    study.c.facets,
+    postgresql_using="gin",
+    postgresql_where=sa.text("reading_state = 'read'"),
+)
+sa.Index(
+    "study_read_words",
+    study.c.search,
+    postgresql_using="gin",
     postgresql_where=sa.text("reading_state = 'read'"),
 )
 sa.Index(
