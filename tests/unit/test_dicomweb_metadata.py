@@ -13,11 +13,13 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
 )
+from starlette.requests import Request
 
 from tests.archived import image
 from tests.dicomweb_parts import archived_object, dicomweb_app, written
 from tests.filing import element
 from tests.viewer_parts import INSTANCE, SERIES, STUDY, getter
+from viewer.dicomweb.addresses import base_of
 from viewer.dicomweb.json_model import MAX_DEPTH, ToDescribe, describe, with_base
 from viewer.dicomweb.metadata import Metadata, address
 from viewer.ports import CannotDecode
@@ -329,3 +331,26 @@ def test_an_empty_sequence_and_one_of_empty_items_are_told_apart(tmp_path: Path)
     said = said_of(written(tmp_path, data_set))
     assert said["00081140"] == {"vr": "SQ"}
     assert said["00082112"] == {"vr": "SQ", "Value": [{}]}
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "more", "base"),
+    [
+        ("127.0.0.1", ("127.0.0.1", 8008), {}, "http://127.0.0.1:8008/dicomweb"),
+        ("127.0.0.1:9000", ("127.0.0.1", 8008), {}, "http://127.0.0.1:9000/dicomweb"),
+        ("localhost", ("127.0.0.1", 80), {}, "http://localhost/dicomweb"),
+        ("vigie.hospital", ("10.0.0.1", 8008), {}, "http://vigie.hospital/dicomweb"),
+        (
+            "localhost",
+            ("127.0.0.1", 8008),
+            {"x-forwarded-proto": "http"},
+            "http://localhost/dicomweb",
+        ),
+    ],
+)
+def test_addresses_name_the_port_that_some_clients_leave_out(
+    host: str, server: tuple[str, int], more: dict[str, str], base: str
+) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in {"host": host, **more}.items()]
+    scope = {"type": "http", "scheme": "http", "path": "/", "headers": headers, "server": server}
+    assert base_of(Request(scope)) == base
