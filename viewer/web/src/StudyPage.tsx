@@ -1,7 +1,7 @@
 import { Button, Loader } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ask, type Study, studyPath } from "./api";
@@ -20,7 +20,8 @@ import type { ViewerHandle } from "./viewport/Viewer";
 import { age, calendarDay, personName, sentence } from "./words";
 
 /** Fetched only when a study is opened: the list needs none of it. */
-const Viewer = lazy(() => import("./viewport/Viewer"));
+const viewerScript = () => import("./viewport/Viewer");
+const Viewer = lazy(viewerScript);
 
 interface Props {
   studyInstanceUid: string;
@@ -30,6 +31,10 @@ interface Props {
 export function StudyPage({ studyInstanceUid, live }: Props) {
   const { t } = useTranslation();
   const { wide, toggle } = useWide();
+  // Beside the question for the study, not after its answer; if it fails, opening says so.
+  useEffect(() => {
+    viewerScript().catch(() => undefined);
+  }, []);
   const study = useQuery({
     queryKey: ["study", studyInstanceUid],
     queryFn: ({ signal }) => ask<Study>(studyPath(studyInstanceUid), signal),

@@ -3,7 +3,7 @@
 import { useTranslation } from "react-i18next";
 
 import type { Detector, Study } from "../api";
-import { probability } from "../words";
+import { flaggedWords, probability, stateWords } from "../words";
 import classes from "./Reading.module.css";
 import { findingWords, myFirstLook, type Reading } from "./reading";
 
@@ -34,9 +34,7 @@ export function Comparison({ study, reading }: { study: Study; reading: Reading 
                 {study.row.detectors
                   .filter((detector) => detector.target === target)
                   .map((detector) => (
-                    <div key={detector.name}>
-                      <Outcome detector={detector} />
-                    </div>
+                    <div key={detector.name}>{outcomeWords(detector)}</div>
                   ))}
               </td>
             </tr>
@@ -47,11 +45,8 @@ export function Comparison({ study, reading }: { study: Study; reading: Reading 
   );
 }
 
-function Outcome({ detector: { state, probability: p } }: { detector: Detector }) {
-  const { t } = useTranslation();
-  return (
-    <>
-      {t(`state.${state}`)} {p !== null && probability(p)}
-    </>
-  );
+function outcomeWords(detector: Detector): string {
+  const { state, probability: p } = detector;
+  if (state === "flagged" && p !== null) return flaggedWords(detector, p);
+  return p === null ? stateWords(detector) : `${stateWords(detector)} ${probability(p)}`;
 }

@@ -56,7 +56,7 @@ function markOf(region: Region, at: number): Mark {
     by: "ai",
     polygon: region.polygon,
     label: regionLabel(region),
-    sure: region.kind === "" ? sure : `${region.detector}: ${sure}`,
+    sure: region.kind === "" ? sure : `${region.detector} · ${sure}`,
   };
 }
 
