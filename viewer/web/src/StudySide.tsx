@@ -13,7 +13,7 @@ import { t as say } from "./language";
 import { ModelCardDrawer } from "./ModelCardDrawer";
 import { Agree, AgreeWhole } from "./reading/Agree";
 import { DrawnFindings } from "./reading/DrawnFindings";
-import type { ReadingActs } from "./reading/reading";
+import { type ReadingActs, withheldResults } from "./reading/reading";
 import { ReadingPanel } from "./reading/ReadingPanel";
 import classes from "./StudySide.module.css";
 import {
@@ -132,7 +132,7 @@ interface ResultProps extends Props {
 
 function Result({ detector, study, acts, onShow, onCard }: ResultProps) {
   const { t } = useTranslation();
-  const isWithheld = study.withheld?.includes(detector.name) === true;
+  const isWithheld = withheldResults(study).includes(detector.name);
   const provenance = study.provenance.find((one) => one.detector === detector.name);
   const evidence = study.evidence.find((one) => one.detector === detector.name);
   return (

@@ -53,6 +53,7 @@ export function AgreeWhole({ detector, study, acts }: { detector: Detector; stud
   return (
     <div className={classes.whole}>
       <span>
+        {said.length === 0 && t("reading.agree_group")}
         {said.map((one) => (
           <span key={one.by}>
             {t(one.agrees ? "reading.agrees" : "reading.disagrees", { name: one.display_name })}{" "}

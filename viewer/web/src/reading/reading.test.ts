@@ -53,6 +53,14 @@ describe("a first look", () => {
     expect(firstLookTargets(study)).toEqual(["fracture"]);
     expect(firstLookTargets({ ...study, withheld: ["b"] })).toEqual([]);
   });
+  it("is not asked where there is no result", () => {
+    const [first, second, third] = study.row.detectors;
+    const without = (["not_applicable", "failed", "running"] as const).map((state, at) => ({
+      ...([first, second, third][at] ?? detector("a", "fracture")),
+      state,
+    }));
+    expect(firstLookTargets({ ...study, row: { ...study.row, detectors: without } })).toEqual([]);
+  });
   it("is one's own", () => {
     expect(myFirstLook(reading)).toEqual({ fracture: "absent" });
   });

@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { ask, change, type Study, studyPath } from "../api";
+import { ask, change, type OutcomeState, type Study, studyPath } from "../api";
 import { useSession } from "../session";
 
 export const ANSWERS = ["present", "absent", "cannot_say"] as const;
@@ -85,9 +85,20 @@ export function myFirstLook(reading: Reading): Answers {
   return Object.assign({}, ...reading.first_look.filter(({ mine }) => mine).map(({ answers }) => answers)) as Answers;
 }
 
-/** The detectors whose marks wait for a first look of this person. */
+/** Without a result there is nothing to withhold, nor to look at first. */
+const WITHOUT_RESULT: readonly OutcomeState[] = ["not_applicable", "failed", "not_run_yet", "running"];
+
+/** The detectors that have a result whose marks this person may not see, or not yet. */
+export function withheldResults(study: Study): string[] {
+  return study.row.detectors
+    .filter(({ state }) => !WITHOUT_RESULT.includes(state))
+    .map(({ name }) => name)
+    .filter((name) => study.withheld?.includes(name));
+}
+
+/** Those whose marks wait for a first look of this person. */
 export function awaitingFirstLook(study: Study): string[] {
-  return (study.withheld ?? []).filter(
+  return withheldResults(study).filter(
     (detector) => study.reading?.modes[detector] === "after_first_look",
   );
 }
