@@ -1,9 +1,9 @@
 """The system's Chromium, and what a pane of the viewer shows in it."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,13 @@ _ARGUMENTS = (
 _PICTURE = """(surface) => {
     const canvas = surface.querySelector("canvas");
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    const grey = new Array(canvas.width * canvas.height);
+    const grey = new Uint8Array(canvas.width * canvas.height);
     for (let i = 0; i < grey.length; i++) grey[i] = data[i * 4];
-    return { width: canvas.width, height: canvas.height, grey };
+    return new Promise((resolve) => {
+        const reader = new FileReader();
+        reader.onload = () => resolve([canvas.height, canvas.width, reader.result.split(",")[1]]);
+        reader.readAsDataURL(new Blob([grey]));
+    });
 }"""
 
 
@@ -86,9 +90,8 @@ class Pane:
 
     def picture(self) -> npt.NDArray[np.uint8]:
         """What is drawn, rows x columns, 0 to 255."""
-        found: dict[str, Any] = self.surface.evaluate(_PICTURE)
-        grey = np.array(found["grey"], dtype=np.uint8)
-        return grey.reshape(found["height"], found["width"])
+        rows, columns, grey = self.surface.evaluate(_PICTURE)
+        return np.frombuffer(base64.b64decode(grey), np.uint8).reshape(rows, columns)
 
     def words(self, test_id: str) -> str:
         """A caption."""
