@@ -1,5 +1,6 @@
 """Serves the reading worklist to browsers."""
 
+import gc
 import threading
 from contextlib import closing
 
@@ -71,6 +72,8 @@ def run(settings: Settings) -> None:
             now=utc_now,
         )
         threading.Thread(target=isolated.warm, daemon=True).start()
+        gc.collect()
+        gc.freeze()  # else each page of the list pays for looking through all that was imported
         stop_event()  # ends with its supervisor; uvicorn takes over SIGTERM
         make_server(app, transport(settings)).run()
 
