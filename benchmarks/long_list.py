@@ -34,7 +34,7 @@ from worklist.store.postgres import PostgresStore
 from worklist.store.schema import migrate
 from worklist.uid import StudyInstanceUID
 
-PAGE_ROWS = 200  # of the page (viewer/web/src/WorklistPage.tsx)
+PAGE_ROWS = 100  # what /api/worklist answers where nothing is said
 GATHER_S = 0.4  # a burst of changes is one question (viewer/web/src/live.ts)
 TARGET_MS = 100.0
 TARGET_SEEN_S = 1.0
