@@ -2,7 +2,7 @@
 
     python benchmarks/pictures.py [--opens 15] [--slices 512] [--json FILE] [--chromium PATH]
 
-Starts `vigie serve` in a temporary folder, sends the head CT of `test_images` and a made-up chest
+Starts `vigie serve` in a temporary folder, sends the head CT of `test_images` and a made-up body
 CT of 512 x 512 pixels, signs in, and drives the page over the loopback in a browser without a
 window. Time runs inside the page, from the change of its address (or the key) until the picture is
 drawn. Without a graphics card WebGL runs on the processor (SwiftShader); a workstation is faster.
@@ -71,16 +71,16 @@ _STEP = """(key) => new Promise((resolve) => {
 })"""
 
 
-def chest(folder: Path, slices: int) -> str:
-    """Write a made-up chest CT; its Study Instance UID."""
+def body(folder: Path, slices: int) -> str:
+    """Write a made-up body CT; its Study Instance UID."""
     folder.mkdir()
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
     row, column = np.mgrid[0:_SIZE, 0:_SIZE]
-    body = np.hypot((column - 256) / 220, (row - 256) / 160) < 1
+    inside = np.hypot((column - 256) / 220, (row - 256) / 160) < 1
     noise = np.random.default_rng(8152).normal(0, 30, (_SIZE, _SIZE))
     for index in range(slices):
         lung = np.hypot((np.abs(column - 256) - 110) / 80, (row - 250) / (60 + index % 60)) < 1
-        values = np.where(body, np.where(lung, -850, 40), -1000) + noise
+        values = np.where(inside, np.where(lung, -850, 40), -1000) + noise
         stored = np.clip(values + 1024, 0, 4095).astype(np.uint16)
         path = folder / f"{index}.dcm"
         dcmwrite(path, _image(study, series, frame, index, stored), enforce_file_format=True)
@@ -92,9 +92,9 @@ def _image(study: str, series: str, frame: str, index: int, stored: Any) -> Data
     dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid()
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
     dataset.FrameOfReferenceUID = frame
-    dataset.Modality, dataset.BodyPartExamined = "CT", "CHEST"
-    dataset.PatientName, dataset.PatientID = "Benchmark^Chest", "BENCHMARK"
-    dataset.SeriesDescription, dataset.InstanceNumber = "CHEST 1.0", index + 1
+    dataset.Modality, dataset.BodyPartExamined = "CT", "ABDOMEN"
+    dataset.PatientName, dataset.PatientID = "Benchmark^Body", "BENCHMARK"
+    dataset.SeriesDescription, dataset.InstanceNumber = "BODY 1.0", index + 1
     dataset.ImagePositionPatient = [-180.0, -180.0, float(index)]
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     dataset.PixelSpacing, dataset.SliceThickness = [0.7, 0.7], 1.0
@@ -247,23 +247,23 @@ def main() -> None:
 def run(folder: Path, arguments: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
     """Start a node, measure every study, stop the node."""
     head = _REPOSITORY / "test_images" / "head_ct_bleed"
-    chest_uid = chest(folder / "chest", arguments.slices)
+    body_uid = body(folder / "body", arguments.slices)
     head_uid = str(dcmread(next(head.glob("*.dcm"))).StudyInstanceUID)
     node = Node(folder)
     try:
         node.wait()
         node.receive(head)
-        node.receive(folder / "chest")
+        node.receive(folder / "body")
         with browser_of(arguments.chromium) as context:
             node.sign_in(context)
             node.has_all(context, head_uid, 32)
-            node.has_all(context, chest_uid, arguments.slices)
+            node.has_all(context, body_uid, arguments.slices)
             page = context.new_page()
             return {
                 name: measure(page, node.url, study, arguments.opens, steps)
                 for name, study, steps in (
                     ("head CT, 32 slices", head_uid, 30),
-                    (f"chest CT, {arguments.slices} slices", chest_uid, 100),
+                    (f"body CT, {arguments.slices} slices", body_uid, 100),
                 )
             }
     finally:

@@ -80,6 +80,10 @@ class Pane:
         """Until the first picture is drawn."""
         wait_until(lambda: self.surface.count() > 0 and self.drawn() > 0, "a picture is drawn")
 
+    def wait_for_more_than(self, drawn: int) -> None:
+        """Until more pictures than this were drawn."""
+        wait_until(lambda: self.drawn() > drawn, f"more than {drawn} pictures are drawn")
+
     def slice(self) -> int:
         """The number of the slice that is drawn, from 1."""
         return int(self.surface.get_attribute("data-shown") or -1) + 1

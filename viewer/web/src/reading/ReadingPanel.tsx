@@ -82,9 +82,9 @@ function Links({ study, reading }: { study: Study; reading: Reading }) {
   const { t } = useTranslation();
   return (
     <span className={classes.links}>
-      {(reading.viewer_links ?? []).map(({ name, address }) => (
+      {reading.viewer_links.map(({ name, address }) => (
         <a key={name} href={address} target="_blank" rel="noreferrer">
-          {name} <IconExternalLink size={13} aria-hidden />
+          {t("reading.open_in", { name })} <IconExternalLink size={13} aria-hidden />
         </a>
       ))}
       {reading.report_address !== null && (

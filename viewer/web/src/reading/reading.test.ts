@@ -36,7 +36,7 @@ const reading: Reading = {
     { ...said, mine: true, detector: "a", lesion: 1, region: null, agrees: false, comment: null },
     { ...said, mine: false, detector: "a", lesion: null, region: null, agrees: true, comment: null },
   ],
-  drawn: [], reading_s: null, report_address: null,
+  drawn: [], reading_s: null, report_address: null, viewer_links: [],
 };
 const detector = (name: string, target: Detector["target"]): Detector => ({
   name, target, finding: target.replace("_", " "), state: "flagged", probability: null, reason: null,

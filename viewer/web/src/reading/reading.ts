@@ -54,7 +54,7 @@ export interface Reading {
   reading_s: number | null;
   assessment_number: number;
   report_address: string | null;
-  viewer_links?: { name: string; address: string }[];
+  viewer_links: { name: string; address: string }[];
 }
 
 export interface Prior {
