@@ -454,3 +454,14 @@ def test_priors_are_of_the_same_patient_newest_first(room: Room) -> None:
     assert (studies[0]["modalities"], studies[0]["instance_count"]) == (["CT"], 1)
     unknown = room.as_("anna").ask("GET", "/api/studies/1.9.9/priors")
     assert unknown.status_code == 404
+
+
+def test_p9_a_patient_id_longer_than_any_index_takes_is_filed_and_has_priors(room: Room) -> None:
+    # Characters that do not compress below what a key of PostgreSQL's index may be.
+    long = "".join(chr(0x4E00 + number * 7 % 20_000) for number in range(1024))
+    for uid, patient_id in (("1.3.1", long), ("1.3.2", long), ("1.3.3", long[:-1])):
+        one = arrival(f"{uid}.1", study=uid)
+        changed = replace(one.study, study_at=NOON, patient_id=patient_id)
+        room.worklist.record_arrivals([replace(one, study=changed)], now=NOON)
+    studies = room.as_("anna").ask("GET", "/api/studies/1.3.1/priors").json()["studies"]
+    assert [one["study_instance_uid"] for one in studies] == ["1.3.2"]

@@ -25,7 +25,6 @@ from worklist.archive_search import (
 from worklist.store import tables as t
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
-_INDEXED = 64  # characters that an index holds
 _ST, _SE, _IN = t.study.c, t.series.c, t.instance.c
 _COLUMNS: Mapping[Key, sa.Column[Any]] = {
     Key.STUDY_INSTANCE_UID: _ST.study_instance_uid,
@@ -177,7 +176,7 @@ def _reads(column: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool
     if "*" in pattern or "?" in pattern:
         return column.like(_like(pattern), escape="\\")
     if column is _ST.patient_id or column is _ST.accession_number:
-        return sa.and_(sa.func.left(column, _INDEXED) == pattern[:_INDEXED], column == pattern)
+        return sa.and_(sa.func.left(column, t.INDEXED) == pattern[: t.INDEXED], column == pattern)
     return column == pattern
 
 
@@ -217,10 +216,10 @@ def _named(asked: str) -> sa.ColumnElement[bool]:
     if not asked.isascii() or asked.startswith(("*", "?")):
         ways += [f"%={way}" for way in ways]
     found = sa.or_(*(name.like(way, escape="\\") for way in ways))
-    beginning = re.split(r"[*?]", asked)[0].rstrip("^").lower()[:_INDEXED]
+    beginning = re.split(r"[*?]", asked)[0].rstrip("^").lower()[: t.INDEXED]
     if len(ways) > 2 * len(ends) or not beginning:
         return found
-    indexed = sa.func.lower(sa.func.left(_ST.patient_name, _INDEXED))
+    indexed = sa.func.lower(sa.func.left(_ST.patient_name, t.INDEXED))
     return sa.and_(indexed.like(f"{_like(beginning)}%", escape="\\"), found)
 
 

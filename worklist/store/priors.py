@@ -24,8 +24,8 @@ def priors_of(connection: sa.Connection, uid: StudyInstanceUID) -> list[Prior]:
     rows = connection.execute(
         sa.select(t.study, _modalities().label("modalities"), _body_part().label("body_part"))
         .where(
+            sa.func.left(columns.patient_id, t.INDEXED) == mine.patient_id[: t.INDEXED],
             columns.patient_id == mine.patient_id,
-            columns.patient_id != "",  # as the index has it
             columns.study_instance_uid != uid,
         )
         .order_by(made_at.desc(), columns.study_instance_uid)

@@ -396,7 +396,6 @@ saved_view = sa.Table(
 )
 
 sa.Index("study_arriving", study.c.last_received_at, postgresql_where=sa.text("arriving"))
-sa.Index("study_of_patient", study.c.patient_id, postgresql_where=sa.text("patient_id <> ''"))
 sa.Index(
     "study_read_order",
     study.c.received_at,
@@ -427,12 +426,12 @@ sa.Index(
     assessment.c.number,
     postgresql_where=sa.text("started_at IS NOT NULL AND finished_at IS NULL"),
 )
-# Texts are cut, for an index takes no long keys and a header may hold anything (P9).
-sa.Index("study_by_patient_id", sa.func.left(study.c.patient_id, 64))
-sa.Index("study_by_accession", sa.func.left(study.c.accession_number, 64))
+INDEXED = 64  # characters of a text: an index takes no long keys, a header may hold any (P9)
+sa.Index("study_by_patient_id", sa.func.left(study.c.patient_id, INDEXED))
+sa.Index("study_by_accession", sa.func.left(study.c.accession_number, INDEXED))
 sa.Index(
     "study_by_name",
-    sa.func.lower(sa.func.left(study.c.patient_name, 64)).label("name"),
+    sa.func.lower(sa.func.left(study.c.patient_name, INDEXED)).label("name"),
     postgresql_ops={"name": "text_pattern_ops"},
 )
 sa.Index("study_newest", study.c.study_at.desc().nulls_last(), study.c.study_instance_uid)

@@ -124,5 +124,4 @@ CREATE TABLE conclusion_answer (
     PRIMARY KEY (study_instance_uid, number, target),
     FOREIGN KEY(study_instance_uid, number) REFERENCES conclusion (study_instance_uid, number)
 );
-CREATE INDEX study_of_patient ON study (patient_id) WHERE patient_id <> ''
 """
