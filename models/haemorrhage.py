@@ -18,6 +18,7 @@ from models.detector import (
     Eligible,
     Image,
     NotEligible,
+    Refused,
     SeriesHeader,
     SeriesImages,
     Unsuitable,
@@ -27,6 +28,7 @@ from models.haemorrhage_findings import Findings, Thresholds, findings_of
 from models.haemorrhage_guard import LEAST_SLABS, content_of, why_no_head, why_no_values
 from models.haemorrhage_missing import brain_not_shown
 from models.haemorrhage_network import KINDS
+from models.haemorrhage_passes import MOST_PASSES, TOO_MANY, Places, in_no_sight, passes_of
 from models.haemorrhage_places import Place, find_places
 from models.haemorrhage_rules import (
     aptness,
@@ -63,6 +65,7 @@ _BATCH = 8  # planes a call of the network
 _HIGHEST = 3  # planes whose mean stands for a study
 _NO_WALL = np.array([-1.98, -3.03])  # median log odds of walls that show neither, of 0.4.0
 _SIDE_MULTIPLE = 32
+_NO_IMAGES, _NOT_AXIAL = "There are no images.", "The images are not axial."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +82,14 @@ class Sight:
     kinds: npt.NDArray[np.float64]  # (slab, 5), scores of KINDS
     places: tuple[Place, ...]  # of blood; their planes count from the skull's first
     fractures: tuple[Place, ...]  # of the skull, the same
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passes:
+    """What the detector makes of each pass over a head that one series holds."""
+
+    sights: tuple[Sight, ...]  # the most suspect first, at least one
+    refused: tuple[Refused, ...]  # images that are in none of them
 
 
 def planes_blueprint(card: ModelCard, weights: Path) -> Blueprint:
@@ -164,7 +175,8 @@ class HaemorrhageDetector:
 
         Of several reconstructions the one most apt for blood is looked at, and another only if
         that one cannot be decoded or shows no head; what is no reconstruction of another is judged
-        by itself: the base and the vertex of a head scanned apart, a control some time later.
+        by itself: the base and the vertex of a head scanned apart, a control some time later, and
+        so is each pass of a series that shows its places several times.
         Series that show no head without contrast are passed over; if all are, the first's reason
         is the answer. The images of what may be one are refused (``look``), unless another
         series shows it.
@@ -172,38 +184,67 @@ class HaemorrhageDetector:
         clock = Stopwatch()
         scans = scans_of(
             sorted(series, key=lambda one: aptness(one.header)),
-            lambda one: self.look(one.images, _thickness_mm(one.header), clock),
+            lambda one: self._look_through(one, clock),
             why_less_apt,
         )
         if not scans.judged:
             reasons = [one.reason for one in scans.passed_over]
-            return Unsuitable(reason=reasons[0] if reasons else "There are no images.")
-        by_suspicion = sorted(scans.judged, key=lambda scan: -scan[1].probability)
-        findings = together([self._findings(one, sight) for one, sight in by_suspicion])
+            return Unsuitable(reason=reasons[0] if reasons else _NO_IMAGES)
+        by_suspicion = sorted(scans.judged, key=lambda scan: -scan[1].sights[0].probability)
+        findings = together([self._findings(one, passes) for one, passes in by_suspicion])
+        first = [(one, passes.sights[0]) for one, passes in by_suspicion]
         return Assessment(
-            probability=by_suspicion[0][1].probability,
+            probability=first[0][1].probability,
             regions=findings.regions,
             evidence=findings.evidence,
             passed_over=(
                 *scans.passed_over,
-                *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),
+                *(less_suspect(one, sight.probability) for one, sight in first[1:]),
             ),
-            refused=scans.refused,
-            not_shown=brain_not_shown([(one, s.stack, s.skull) for one, s in scans.judged]),
+            refused=(*scans.refused, *(r for _, passes in by_suspicion for r in passes.refused)),
+            not_shown=brain_not_shown([(one, s.stack, s.skull) for one, s in first]),
             seconds=dict(clock.seconds),
         )
 
-    def _findings(self, series: SeriesImages, sight: Sight) -> Findings:
+    def _findings(self, series: SeriesImages, passes: Passes) -> Findings:
+        sight, *others = passes.sights
         flagged = sight.probability >= self.card.operating_point
-        return findings_of(series.images, sight, flagged=flagged, thresholds=self._thresholds)
+        return findings_of(
+            series.images, sight, others, flagged=flagged, thresholds=self._thresholds
+        )
+
+    def _look_through(self, series: SeriesImages, clock: Stopwatch) -> Passes | Unsuitable:
+        """Look at each pass over the head; at images of another size than most not at all.
+
+        Those, and passes that may show a head but cannot be judged, are refused.
+        """
+        images, thickness_mm = series.images, _thickness_mm(series.header)
+        if not images:
+            return Unsuitable(reason=_NO_IMAGES)
+        try:
+            several = clock.time("prepare", lambda: passes_of(images))
+        except NotAxial:
+            return Unsuitable(reason=_NOT_AXIAL)
+        if len(several) > MOST_PASSES:
+            return Unjudgeable(reason=TOO_MANY)
+        looks = [(places, self.look(images, thickness_mm, clock, places)) for places in several]
+        sights = [look for _, look in looks if isinstance(look, Sight)]
+        refused = in_no_sight(images, looks)
+        if sights:
+            sights.sort(key=lambda sight: -sight.probability)
+            return Passes(sights=tuple(sights), refused=refused)
+        why = [look for _, look in looks if isinstance(look, Unsuitable)]
+        first = next((look for look in why if isinstance(look, Unjudgeable)), why[0])
+        return Unjudgeable(reason=first.reason) if refused else first
 
     def look(
         self,
         images: Sequence[Image],
         thickness_mm: float | None = None,
         clock: Stopwatch | None = None,
+        places: Places | None = None,
     ) -> Sight | Unsuitable:
-        """Look at one series.
+        """Look at one series, or one pass of it.
 
         It is ``Unjudgeable``, not just unsuitable, if its values are no Hounsfield units, if images
         are cut off, if little of a head is on it, or if it lies another way than the header says.
@@ -214,18 +255,20 @@ class HaemorrhageDetector:
             In any order; Hounsfield units.
         thickness_mm
             Of the slices; stands in for their distance where they have no position.
+        places
+            Of the images that count, all of one size; None: those that have the size most have.
         """
         clock = clock or Stopwatch()
         if not images:
-            return Unsuitable(reason="There are no images.")
+            return Unsuitable(reason=_NO_IMAGES)
         try:
-            stack = clock.time("prepare", lambda: stack_of(images, thickness_mm))
+            stack = clock.time("prepare", lambda: stack_of(images, thickness_mm, places))
             reason = clock.time("guard", lambda: why_no_values(stack) or _why_cut_off(images))
             if reason is not None:
                 return Unjudgeable(reason=reason)
             skull = clock.time("prepare", lambda: find_skull(stack))
         except NotAxial:
-            return Unsuitable(reason="The images are not axial.")
+            return Unsuitable(reason=_NOT_AXIAL)
         except NoSkull:
             return Unsuitable(reason="No skull was found: bone encloses nothing like brain.")
         pixel_mm = _pixel_mm(images, stack)

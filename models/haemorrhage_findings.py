@@ -55,12 +55,19 @@ class Thresholds:
 
 
 def findings_of(
-    images: Sequence[Image], sight: "Sight", *, flagged: bool, thresholds: Thresholds
+    images: Sequence[Image],
+    sight: "Sight",
+    others: Sequence["Sight"] = (),
+    *,
+    flagged: bool,
+    thresholds: Thresholds,
 ) -> Findings:
     """Put what was seen into the coordinates and words of the source.
 
     Parameters
     ----------
+    others
+        What further passes over the same head show, less suspect: their images have scores alone.
     flagged
         Whether the study is; the most suspect plane of such a one always shows a region.
     """
@@ -82,7 +89,7 @@ def findings_of(
     return Findings(
         regions=(*regions, *fractures),
         evidence=Evidence(
-            image_scores=_image_scores(images, sight),
+            image_scores=_image_scores(images, (sight, *others)),
             kinds=_kinds(sight, flagged=flagged, plane_point=thresholds.plane),
             lesions=_lesions(images, sight, shown, names),
         ),
@@ -186,18 +193,23 @@ def _to_mm(polygon: Points, image: Image) -> tuple[tuple[float, float, float], .
     return tuple((float(x), float(y), float(z)) for x, y, z in position + across + down)
 
 
-def _image_scores(images: Sequence[Image], sight: "Sight") -> tuple[ImageScore, ...]:
-    """The calibrated probability of each source image's plane; 0 for those not looked at."""
-    scores = np.zeros(len(images))
-    for slab, members in enumerate(sight.stack.members):
-        scores[list(members)] = sight.planes[slab]
+def _image_scores(images: Sequence[Image], sights: Sequence["Sight"]) -> tuple[ImageScore, ...]:
+    """The calibrated probability of each source image's plane, the highest of several.
+
+    0 for planes without brain; an image that is in no stack has none.
+    """
+    scores: dict[int, float] = {}
+    for sight in sights:
+        for slab, members in enumerate(sight.stack.members):
+            for place in members:
+                scores[place] = max(scores.get(place, 0.0), float(sight.planes[slab]))
     return tuple(
         ImageScore(
-            sop_instance_uid=image.sop_instance_uid,
-            frame_number=image.frame_number,
-            score=float(score),
+            sop_instance_uid=images[place].sop_instance_uid,
+            frame_number=images[place].frame_number,
+            score=score,
         )
-        for image, score in zip(images, scores, strict=True)
+        for place, score in sorted(scores.items())
     )
 
 
@@ -253,9 +265,8 @@ def _centre_mm(
 def _diameter_mm(images: Sequence[Image], sight: "Sight", places: Sequence[Place]) -> float | None:
     """Of a sphere as large as the outlined areas times the distance of the planes."""
     spacing = images[sight.stack.members[0][0]].pixel_spacing_mm
-    if spacing is None or sight.stack.gap_mm is None:
+    if spacing is None or sight.stack.slab_mm is None:
         return None
     scale = abs(float(np.linalg.det(sight.skull.to_plane[:, :2])))  # source pixels to a canvas one
     area_mm2 = sum(place.area for place in places) * scale * spacing[0] * spacing[1]
-    usual = float(np.median([len(members) for members in sight.stack.members]))
-    return float(np.cbrt(6 / np.pi * area_mm2 * sight.stack.gap_mm * usual))
+    return float(np.cbrt(6 / np.pi * area_mm2 * sight.stack.slab_mm))

@@ -29,7 +29,7 @@ _DISC = np.hypot(*np.mgrid[-2:3, -2:3]) <= 2.3
 _CLOSINGS = (3, 7, 11)  # tried in turn: half the gaps of bone that are bridged, two coarse pixels
 _LEAST_CAVITY = 0.06  # of a plane; a small field of view leaves more, a large one less
 _COARSE = 128  # pixels, about, longest side of the planes in which the skull is looked for
-_SAME_MM = 0.1  # planes nearer than this lie at one place
+SAME_MM = 0.1  # planes nearer than this lie at one place
 _MANY_PLANES = 60  # more without a spacing are thin ones
 _HEAD_MM = 160.0  # that they are taken to cover
 _SIDE = 1.2  # of the canvas, in lengths of the cavity from front to back
@@ -73,7 +73,7 @@ class Stack:
     shape: tuple[int, int]  # rows and columns of a plane
     turn: Turn
     aspect: float  # distance of rows over distance of columns, after turning
-    gap_mm: float | None  # usual distance of the source images; None: unknown
+    slab_mm: float | None  # usual thickness of a slab, by its places; None: unknown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,24 +99,45 @@ class NotAxial(Exception):
     """The planes do not lie across the body's axis."""
 
 
-def stack_of(images: Sequence[Image], thickness_mm: float | None = None) -> Stack:
-    """Order, turn and average the images of one series.
+def of_one_size(images: Sequence[Image]) -> list[int]:
+    """The places of the images that have as many rows and columns as most."""
+    shapes = Counter(image.pixels.shape for image in images)
+    shape = shapes.most_common(1)[0][0]
+    return [place for place, image in enumerate(images) if image.pixels.shape == shape]
 
-    Images of another size than most are left out.
 
-    Parameters
-    ----------
-    thickness_mm
-        Stands in for the distance of images without a position.
+def heights_mm(images: Sequence[Image]) -> Matrix | None:
+    """Each plane's place from the neck up; None if one is unknown or all are the same.
 
     Raises
     ------
     NotAxial
         If the planes lie along the body's axis.
     """
-    shapes = Counter(image.pixels.shape for image in images)
-    shape = shapes.most_common(1)[0][0]
-    usual = [place for place, image in enumerate(images) if image.pixels.shape == shape]
+    return _heights_mm(images, _turn(images)[1])
+
+
+def stack_of(
+    images: Sequence[Image],
+    thickness_mm: float | None = None,
+    places: Sequence[int] | None = None,
+) -> Stack:
+    """Order, turn and average the images of one series.
+
+    Parameters
+    ----------
+    thickness_mm
+        Stands in for the distance of images without a position.
+    places
+        Of the images that make the stack, all of one size; None: those that have the size that
+        most have. The others are in none of its slabs: who asks has to say so (P4).
+
+    Raises
+    ------
+    NotAxial
+        If the planes lie along the body's axis.
+    """
+    usual = of_one_size(images) if places is None else list(places)
     turn, normal = _turn([images[place] for place in usual])
     heights = _heights_mm([images[place] for place in usual], normal)
     if heights is not None:
@@ -139,7 +160,7 @@ def stack_of(images: Sequence[Image], thickness_mm: float | None = None) -> Stac
         shape=(planes.shape[1], planes.shape[2]),
         turn=turn,
         aspect=_aspect(images[usual[0]], turn),
-        gap_mm=float(np.median(gaps)) if heights is not None and len(gaps) else None,
+        slab_mm=None if heights is None else _slab_mm(gaps, groups),
     )
 
 
@@ -181,9 +202,9 @@ def _assumed_gap(count: int, thickness_mm: float | None) -> float:
 
 def _groups(gaps: Matrix) -> list[list[int]]:
     """Neighbouring planes that together come nearest to a slab; planes at one place share one."""
-    starts = np.flatnonzero(np.append(True, gaps > _SAME_MM))
+    starts = np.flatnonzero(np.append(True, gaps > SAME_MM))
     ends = np.append(starts[1:], len(gaps) + 1)
-    real = gaps[gaps > _SAME_MM]
+    real = gaps[gaps > SAME_MM]
     groups: list[list[int]] = []
     covered = np.inf
     for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -195,6 +216,13 @@ def _groups(gaps: Matrix) -> list[list[int]]:
             groups.append(list(range(start, end)))
             covered = own
     return groups
+
+
+def _slab_mm(gaps: Matrix, groups: Sequence[Sequence[int]]) -> float | None:
+    """The usual distance of places times the usual number of them in a slab."""
+    real = gaps[gaps > SAME_MM]
+    places = [1 + int((gaps[group[0] : group[-1]] > SAME_MM).sum()) for group in groups]
+    return float(np.median(real) * np.median(places)) if len(real) else None
 
 
 def _around(gaps: Matrix, plane: int) -> float:

@@ -9,6 +9,7 @@ from models.detector import Assessment, Eligible, Image, NotEligible, SeriesImag
 from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
 from models.haemorrhage_findings import FRACTURE_OF_SKULL
 from models.haemorrhage_network import KINDS, STRIDE
+from models.haemorrhage_passes import MOST_PASSES, OTHER_SIZE, TOO_MANY
 from models.haemorrhage_volume import CANVAS, Skull, Stack
 from models.images import UndecodableImage
 from models.series_on_demand import SeriesOnDemand
@@ -169,6 +170,68 @@ def test_the_order_of_the_images_does_not_change_the_answer(
     turned = _assess(bleeding[::-1])
     assert turned.probability == pytest.approx(assessment.probability, abs=1e-9)
     assert turned.regions == assessment.regions
+
+
+def _of_another_size(image: Image) -> Image:
+    return replace(image, pixels=np.pad(image.pixels, 2, constant_values=-1000))
+
+
+def test_p4_images_of_another_size_are_refused_and_have_no_score() -> None:
+    """The bleed lies among them: what is left looks clear, which nobody may be told."""
+    bleeding = images_of(head(bleed=(30.0, 20.0, 40.0)))
+    images = tuple(_of_another_size(i) if n >= 16 else i for n, i in enumerate(bleeding))
+    answer = _assess(images)
+    assert answer.probability < 0.1
+    odd = [image.sop_instance_uid for image in images[16:]]
+    assert [one.sop_instance_uid for one in answer.refused] == odd
+    assert {one.reason for one in answer.refused} == {OTHER_SIZE}
+    scored = {one.sop_instance_uid for one in answer.evidence.image_scores}
+    assert scored == {image.sop_instance_uid for image in images[:16]}
+
+
+def test_p4_a_series_of_which_only_odd_images_may_show_a_head_cannot_be_judged() -> None:
+    clear = series_of(images_of(head()), 1)
+    empty = np.full((SIDE, SIDE), -1000.0, np.float32)
+    images = [replace(i, pixels=empty) for i in clear.images]
+    images[5] = _of_another_size(clear.images[5])
+    odd = _renamed(_in_another_frame(series_of(images, 2)), "1.9")
+    answer = _detector().assess([clear, odd])
+    assert isinstance(answer, Assessment)
+    assert len(answer.refused) == len(images)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_p4_each_of_two_passes_in_one_series_is_judged(
+    bleeding: tuple[Image, ...], assessment: Assessment, order: tuple[int, int]
+) -> None:
+    clear = _renamed(series_of(images_of(head())), "1.9").images
+    both = (bleeding, clear)
+    answer = _assess(tuple(image for place in order for image in both[place]))
+    assert answer.probability == pytest.approx(assessment.probability, abs=1e-9)
+    assert answer.regions == assessment.regions
+    assert answer.evidence.lesions == assessment.evidence.lesions
+    scores = {i.sop_instance_uid: i.score for i in answer.evidence.image_scores}
+    assert scores.keys() == {image.sop_instance_uid for image in (*clear, *bleeding)}
+    assert max(scores[image.sop_instance_uid] for image in clear) < 0.1
+    assert answer.refused == () and answer.passed_over == ()
+
+
+def test_p4_a_pass_that_cannot_be_judged_is_refused() -> None:
+    clear = images_of(head())
+    raw = _renamed(series_of([replace(i, pixels=i.pixels + 1024) for i in clear]), "1.9").images
+    answer = _assess(clear + raw)
+    assert answer.probability < 0.1
+    refused = [one.sop_instance_uid for one in answer.refused]
+    assert refused == [image.sop_instance_uid for image in raw]
+
+
+def test_a_place_shown_too_often_cannot_be_judged() -> None:
+    images = [
+        replace(i, sop_instance_uid=SOPInstanceUID(f"1.9.{more}.{n}"), pixels=i.pixels + more)
+        for more in range(MOST_PASSES + 1)
+        for n, i in enumerate(images_of(head()))
+    ]
+    assert _detector().assess([series_of(images)]) == Unsuitable(reason=TOO_MANY)
 
 
 def test_thin_slices_share_the_score_and_the_region_of_their_slab() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.haemorrhage_passes import passes_of
 from models.haemorrhage_volume import (
     CANVAS,
     NoSkull,
@@ -87,17 +88,40 @@ def test_without_positions_the_thickness_or_the_number_says_what_to_average() ->
     assert len(stack_of(many).members) == 32
 
 
-def test_planes_at_one_place_share_a_slab() -> None:
+def test_a_plane_that_is_there_twice_shares_a_slab_with_itself() -> None:
     images = images_of(head(slices=8))
     doubled = [one for image in images for one in (image, replace(image, frame_number=2))]
-    assert [len(group) for group in stack_of(doubled).members] == [2] * 8
+    assert passes_of(doubled) == (tuple(range(16)),)
+    stack = stack_of(doubled)
+    assert [len(group) for group in stack.members] == [2] * 8
+    assert stack.slab_mm == stack_of(images).slab_mm == GAP_MM
 
 
-def test_an_image_of_another_size_is_left_out() -> None:
+def test_planes_at_one_place_that_differ_belong_to_two_passes() -> None:
+    first, second = images_of(head(slices=8)), images_of(head(slices=8, brain_hu=30.0))
+    mixed = [one for pair in zip(first, second, strict=True) for one in pair]
+    assert passes_of(mixed) == (tuple(range(0, 16, 2)), tuple(range(1, 16, 2)))
+    stack = stack_of(mixed, places=passes_of(mixed)[1])
+    np.testing.assert_array_equal(stack.planes, stack_of(second).planes)
+    assert [n for group in stack.members for n in group] == list(range(1, 16, 2))
+
+
+def test_every_pass_is_whole_though_only_some_places_were_scanned_again() -> None:
+    images = images_of(head(slices=8))
+    again = tuple(replace(i, pixels=i.pixels + 1) for i in images[2:4])
+    assert passes_of(images + again) == (tuple(range(8)), (0, 1, 4, 5, 6, 7, 8, 9))
+
+
+def test_images_without_a_position_are_one_pass() -> None:
+    images = images_of(head(slices=8), gap_mm=None)
+    assert passes_of(images + images) == (tuple(range(16)),)
+
+
+def test_an_image_of_another_size_is_in_no_slab_and_no_pass() -> None:
     images = list(images_of(head(slices=8)))
     images[3] = replace(images[3], pixels=np.zeros((64, 64), np.float32))
-    stack = stack_of(images)
-    assert 3 not in [n for group in stack.members for n in group]
+    assert 3 not in [n for group in stack_of(images).members for n in group]
+    assert passes_of(images) == ((0, 1, 2, 4, 5, 6, 7),)
 
 
 def test_values_that_are_no_number_become_air() -> None:

@@ -1,0 +1,88 @@
+"""One series that shows the same places several times: each pass is judged by itself.
+
+A head scanned twice can come as one series. The mean of two planes at one place would halve what
+only one of them shows.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.detector import Image, Refused
+from models.haemorrhage_volume import SAME_MM, heights_mm, of_one_size
+from models.scans import Unjudgeable
+
+Places = tuple[int, ...]  # of images in their series, ascending
+
+MOST_PASSES = 4
+TOO_MANY = "The series shows the same places many times, each time differently."
+OTHER_SIZE = "It has other rows or columns than most images of its series."
+
+
+def passes_of(images: Sequence[Image]) -> tuple[Places, ...]:
+    """The images of each pass over a head, of those that have the size most have.
+
+    The first image at each place belongs to the first pass, the first that differs from it to the
+    second, and so on. Every pass is whole: where a place holds fewer, its last stands in. Images
+    that are the same in every pixel stay together, and so do all that have no position.
+
+    Raises
+    ------
+    NotAxial
+        If the planes lie along the body's axis.
+    """
+    usual = of_one_size(images)
+    heights = heights_mm([images[place] for place in usual])
+    if heights is None:
+        return (tuple(usual),)
+    order = np.argsort(heights, kind="stable")
+    breaks = np.flatnonzero(np.diff(heights[order]) > SAME_MM) + 1
+    versions = [
+        _versions(images, sorted(usual[int(n)] for n in group)) for group in np.split(order, breaks)
+    ]
+    return tuple(
+        tuple(sorted(place for each in versions for place in each[min(number, len(each) - 1)]))
+        for number in range(max(map(len, versions)))
+    )
+
+
+def in_no_sight(
+    images: Sequence[Image], looks: Sequence[tuple[Places, object]]
+) -> tuple[Refused, ...]:
+    """The images that no pass which was judged holds, but for passes that show no head.
+
+    Parameters
+    ----------
+    looks
+        Of each pass its images, and what was seen in it or why nothing (``Unsuitable``).
+    """
+    why = dict.fromkeys(range(len(images)), OTHER_SIZE)
+    for places, look in looks:
+        if isinstance(look, Unjudgeable):
+            why.update(dict.fromkeys(places, look.reason))
+    for places, look in looks:
+        if not isinstance(look, Unjudgeable):
+            for place in places:
+                why.pop(place, None)
+    return tuple(
+        Refused(
+            sop_instance_uid=images[place].sop_instance_uid,
+            frame_number=images[place].frame_number,
+            reason=reason,
+        )
+        for place, reason in sorted(why.items())
+    )
+
+
+def _versions(images: Sequence[Image], places: Sequence[int]) -> list[list[int]]:
+    """The images at one place, those together that are the same in every pixel."""
+    versions: list[list[int]] = []
+    for place in places:
+        pixels = images[place].pixels
+        for version in versions:
+            if np.array_equal(images[version[0]].pixels, pixels, equal_nan=True):
+                version.append(place)
+                break
+        else:
+            versions.append([place])
+    return versions
