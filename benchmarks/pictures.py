@@ -164,7 +164,7 @@ class Node:
         command = [sys.executable, "-m", "vigie", "users", "add", "reader", "--role", "radiologist"]
         command += ["--data", str(self._data)]
         said = subprocess.check_output(command, env=self._environment, text=True)
-        given = said.split("one-time password", 1)[1].split("\n\n")[1].strip()
+        given = said.split("One-time password of reader: ", 1)[1].split()[0]
         origin = {"Origin": self.url}
         begun = context.request.post(
             f"{self.url}/api/session", data={"name": "reader", "password": given}, headers=origin

@@ -337,6 +337,19 @@ def test_a_volume_is_cut_in_three_planes_that_meet_where_one_points(
     wait_until(lambda: bright(2) > 0.02, "a click leads back", 60)
 
 
+def _wait_until_whole(pane: Pane) -> None:
+    """Until all columns of the image are in the pane."""
+
+    def shown_width() -> float:
+        return float(pane.words("zoom").strip(" ·%\u00a0\n")) / 100 * COLUMNS
+
+    wait_until(
+        lambda: shown_width() <= pane.picture().shape[1] + 2,
+        "the image fits its pane",
+        more=lambda: pane.words("zoom"),
+    )
+
+
 _PLANES = ("axial", "coronal", "sagittal")
 
 
@@ -377,6 +390,8 @@ def test_an_earlier_study_stands_beside_and_scrolls_along_from_where_it_stood(
     second = Pane(page, 1)
     second.wait()
     was = second.slice()
+    _wait_until_whole(first)  # narrower than before
+    _wait_until_whole(second)
     page.mouse.move(*first.point(100, 200))
     page.mouse.wheel(0, 120)
     first.wait_for_slice(_MARKED[0] + 1 + 3)

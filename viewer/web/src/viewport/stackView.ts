@@ -47,6 +47,7 @@ export class StackView {
   private readonly prefetcher: Prefetcher;
   private imageIds: string[] = [];
   private direction: 1 | -1 = 1;
+  private isWhole = true; // nobody enlarged or moved the image
   private shown = NOTHING;
   private viewport: StackViewport | null = null;
 
@@ -92,8 +93,12 @@ export class StackView {
     const kept = before === undefined ? -1 : imageIds.indexOf(before);
     this.imageIds = [...imageIds];
     const index = kept >= 0 ? kept : first;
-    if (kept >= 0) this.change({ index: -1, wanted: index });
-    else this.change({ ...NOTHING, wanted: index, asSent: window === null, window: window ?? NOTHING.window });
+    if (kept >= 0) {
+      this.change({ index: -1, wanted: index });
+    } else {
+      this.isWhole = true;
+      this.change({ ...NOTHING, wanted: index, asSent: window === null, window: window ?? NOTHING.window });
+    }
     try {
       await this.viewport?.setStack(this.imageIds, index);
       await this.failureOf(index);
@@ -157,6 +162,7 @@ export class StackView {
   pan(dx: number, dy: number): void {
     const { viewport } = this;
     if (viewport === null) return;
+    this.isWhole = false;
     const [x, y] = viewport.getPan();
     viewport.setPan([x + dx, y + dy]);
     viewport.render();
@@ -166,6 +172,7 @@ export class StackView {
   zoom(factor: number, [x, y]: Spot = [this.element.clientWidth / 2, this.element.clientHeight / 2]): void {
     const { viewport } = this;
     if (viewport === null) return;
+    this.isWhole = false;
     const before = viewport.canvasToWorld([x, y]);
     viewport.setZoom(Math.max(0.2, Math.min(40, viewport.getZoom() * factor)));
     const [movedX, movedY] = viewport.worldToCanvas(before);
@@ -178,6 +185,7 @@ export class StackView {
   fit(): void {
     const { viewport } = this;
     if (viewport === null) return;
+    this.isWhole = true;
     viewport.setZoom(1);
     viewport.setPan([0, 0]);
     viewport.render();
@@ -187,6 +195,7 @@ export class StackView {
   reset(window: VoiWindow | null): void {
     const { viewport } = this;
     if (viewport === null) return;
+    this.isWhole = true;
     viewport.setCamera({ flipHorizontal: false, flipVertical: false });
     viewport.setViewPresentation({ rotation: 0 });
     viewport.resetCamera();
@@ -198,9 +207,8 @@ export class StackView {
   resized(): void {
     const { viewport } = this;
     startedEngine().resize(true, true);
-    if (viewport === null || this.shown.index < 0) return;
-    const { zoom = 1, pan = [0, 0], rotation = 0 } = viewport.getViewPresentation();
-    if (Math.abs(zoom - 1) > 0.01 || Math.hypot(...pan) > 2) return;
+    if (viewport === null || this.shown.index < 0 || !this.isWhole) return;
+    const { rotation = 0 } = viewport.getViewPresentation();
     const { flipHorizontal = false, flipVertical = false } = viewport.getCamera();
     viewport.resetCamera();
     viewport.setViewPresentation({ rotation });
