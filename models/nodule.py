@@ -27,6 +27,7 @@ from models.nodule_candidates import Candidates, find_candidates
 from models.nodule_cuts import SIDE, cuts_of
 from models.nodule_findings import Findings, findings_of, together
 from models.nodule_lungs import Lungs, find_lungs
+from models.nodule_missing import lungs_not_shown
 from models.nodule_outline import Outline, outline
 from models.nodule_rules import best_first, instances_left_out, why_not_usable, why_rather
 from models.nodule_vessels import lost_to_vessels, runs_through
@@ -70,6 +71,8 @@ class Sight:
 
     probability: float  # of the study, had it this series alone
     findings: Findings
+    stack: Stack
+    lungs: Lungs
 
 
 def blueprint(card: ModelCard, weights: Path, *, glance: bool = False) -> Blueprint:
@@ -131,7 +134,8 @@ class NoduleDetector:
         lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
         all are, the first's reason is the answer. The images of a series whose values are no CT's,
         some of whose images are cut off, or that lies another way than its header says, are
-        refused, unless another that was judged shows what it does.
+        refused, unless another that was judged shows what it does. What is on no image between
+        those of a judged series is told (``nodule_missing``).
         """
         if not series:
             raise ValueError("there are no images to look at")
@@ -152,17 +156,23 @@ class NoduleDetector:
                 *scans.passed_over,
                 *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),
             ),
+            not_shown=lungs_not_shown(
+                [(one, seen.stack, seen.lungs) for one, seen in scans.judged]
+            ),
             seconds=dict(clock.seconds),
         )
 
     def _sight(self, series: SeriesImages, clock: Stopwatch) -> Sight | Unsuitable:
-        found = self.find(series, clock)
-        if isinstance(found, Unsuitable):
-            return found
-        stack, places = found
+        chest = _chest(series, clock)
+        if isinstance(chest, Unsuitable):
+            return chest
+        stack, lungs = chest
+        places = self._found(stack, lungs, clock)
         return Sight(
             probability=self.study_probability(places),
             findings=findings_of(stack, self._shown(places), self._score),
+            stack=stack,
+            lungs=lungs,
         )
 
     def find(
@@ -170,28 +180,19 @@ class NoduleDetector:
     ) -> tuple[Stack, list[Found]] | Unsuitable:
         """Every place looked at closely, most suspect first, and the stack they lie in."""
         clock = clock or Stopwatch()
-        stack = clock.time("stack", lambda: stack_of(series))
-        if isinstance(stack, Unsuitable):
-            return stack
-        lungs = clock.time("lungs", lambda: find_lungs(stack))
-        if not isinstance(lungs, Unjudgeable):
-            cut_off = clock.time("guard", lambda: why_cut_off([i.pixels for i in stack.images]))
-            if cut_off is not None:
-                return Unjudgeable(reason=cut_off)
-        if isinstance(lungs, Unsuitable):
-            return lungs
-        wrong_way = clock.time("guard", lambda: why_not_upright(stack, lungs))
-        if wrong_way is not None:
-            return Unjudgeable(reason=wrong_way)
+        chest = _chest(series, clock)
+        if isinstance(chest, Unsuitable):
+            return chest
+        return chest[0], self._found(*chest, clock)
+
+    def _found(self, stack: Stack, lungs: Lungs, clock: Stopwatch) -> list[Found]:
         blobs = clock.time("candidates", lambda: find_candidates(stack, lungs))
         if not len(blobs):
-            return stack, []
+            return []
         glance = clock.time("network", lambda: self._glance(stack, blobs))
         chosen = np.argsort(-glance, kind="stable")[:_LOOKED_AT_TWICE]
         logits = clock.time("network", lambda: self._look_closely(stack, blobs[chosen]))
-        return stack, clock.time(
-            "outlines", lambda: self._distinct(stack, lungs, blobs[chosen], logits)
-        )
+        return clock.time("outlines", lambda: self._distinct(stack, lungs, blobs[chosen], logits))
 
     def logits(self, cuts: Floats) -> Doubles:
         """Uncalibrated log odds of a nodule in the middle of each cut, (n,).
@@ -269,6 +270,24 @@ class NoduleDetector:
             for place in places
             if self._score(place) >= self._least_score or place is decisive
         ][:_SHOWN]
+
+
+def _chest(series: SeriesImages, clock: Stopwatch) -> tuple[Stack, Lungs] | Unsuitable:
+    """The slices in space and the lungs in them, or why nothing can be told of them."""
+    stack = clock.time("stack", lambda: stack_of(series))
+    if isinstance(stack, Unsuitable):
+        return stack
+    lungs = clock.time("lungs", lambda: find_lungs(stack))
+    if not isinstance(lungs, Unjudgeable):
+        cut_off = clock.time("guard", lambda: why_cut_off([i.pixels for i in stack.images]))
+        if cut_off is not None:
+            return Unjudgeable(reason=cut_off)
+    if isinstance(lungs, Unsuitable):
+        return lungs
+    wrong_way = clock.time("guard", lambda: why_not_upright(stack, lungs))
+    if wrong_way is not None:
+        return Unjudgeable(reason=wrong_way)
+    return stack, lungs
 
 
 def _decisive(places: Sequence[Found]) -> Found | None:

@@ -69,7 +69,7 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     """Order the slices in space and make the coarse copy, or say why they are no chest CT stack.
 
     Of two slices at one place the first is taken. Gaps may be uneven: coarse planes without a
-    slice of their own are interpolated.
+    slice of their own are interpolated, which shows nothing that lay there (``nodule_missing``).
     """
     reason = _why_no_stack(series.images)
     if reason is not None:

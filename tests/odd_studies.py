@@ -40,6 +40,7 @@ SOUND = {
     HAEMORRHAGE: "studies/headct104",
     NODULE: "studies/chestct_a0001",
 }
+DRAWN = Path(__file__).parents[1] / "test_images"
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -128,6 +129,20 @@ def spoilt(detector: str, change: Change | None = None, **attributes: Any) -> Bu
         if change is not None:
             study = replace(study, pixels=np.ascontiguousarray(change(study.pixels), np.float32))
         return write(folder, detector, study, **attributes)
+
+    return build
+
+
+def lost(detector: str, drawn: str, count: int) -> Build:
+    """A drawn study of what the detector was made for, planes of its middle lost on the way."""
+
+    def build(_: Path, folder: Path) -> Path:
+        study = ct_of(DRAWN / drawn)
+        write(folder, detector, study)
+        first = len(study.pixels) // 2
+        for number in range(first, first + count):
+            (folder / f"{number:03d}.dcm").unlink()
+        return folder
 
     return build
 

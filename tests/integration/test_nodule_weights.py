@@ -137,6 +137,17 @@ def test_lungs_without_a_nodule_are_not_flagged(detector: NoduleDetector) -> Non
     assert not said.regions and not said.evidence.lesions
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_p4_slices_lost_with_the_nodule_on_them_are_told_as_what_may_hide_one(
+    lost: bool, detector: NoduleDetector
+) -> None:
+    heights = np.arange(0.0, 120.0, 2.5)
+    kept = heights[(heights < 50) | (heights > 70)] if lost else heights
+    said = assessed(detector, series(tuple(kept), balls=[BALL]))
+    assert (said.probability >= detector.card.operating_point) is not lost
+    assert [one.may_hide for one in said.not_shown] == [True] * lost
+
+
 @pytest.mark.parametrize(
     ("name", "flagged"), [("chest_ct_clear", False), ("chest_ct_nodules", True)]
 )
@@ -145,6 +156,7 @@ def test_of_the_phantoms_the_one_with_nodules_is_flagged(
 ) -> None:
     said = assessed(detector, read(REPOSITORY / "test_images" / name))
     assert (said.probability >= detector.card.operating_point) is flagged
+    assert not said.not_shown
 
 
 def test_the_order_of_slices_and_the_day_do_not_matter(detector: NoduleDetector) -> None:
@@ -325,6 +337,7 @@ def test_a_real_chest_with_a_mass_gives_what_it_gave_before(
     # network or calibration changed; whoever changes them on purpose writes the new ones.
     assert isinstance(detector.eligibility(chest.header), Eligible)
     said = assessed(detector, chest)
+    assert not said.not_shown
     assert said.probability == pytest.approx(0.700, abs=0.01)
     assert said.probability >= detector.card.operating_point
     lesion = said.evidence.lesions[0]

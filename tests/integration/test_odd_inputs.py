@@ -29,6 +29,7 @@ from tests.odd_studies import (
     SECONDARY_CAPTURE,
     Build,
     Floats,
+    lost,
     others,
     outcome_of,
     smaller,
@@ -111,6 +112,7 @@ NO_SKULL = "No skull was found: bone encloses nothing like brain."
 OPEN_SKULL = "No skull was found: bone does not enclose what should be brain."
 LUNGLESS = "of airy tissue inside a body); at least 400 mL are needed."
 UNDECODABLE = "cannot be decoded"
+ON_NO_IMAGE = "on no image: images seem to be missing."
 ABDOMEN = "corpus/TotalSegmentator/tests"
 TEST_IMAGES = "corpus/cornerstone3D/packages/dicomImageLoader/testImages"
 
@@ -217,6 +219,16 @@ CASES: dict[str, dict[str, Told]] = {
             spoilt(NODULE, lambda pixels: pixels[:5]),
         ),
     },
+    "slices of 20 mm lost in the middle": {
+        HAEMORRHAGE: (
+            f"20.0 mm of the brain, between two planes, are {ON_NO_IMAGE}",
+            lost(HAEMORRHAGE, "head_ct_clear_urgent", 4),
+        ),
+        NODULE: (
+            f"20.0 mm of the lungs, between two planes, are {ON_NO_IMAGE}",
+            lost(NODULE, "chest_ct_clear", 4),
+        ),
+    },
     "mirrored top to bottom": each(
         (AS_IT_SHOULD, UPSIDE_DOWN, CHEST_UPSIDE_DOWN), lambda pixels: pixels[:, ::-1]
     ),
@@ -285,6 +297,9 @@ def test_an_odd_study_is_refused_with_a_plain_reason_or_the_table_says_that_it_i
         assert isinstance(outcome, Flagged | NotFlagged), outcome
     elif said == UNDECODABLE:
         assert isinstance(outcome, Failed), outcome
+    elif said.endswith(ON_NO_IMAGE):
+        assert isinstance(outcome, Failed), outcome
+        assert said in outcome.reason
     else:
         assert isinstance(outcome, NotApplicable), outcome
         assert said in outcome.reason
@@ -336,6 +351,8 @@ def cell_of(said: str) -> str:
         return said
     if said == UNDECODABLE:
         return "*failed*: it cannot be decoded"
+    if said.endswith(ON_NO_IMAGE):
+        return f"*failed*: {said}"
     words = said if said[0].isupper() or said[0].isdigit() else f"No lungs were found (… mL {said}"
     return f"*not applicable*: {words}"
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.detector import Unsuitable
+from models.missing_planes import Missing, missing_between
 from models.nodule_volume import Stack, block_mean, stack_of
 from tests.nodule_scans import AXIAL, series
 
@@ -46,9 +47,20 @@ def test_a_coarse_plane_lies_where_its_slices_do(gap: float) -> None:
 
 
 def test_uneven_gaps_are_filled_between_their_neighbours() -> None:
-    heights = np.concatenate([np.arange(0.0, 60.0, 5.0), np.arange(75.0, 130.0, 5.0)])
+    """Thin slices below thick ones: their places are known, and between them is what they show."""
+    heights = np.concatenate([np.arange(0.0, 60.0, 2.5), np.arange(60.0, 130.0, 5.0)])
     stack = stacked(flat(heights))
+    np.testing.assert_allclose(stack.coarse[:, 0, 0], stack.coarse_z_mm, atol=1.3)
+
+
+def test_a_hole_is_filled_for_the_search_and_is_missing_all_the_same() -> None:
+    heights = np.concatenate([np.arange(0.0, 60.0, 5.0), np.arange(75.0, 130.0, 5.0)])
+    made = flat(heights)
+    stack = stacked(made)
     np.testing.assert_allclose(stack.coarse[:, 0, 0], stack.coarse_z_mm, atol=0.01)
+    assert missing_between(stack.images, made.header.instances) == Missing(
+        widest_mm=15.0, total_mm=15.0, places=1
+    )
 
 
 def test_of_two_slices_at_one_place_the_first_counts() -> None:
