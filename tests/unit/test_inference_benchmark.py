@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from benchmarks import inference
 from models.haemorrhage_network import KINDS, STRIDE
@@ -11,6 +12,7 @@ from models.haemorrhage_volume import CANVAS
 from models.nodule_cuts import SIDE
 from models.runtime import Blueprint, Floats, Network
 from models.skull_unrolled import COLUMNS, ROWS
+from tests.odd_studies import NODULE, Study, write
 
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 
@@ -58,6 +60,24 @@ def test_a_chest_is_sent_in_sheets_of_cuts_first_to_one_member_then_to_all() -> 
         assert (images, channels, columns) == (1, 1, SIDE)
         assert rows > SIDE
         assert rows % SIDE == 0
+
+
+def test_the_chest_is_300_slices_1_mm_apart_of_which_each_neighbours_what_it_did(
+    tmp_path: Path,
+) -> None:
+    """Planes that hold their own height in mm: up, down, and up again."""
+    real, made = tmp_path / "real", tmp_path / "made"
+    real.mkdir(), made.mkdir()
+    heights = 5.0 * np.arange(21)
+    write(real, NODULE, Study(pixels=heights[:, None, None] * np.ones((1, 4, 4), np.float32)))
+    assert inference._thin_chest(real, made) == made
+    slices = [dcmread(path) for path in sorted(made.glob("*.dcm"))]
+    assert len(slices) == 300
+    assert [one.ImagePositionPatient[2] for one in slices] == list(range(300))
+    assert {float(one.SliceThickness) for one in slices} == {1.0}
+    assert len({one.SOPInstanceUID for one in slices}) == 300
+    expected = [*range(100), *range(100, 0, -1), *range(100)]
+    assert [int(one.pixel_array[0, 0]) for one in slices] == expected
 
 
 def test_the_shape_sent_most_often_counts_and_of_several_the_largest() -> None:
