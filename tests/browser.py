@@ -44,14 +44,16 @@ def app_of(
     (static / "assets").mkdir(parents=True)
     (static / "index.html").write_text("page")
     (static / "assets" / "a.js").write_text("1")
-    usual = {"worklist": Worklist(PostgresStore(house.engine), DueTargets())}
+    usual = {
+        "worklist": Worklist(PostgresStore(house.engine), DueTargets()),
+        "dicomweb": dicomweb_of(folder, [archived_object(archive)]),
+        "decode_frame": decode,
+    }
     app = create_app(
         people=People(house.door, ApiTokens(house.store, house.passwords)),
         reader=FakeReader(archive) if reader is None else reader,
         personal=Personal(PostgresPersonal(house.engine)),
         listen=silence,
-        decode_frame=decode,
-        dicomweb=dicomweb_of(folder, [archived_object(archive)]),
         readiness=lambda: checks,
         node=NodeInfo(ae_title="VIGIE", dicom_port=11112, version="1.0"),
         sign_on=sign_on,

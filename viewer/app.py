@@ -23,6 +23,7 @@ from viewer import (
     studies_api,
     worklist_api,
 )
+from viewer.description import DescribedApp
 from viewer.dicomweb.ports import DicomWeb
 from viewer.dicomweb.routers import make_routers
 from viewer.gate import Caller, Gate, still_holds
@@ -99,7 +100,7 @@ def create_app(
             with contextlib.suppress(asyncio.CancelledError):
                 await hearing
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Vigie",
         summary="The reading worklist. AI results are not reviewed. Not a medical device.",
         version=node.version,

@@ -3,8 +3,9 @@
 from typing import Annotated
 from urllib.parse import parse_qs
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from viewer.asked import Asked
 from worklist.filters import InvalidFilter, ListFilter, make_filter
 from worklist.people import AccountName
 
@@ -12,10 +13,8 @@ _Texts = Annotated[list[str], Field(max_length=32)]
 _LISTS = frozenset({"modality", "body_part", "priority", "state"})
 
 
-class FilterQuery(BaseModel):
+class FilterQuery(Asked):
     """Which studies; of several values of one kind, one of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     modality: _Texts = Field(default=[], description="One of these, for example CT.")
     body_part: _Texts = Field(default=[], description="One of these, as in the header.")
@@ -75,5 +74,5 @@ def check_view(query: str, name: AccountName) -> None:
     try:
         FilterQuery.model_validate(values).as_filter(name)
     except ValidationError as error:
-        words = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+        words = "; ".join(f"{(*one['loc'], 'query')[0]}: {one['msg']}" for one in error.errors())
         raise InvalidFilter(words) from None

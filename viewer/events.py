@@ -155,11 +155,14 @@ def _change_event(change: WorklistChange) -> bytes:
     return f"id: {change.event_id}\nevent: worklist\ndata: {data}\n\n".encode()
 
 
+_ANSWERS: dict[int | str, dict[str, object]] = {200: {"content": {"text/event-stream": {}}}}
+
+
 def make_router(feed: ChangeFeed, holds: Callable[[Caller], bool]) -> APIRouter:
     """The route ``/api/events``; `holds` says whether a caller may still hear."""
     router = APIRouter(prefix="/api", tags=["worklist"])
 
-    @router.get("/events", response_class=StreamingResponse)
+    @router.get("/events", response_class=StreamingResponse, responses=_ANSWERS)
     async def events(caller: WhoAsks) -> StreamingResponse:
         """Server-sent events ``worklist`` and ``state``; ask the other routes what changed."""
         stream = feed.stream(lambda: holds(caller))

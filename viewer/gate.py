@@ -76,6 +76,8 @@ class Gate:
         """Why this request may not pass; None: it may, and ``state.caller`` says who it is."""
         connection = HTTPConnection(scope)
         method, path = scope["method"], scope["path"]
+        if "\0" in path or b"%00" in scope["query_string"]:
+            return problem(400, "An address holds no NUL.")
         rule = self._rules.find(method, path)
         if rule is None:
             allowed = self._rules.methods(path)

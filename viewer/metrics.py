@@ -97,7 +97,9 @@ def make_router(registry: CollectorRegistry) -> APIRouter:
     """The route ``/metrics``."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/metrics", response_class=Response)
+    @router.get(
+        "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}
+    )
     def metrics() -> Response:
         """The Prometheus text format."""
         return Response(generate_latest(registry), headers={"Content-Type": _CONTENT_TYPE})

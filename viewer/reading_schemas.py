@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from viewer.asked import Asked
 from viewer.ports import SiteLinks
 from viewer.schemas import StudyAnswer
 from worklist.conclusion import Answer
@@ -134,24 +135,20 @@ class PriorsAnswer(_Frozen):
     studies: list[PriorAnswer]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class FirstLookRequest(_Request):
+class FirstLookRequest(Asked):
     """What a person sees without marks; ``assessment_number`` as the page showed it."""
 
     answers: Answers
     assessment_number: int | None = Field(None, ge=0, le=2**31 - 1)
 
 
-class RevealRequest(_Request):
+class RevealRequest(Asked):
     """Whose marks to show."""
 
     detector: str = Field(max_length=256)
 
 
-class AgreementRequest(_Request):
+class AgreementRequest(Asked):
     """Whether the person agrees; neither lesion nor region: with the result as a whole."""
 
     detector: str = Field(max_length=256)
@@ -164,7 +161,7 @@ class AgreementRequest(_Request):
 _Point = tuple[float, float]
 
 
-class DrawnRequest(_Request):
+class DrawnRequest(Asked):
     """An outline in the pixels of one frame; (0, 0) is the top-left corner (SCOORD)."""
 
     target: TargetFinding
@@ -180,7 +177,7 @@ class DrawnRequest(_Request):
         return value
 
 
-class ConclusionRequest(_Request):
+class ConclusionRequest(Asked):
     """What the person concludes; ``instance_count`` as the page showed it."""
 
     answers: Answers
@@ -188,7 +185,7 @@ class ConclusionRequest(_Request):
     instance_count: int | None = Field(None, ge=0, le=2**31 - 1)
 
 
-class ReopenRequest(_Request):
+class ReopenRequest(Asked):
     """Why a study that was read goes back on the list."""
 
     reason: str = Field(max_length=LONGEST_TEXT)

@@ -46,6 +46,10 @@ _MEDIA_TYPES = {
     "1.2.840.10008.1.2.4.107": "video/H265",
     "1.2.840.10008.1.2.4.108": "video/H265",
 }
+# Of what is handed out in pieces: alone, in parts, or as it is stored.
+PIECES: dict[str, dict[str, object]] = {
+    kind: {} for kind in ("multipart/related", OCTETS, *sorted(set(_MEDIA_TYPES.values())))
+}
 
 
 class NotAcceptable(VigieError):

@@ -15,6 +15,7 @@ from viewer.dicomweb import multipart
 from viewer.dicomweb.accept import (
     ANY,
     OCTETS,
+    PIECES,
     MediaRange,
     first_of,
     is_video,
@@ -36,7 +37,7 @@ _HEADERS = {
     # It may be a page somebody made: it is saved, never shown as one of ours.
     "Content-Disposition": "attachment",
 }
-_ANSWERS: dict[int | str, dict[str, object]] = {200: {"content": {OCTETS: {}}}}
+_ANSWERS: dict[int | str, dict[str, object]] = {200: {"content": PIECES}}
 
 
 def make_router(dicomweb: DicomWeb) -> APIRouter:

@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 from viewer.dicomweb import multipart
 from viewer.dicomweb.accept import (
     OCTETS,
+    PIECES,
     Representation,
     choose_frames,
     is_video,
@@ -106,9 +107,7 @@ def make_router(dicomweb: DicomWeb) -> APIRouter:
 
 
 _HEADERS = {"Cache-Control": _CACHE_CONTROL, "Vary": "Accept"}
-_ANSWERS: dict[int | str, dict[str, object]] = {
-    200: {"content": {"multipart/related": {}, "application/octet-stream": {}}}
-}
+_ANSWERS: dict[int | str, dict[str, object]] = {200: {"content": PIECES}}
 
 
 def read_frame(

@@ -24,7 +24,7 @@ from worklist.archived import ArchivedObject
 _THUMBNAIL = (128, 128)  # pixels, at most
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
 _ANSWERS: dict[int | str, dict[str, object]] = {
-    200: {"content": {"image/jpeg": {}, "image/png": {}}}
+    200: {"content": {"image/jpeg": {}, "image/png": {}, "multipart/related": {}}}
 }
 _Accept = Annotated[str | None, Header()]
 _Query = Annotated[str | None, Query(alias="accept", max_length=1024)]

@@ -46,7 +46,7 @@ _BODY: dict[str, Any] = {
     }
 }
 _ANSWERS: dict[int | str, dict[str, object]] = {
-    status: {"content": {DICOM_JSON: {}}} for status in (200, 202, 409)
+    status: {"content": {DICOM_JSON: {}}} for status in (200, 202, 400, 409, 507)
 }
 
 
