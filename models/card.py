@@ -4,7 +4,7 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ class ModelCard:
     operating_point: float  # calibrated probability at or above which people are told
     calibration: dict[str, Any]  # parameters of the calibration, read by the detector
     performance: dict[str, Any]  # measured figures, with what they were measured on
-    licence: str = ""  # of code and weights together; empty: as that of Vigie
+    licence: str = ""  # of code and weights together; empty: not stated
+    guards: dict[str, str] = field(default_factory=dict)  # further weights it needs, to SHA-256
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -43,6 +44,17 @@ class ModelCard:
             weights_sha256=self.weights_sha256,
             operating_point=self.operating_point,
         )
+
+
+GUARDS = Path(__file__).with_name("weights")
+
+
+def guards_of(*names: str) -> dict[str, str]:
+    """The SHA-256 of the weights of installed guards, which alone can keep a study from a model."""
+    return {
+        name: hashlib.sha256((GUARDS / f"{name}.safetensors").read_bytes()).hexdigest()
+        for name in names
+    }
 
 
 def card_content(card: ModelCard) -> dict[str, Any]:
@@ -73,18 +85,24 @@ def _text(value: object) -> str:
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read a card and check that the weights beside it are the ones it names.
+    """Read a card and check that the weights beside it and its guards are the ones it names.
+
+    So one version of a model has one set of weights, its guards' included (P6).
 
     Raises
     ------
     CardError
-        If a field is missing or the weights' SHA-256 differs.
+        If a field is missing, or a SHA-256 differs.
     """
     card = parse_card(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
     weights = path.with_name(card.weights_file)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != card.weights_sha256:
         raise CardError(f"{weights} has SHA-256 {digest}, its card says {card.weights_sha256}")
+    for name, said in card.guards.items():
+        digest = guards_of(name)[name]
+        if digest != said:
+            raise CardError(f"{name} has SHA-256 {digest}, its card says {said}")
     return card
 
 
@@ -116,6 +134,7 @@ def parse_card(content: Mapping[str, Any], called: str) -> ModelCard:
             calibration=content["calibration"],
             performance=content["performance"],
             licence=content.get("licence", ""),
+            guards=content.get("guards", {}),
         )
     except KeyError as missing:
         raise CardError(f"{called}: the card lacks {missing}") from None

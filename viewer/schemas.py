@@ -365,6 +365,7 @@ class CardAnswer(BaseModel):
     limits: list[str]
     training_data: list[str]
     licence: str
+    guards: dict[str, str] = {}  # further weights it needs, to SHA-256
     calibration: dict[str, Any]
     performance: dict[str, Any]
 

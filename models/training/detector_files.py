@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 
 from models.card import ModelCard
 
+LICENCE = "Apache-2.0; the data's licences stand under training_data"
+
 
 def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """Write named weights as fp16 safetensors, (out, in, height, width) contiguous."""
@@ -46,11 +48,11 @@ def install(run_folder: Path, names: Iterable[str], weights_folder: Path) -> Non
 def write_card(card: ModelCard, path: Path) -> None:
     """Write a card as TOML, what ``models.card.read_card`` reads."""
     content = asdict(card)
-    tables = {name: content.pop(name) for name in ("calibration", "performance")}
+    tables = {name: content.pop(name) for name in ("guards", "calibration", "performance")}
     content["target"] = str(card.target)
     lines = [f"{name} = {_toml(value)}" for name, value in content.items()]
     for name, table in tables.items():
-        lines += _table(name, table)
+        lines += _table(name, table) if table or name != "guards" else []
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

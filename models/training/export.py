@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from models.calibration import LogisticCalibration, match_boxes
-from models.card import ModelCard
+from models.card import ModelCard, guards_of
 from models.fracture import CARD_PATH, assemble
 from models.loading import Machine
 from models.training.calibrating import cross_fitted_evenly, operating_point
-from models.training.detector_files import install, write_card
+from models.training.detector_files import LICENCE, install, write_card
 from models.training.evaluation import Judged, corners, look_at_all, measure
 from models.training.labels import LabelledRadiograph
 from models.training.progress import Progress
@@ -48,11 +48,15 @@ LIMITS = (
     "Boxes say where to look; several are false, and fractures are missed.",
     "Radiographs that lie on their side (turned by 90 degrees) are not noticed, and more than half "
     "of their fractures are missed.",
-    "Sex, age and scanner of the patients are not known: there are no figures by such groups.",
+    "The copy learnt from tells no patient's sex, age or scanner: there are no figures by such "
+    "groups.",
 )
 TRAINING_DATA = (
     "FracAtlas (Abedeen et al. 2023, Scientific Data), CC BY 4.0: radiographs of hand, leg, hip "
     "and shoulder with boxes.",
+    "The guard that refuses what is no radiograph learnt FracAtlas too, and against it heads of "
+    "CT-ICH 1.0.0 (Hssayeni et al. 2020, PhysioNet), CC BY 4.0, chests of LUNA16 (Setio et al. "
+    "2017) from LIDC-IDRI (Armato et al. 2011), CC BY 3.0, and drawings by this program.",
     "Trunk started from MobileNetV2 1.0 trained on ImageNet by Google "
     "(tf2_mobilenet_v2_1.0_224_ptq, google-coral), Apache-2.0.",
 )
@@ -163,4 +167,6 @@ def _neutral_card(weights: Path, image_size: int, version: str) -> ModelCard:
             "region_score": 0.0,
         },
         performance={},
+        licence=LICENCE,
+        guards=guards_of("radiograph_guard"),
     )

@@ -10,7 +10,7 @@ from models.card import ModelCard, read_card
 from models.loading import Machine
 from models.nodule import CARD_PATH, assemble
 from models.training.calibrating import cross_fitted_evenly, operating_point
-from models.training.detector_files import install, write_card
+from models.training.detector_files import LICENCE, install, write_card
 from models.training.nodule_data import LabelledCuts
 from models.training.nodule_evaluation import logits_of, measure
 from models.training.nodule_limits import limits_of
@@ -31,6 +31,7 @@ INTENDED_USE = (
 TRAINING_DATA = (
     "LUNA16 candidates (Setio et al. 2017) from LIDC-IDRI (Armato et al. 2011), CC BY 3.0: axial "
     "cuts of 50 x 50 pixels at 0.7 mm with and without a nodule.",
+    "Nodules simulated by this program in one chest CT of Lung-PET-CT-Dx (TCIA), CC BY 4.0.",
     "Trunk started from MobileNetV2 1.0 trained on ImageNet by Google "
     "(tf2_mobilenet_v2_1.0_224_ptq, google-coral), Apache-2.0.",
 )
@@ -106,4 +107,5 @@ def _neutral_card(weights: Path, members: int, version: str) -> ModelCard:
         operating_point=installed.operating_point,
         calibration=calibration,
         performance={},
+        licence=LICENCE,
     )

@@ -40,6 +40,13 @@ _CLIPPED = (1, 254)  # of the brain window's greys: beyond, the bone window know
 _SHARES = {"radiograph": 0.47, "limb": 0.03, "inverted": 0.2, "head": 0.1, "lung": 0.05}
 _INVERTED = 0.3  # of the images that are none
 _LEAST_LOGIT_MARGIN = 0.5  # the limit lies this far below the valid radiograph that sets it
+TRAINING_DATA = (
+    "FracAtlas (Abedeen et al. 2023), CC BY 4.0: radiographs of split train, also inverted",
+    "CT-ICH 1.0.0 (Hssayeni et al. 2020), CC BY 4.0: planes of heads, as what is no radiograph",
+    "LUNA16 (Setio et al. 2017) from LIDC-IDRI (Armato et al. 2011), CC BY 3.0: cuts of chests, "
+    "as what is no radiograph",
+    "drawings by the program",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,8 +264,10 @@ def _write(network: RadiographGuardNetwork, limit: float, out: Path) -> None:
     state = {name: value.float() for name, value in network.state_dict().items()}
     save_file(state, weights)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    sources = "".join(f'  "{source}",\n' for source in TRAINING_DATA)
     weights.with_suffix(".toml").write_text(
-        f'weights_sha256 = "{digest}"\nleast_logit = {limit:.4f}\n', encoding="utf-8"
+        f'weights_sha256 = "{digest}"\nleast_logit = {limit:.4f}\ntraining_data = [\n{sources}]\n',
+        encoding="utf-8",
     )
 
 

@@ -1,16 +1,26 @@
 """The pages of the model cards show what the installed cards say."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from models import fracture, haemorrhage, nodule
+from models import fracture, haemorrhage, nodule, radiograph_guard
 from models.calibration import wilson_interval
 from models.card import read_card
+from models.guard_weights import settings_of
+from models.prevalence import at_prevalence
+from models.training import export, haemorrhage_export, nodule_export, nodule_limits
+from models.training import radiograph_guard as training_of_guard
+from models.training.detector_files import LICENCE
 from models.training.reliability_plot import plot_reliability
+from worklist.due_time import DueTargets, due_time
+from worklist.finding import TargetFinding
+from worklist.study import RequestedPriority
 
 _PAGES = Path(__file__).parents[2] / "docs" / "model_cards"
+_OPERATIONS = _PAGES.parent / "operations.md"
 _INSTALLED = pytest.mark.parametrize(
     "installed", [fracture, haemorrhage, nodule], ids=lambda module: module.__name__
 )
@@ -66,6 +76,117 @@ def test_the_free_response_of_the_nodule_page_is_that_of_its_card() -> None:
     assert "| nodules found | " + " | ".join(f"{row[1]:.2f}" for row in rows) + " |" in page
     intervals = " | ".join(f"{low:.2f} to {high:.2f}" for *_, low, high in rows)
     assert f"| 95 % interval | {intervals} |" in page
+
+
+@_INSTALLED
+def test_a_page_names_every_guard_that_its_card_does(installed: ModuleType) -> None:
+    card, page = read_card(installed.CARD_PATH), _page(read_card(installed.CARD_PATH).name)
+    assert card.licence == LICENCE
+    for name, digest in card.guards.items():
+        assert f"`models/weights/{name}.safetensors`, SHA-256 `{digest}`" in page
+
+
+def test_what_a_card_says_is_what_its_training_would_write_again() -> None:
+    """So that a sentence mended in the one is mended in the other."""
+    for installed, training in (
+        (fracture, export),
+        (haemorrhage, haemorrhage_export),
+        (nodule, nodule_export),
+    ):
+        card = read_card(installed.CARD_PATH)
+        limits = nodule_limits.limits_of(card.performance)
+        assert card.training_data == training.TRAINING_DATA
+        assert card.intended_use == training.INTENDED_USE
+        assert card.limits == (limits if installed is nodule else training.LIMITS)
+
+
+def test_the_toml_of_the_radiograph_guard_says_what_it_learnt() -> None:
+    said = settings_of(radiograph_guard.WEIGHTS)["training_data"]
+    assert tuple(said) == training_of_guard.TRAINING_DATA
+
+
+@pytest.mark.parametrize("installed", [fracture, haemorrhage], ids=lambda module: module.__name__)
+def test_a_page_states_the_limits_of_its_card(installed: ModuleType) -> None:
+    card = read_card(installed.CARD_PATH)
+    assert "".join(f"- {limit}\n" for limit in card.limits) in _page(card.name)
+
+
+def test_the_main_table_of_the_fracture_page_is_that_of_its_card() -> None:
+    figures, page = read_card(fracture.CARD_PATH).performance, _page("fracture")
+    groups = {"all": figures} | {
+        name.replace("_", " "): group for name, group in figures["subgroups"].items()
+    }
+    for name, group in groups.items():
+        low, high = group["auc_ci95"]
+        assert (
+            f"| {name} | {group['n']} | {group['positives']} | {group['auc']:.3f} "
+            f"| {low:.3f} to {high:.3f} | {group['map50']:.3f} |\n"
+        ) in page
+
+
+def test_the_main_table_of_the_haemorrhage_page_is_that_of_its_card() -> None:
+    card, page = read_card(haemorrhage.CARD_PATH), _page("haemorrhage")
+    figures = card.performance
+    for row, name, crossed in (
+        ("patient AUC", "patient_auc", "patient_auc_cross_fitted"),
+        ("slice AUC", "slice_auc", None),
+        (
+            f"boxed slices with a region that covers some of a box ({figures['boxed_slices']})",
+            "box_hit_rate",
+            None,
+        ),
+        (
+            f"sensitivity per patient at {card.operating_point}",
+            "sensitivity",
+            "sensitivity_cross_fitted",
+        ),
+        ("specificity per patient", "specificity", "specificity_cross_fitted"),
+    ):
+        low, high = figures[f"{name}_ci95"]
+        also = f" (cross-fitted {figures[crossed]:.3f})" if crossed else ""
+        assert f"| {row} | {figures[name]:.3f}{also} | {low:.3f} to {high:.3f}" in page
+    brier = f"{figures['brier']:.3f} (cross-fitted {figures['brier_cross_fitted']:.3f})"
+    ece = f"{figures['ece']:.3f} (cross-fitted {figures['ece_cross_fitted']:.3f})"
+    assert f"| Brier score | {brier} |" in page
+    assert f"| calibration error (ECE, 10 bins) | {ece} | {figures['ece_by_chance']:.3f} is" in page
+    slices = f"{figures['slice_ece']:.3f} (Brier score {figures['slice_brier']:.3f})"
+    assert f"| the same of slices | {slices} |" in page
+    assert f"| not looked at | {figures['failures']} |" in page
+    for kind, seen in figures["patients_by_kind"].items():
+        assert f"| {kind} | {seen['patients']} | {seen['flagged']} |\n" in page
+
+
+def test_the_main_table_of_the_nodule_page_is_that_of_its_card() -> None:
+    card, page = read_card(nodule.CARD_PATH), _page("nodule")
+    figures, threshold = card.performance, f"{card.performance['candidate_threshold']:.3f}"
+    for row, name in (
+        ("AUC", "candidate_auc"),
+        (f"sensitivity at {threshold}", "sensitivity"),
+        (f"specificity at {threshold}", "specificity"),
+    ):
+        low, high = figures[f"{name}_ci95"]
+        assert f"| {row} | {figures[name]:.3f} | {low:.3f} to {high:.3f}" in page
+    assert f"| average precision | {figures['candidate_ap']:.3f} |" in page
+    for row, name in (("Brier score", "brier"), ("expected calibration error", "ece")):
+        crossed = figures[f"{name}_cross_fitted"]
+        assert f"| {row} | {figures[name]:.3f} (cross-fitted {crossed:.3f}) |" in page
+
+
+def test_what_an_unset_share_of_blood_costs_is_what_the_card_and_the_pages_say() -> None:
+    card = read_card(haemorrhage.CARD_PATH)
+    lowest, _, _ = card.performance["patient_reliability"][0]
+    learnt = card.calibration["prevalence"]
+    assert any(f"mean {lowest:.3f}" in limit for limit in card.limits)
+    for probability, said in (
+        (lowest, "due after 108 minutes"),
+        (at_prevalence(lowest, learnt=learnt, site=0.1), "after 488 minutes"),
+    ):
+        received = datetime(2026, 1, 1, tzinfo=UTC)
+        found = {TargetFinding.INTRACRANIAL_HAEMORRHAGE: probability}
+        due = due_time(received, RequestedPriority.ROUTINE, DueTargets(), found).due_at
+        assert str(round((due - received).total_seconds() / 60)) in said
+        assert said in " ".join(_page("haemorrhage").split())
+        assert said in " ".join(_OPERATIONS.read_text(encoding="utf-8").split())
 
 
 def _page(name: str) -> str:

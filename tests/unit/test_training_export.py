@@ -1,11 +1,12 @@
 """The least score of a region, and the card as a file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.card import read_card
+from models.card import CardError, read_card
 from models.fracture import Sight
 from models.training.detector_files import write_card
 from models.training.evaluation import Judged
@@ -39,3 +40,14 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
     card = _neutral_card(weights, 448, '1.0 "odd\\name"')
     write_card(card, tmp_path / "fracture.toml")
     assert read_card(tmp_path / "fracture.toml") == card
+
+
+def test_p6_a_card_whose_guard_is_not_the_installed_one_is_refused(tmp_path: Path) -> None:
+    """So that a new guard is a new version of the model, which every result names."""
+    weights = tmp_path / "fracture.safetensors"
+    weights.write_bytes(b"weights")
+    card = _neutral_card(weights, 448, "1.0")
+    assert set(card.guards) == {"radiograph_guard"}
+    write_card(replace(card, guards={"radiograph_guard": "0" * 64}), tmp_path / "fracture.toml")
+    with pytest.raises(CardError, match="radiograph_guard has SHA-256"):
+        read_card(tmp_path / "fracture.toml")

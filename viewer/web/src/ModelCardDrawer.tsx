@@ -1,6 +1,6 @@
 import { Drawer, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ask, type Figures, type ModelCard, modelPath } from "./api";
@@ -65,6 +65,14 @@ function Card({ model }: { model: ModelCard }) {
         <dd>
           <code>{model.weights_sha256}</code>
         </dd>
+        {Object.entries(card?.guards ?? {}).map(([name, digest]) => (
+          <Fragment key={name}>
+            <dt>{t("card.guard", { name })}</dt>
+            <dd>
+              <code>{digest}</code>
+            </dd>
+          </Fragment>
+        ))}
       </dl>
       {card !== null && (
         <>

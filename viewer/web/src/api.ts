@@ -184,6 +184,7 @@ export interface ModelCard extends Model {
     limits: string[];
     training_data: string[];
     licence: string;
+    guards: Record<string, string>; // further weights, to SHA-256
     calibration: Figures;
     performance: Figures;
   } | null; // null: broken
