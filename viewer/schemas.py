@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from viewer.asked import Asked
 from viewer.languages import Said
 from worklist.finding import OutcomeState, TargetFinding
 from worklist.people import Role
@@ -21,45 +22,41 @@ class _Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class SignInRequest(_Request):
+class SignInRequest(Asked):
     """What a person types at the door."""
 
     name: str = Field(max_length=256)
     password: str = Field(max_length=1024, repr=False)
 
 
-class PasswordChange(_Request):
+class PasswordChange(Asked):
     """The present password, and the one to put in its place."""
 
     present: str = Field(max_length=1024, repr=False)
     new: str = Field(max_length=1024, repr=False)
 
 
-class ClaimRequest(_Request):
+class ClaimRequest(Asked):
     """A person wants to read a study."""
 
     take_over: bool = False  # also from another person
 
 
-class PriorityRequest(_Request):
+class PriorityRequest(Asked):
     """A person's priority in place of the requested one; null takes it back."""
 
     priority: RequestedPriority | None
     reason: str = Field(max_length=1000)
 
 
-class PinRequest(_Request):
+class PinRequest(Asked):
     """Pin a study to the top of the list, or let go of it."""
 
     pinned: bool
     reason: str = Field(max_length=1000)
 
 
-class SwitchRequest(_Request):
+class SwitchRequest(Asked):
     """Stop or start detectors; null: all of them."""
 
     detectors: list[str] | None = Field(default=None, max_length=100)
@@ -90,7 +87,7 @@ class PreferencesBody(BaseModel):
     quiet_to: str | None = Field(default=None, pattern=_CLOCK)
 
 
-class ViewRequest(_Request):
+class ViewRequest(Asked):
     """A filter to come back to, as the list is asked: ``modality=CT&unclaimed=true``."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"\S")

@@ -283,8 +283,11 @@ def test_whatever_is_asked_the_answer_is_one_that_the_description_has(
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("/api/studies/1.2.3/priority", {"priority": "stat", "reason": "%"}),
         ("/api/studies/1.2.3/agreements", {"detector": "%", "agrees": True}),
         ("/api/studies/1.2.3/first-look", {"answers": {"%": "present"}}),
+        ("/api/me/views", {"name": "%", "query": ""}),
+        ("/api/session", {"name": "%", "password": "%"}),
     ],
 )
 def test_p9_what_is_no_text_is_refused_in_bodies(
