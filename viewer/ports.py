@@ -209,6 +209,7 @@ class Check:
     name: str
     ok: bool
     detail: str = ""  # a sentence for the administrator
+    warns: bool = False  # it works, but not as most sites would want it
 
 
 Readiness = Callable[[], Sequence[Check]]

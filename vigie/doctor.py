@@ -21,8 +21,9 @@ from vigie.node import CannotStart, ask_web, check_port_is_free, reachable
 from vigie.readiness import check_database, check_disk
 from vigie.sending import echo
 from vigie.settings import Settings
-from vigie.wiring import migrated_engine, model_folder
+from vigie.wiring import migrated_engine, model_folder, site_prevalence
 from worklist.errors import VigieError
+from worklist.finding import TargetFinding
 from worklist.highlighting import ALL_OTHERS
 
 _TOLERATED_S = 2.0
@@ -39,7 +40,22 @@ def examine(settings: Settings) -> Iterator[Check]:
         lambda: _dicom_is_ours(settings),
     )
     yield _port("http_port", settings.http_host, settings.http_port, lambda: _web_is_ours(settings))
+    yield check_prevalence(settings)
     yield from _detectors(settings)
+
+
+def check_prevalence(settings: Settings) -> Check:
+    """Where findings are rarer than in the models' data, probabilities and places are too high."""
+    known = site_prevalence(settings)
+    unset = [f"{kind}_prevalence" for kind in TargetFinding if kind not in known]
+    if unset:
+        detail = (
+            f"not set: {', '.join(unset)}; probabilities and due times are those of the models' "
+            "own data, where findings are more common than at most sites"
+        )
+        return Check(name="prevalence", ok=True, warns=True, detail=detail)
+    shares = ", ".join(f"{kind} {share:g}" for kind, share in known.items())
+    return Check(name="prevalence", ok=True, detail=shares)
 
 
 def _database_and_clock(settings: Settings) -> Iterator[Check]:

@@ -134,13 +134,16 @@ def doctor(data: Data = None) -> None:
 
     Example: vigie doctor --data /srv/vigie
 
-    Exit codes: 0 all is well, 1 something is not, 2 a setting cannot be meant.
+    Exit codes: 0 all is well (a warning is no fault), 1 something is not, 2 a setting cannot be
+    meant.
     """
     current = settings_or_exit(data=data)
     failed = False
     for check in examine(current):
         failed |= not check.ok
         mark, style = ("ok  ", "green") if check.ok else ("FAIL", "red")
+        if check.warns:
+            mark, style = "warn", "yellow"
         out.print(Text.assemble((mark, style), f" {check.name}: {check.detail}"), soft_wrap=True)
     if failed:
         err.print("something is not as it should be", style="red")
