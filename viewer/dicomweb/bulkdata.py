@@ -11,8 +11,10 @@ from viewer.dicomweb.elements import (
     Broken,
     Element,
     Encoding,
+    Read,
     after,
     element_at,
+    limited,
     vr_of,
 )
 from viewer.dicomweb.json_model import MAX_DEPTH
@@ -61,15 +63,18 @@ def find_bulk_data(file: ArchivedFile, address: tuple[int, ...]) -> BulkData:
     ------
     UnknownBulkData
         If there is none.
+    TooManyElements
+        If too many lie before it.
     """
+    read = limited(file.read)
     position, end, encoding = file.start, file.size, file.encoding
     try:
-        element = _find(file, position, end, encoding, address[0])
+        element = _find(read, position, end, encoding, address[0])
         for place in range(1, len(address), 2):
             inner = IMPLICIT if element.vr == "UN" else encoding
-            position, end = _item(file, element, end, inner, address[place])
+            position, end = _item(read, element, end, inner, address[place])
             encoding = inner
-            element = _find(file, position, end, encoding, address[place + 1])
+            element = _find(read, position, end, encoding, address[place + 1])
     except Broken as error:
         raise UnknownBulkData("the object has no such bulk data") from error
     is_pixels = element.tag in PIXEL_DATA_TAGS and len(address) == 1
@@ -85,43 +90,43 @@ def find_bulk_data(file: ArchivedFile, address: tuple[int, ...]) -> BulkData:
     )
 
 
-def _find(file: ArchivedFile, position: int, end: int, encoding: Encoding, tag: int) -> Element:
+def _find(read: Read, position: int, end: int, encoding: Encoding, tag: int) -> Element:
     """The first element of a tag, as it is described."""
     while position + 8 <= end:
-        element = element_at(file.read, position, encoding)
+        element = element_at(read, position, encoding)
         if element.tag == tag:
             return element
         if element.tag >> 16 == 0xFFFE:
             break
-        position = after(file.read, element, encoding, file.size)
+        position = after(read, element, encoding, end)
     raise Broken
 
 
 def _item(
-    file: ArchivedFile, sequence: Element, end: int, encoding: Encoding, number: int
+    read: Read, sequence: Element, end: int, encoding: Encoding, number: int
 ) -> tuple[int, int]:
     """Where the content of an item starts, and where it ends at the latest."""
     position = sequence.value_at
     if sequence.length != UNDEFINED:
         end = min(end, sequence.value_at + sequence.length)
     for _ in range(number):
-        position = _after_item(file, position, encoding, end)
-    item = element_at(file.read, position, encoding)
+        position = _after_item(read, position, encoding, end)
+    item = element_at(read, position, encoding)
     if item.tag != ITEM or position + 8 > end:
         raise Broken
     return item.value_at, end if item.length == UNDEFINED else item.value_at + item.length
 
 
-def _after_item(file: ArchivedFile, position: int, encoding: Encoding, end: int) -> int:
-    item = element_at(file.read, position, encoding)
+def _after_item(read: Read, position: int, encoding: Encoding, end: int) -> int:
+    item = element_at(read, position, encoding)
     if item.tag != ITEM or position + 8 > end:
         raise Broken
     if item.length != UNDEFINED:
         return item.value_at + item.length
     position = item.value_at
     while position + 8 <= end:
-        element = element_at(file.read, position, encoding)
+        element = element_at(read, position, encoding)
         if element.tag >> 16 == 0xFFFE:  # its end
             return element.value_at
-        position = after(file.read, element, encoding, end)
+        position = after(read, element, encoding, end)
     raise Broken

@@ -24,6 +24,7 @@ EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 
+MAX_ELEMENTS = 200_000  # stepped over for one answer in the web process, nested ones included
 UNDEFINED = 0xFFFFFFFF
 ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
@@ -44,6 +45,10 @@ Read = Callable[[int, int], bytes]  # (position, length) -> bytes, fewer at the 
 
 class Broken(Exception):
     """The structure of the data set breaks here; what came before counts."""
+
+
+class TooManyElements(CannotDecode):
+    """A data set of more elements than are stepped over while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class ArchivedFile:
             self._descriptor = self._file.fileno()
             self.size = os.fstat(self._descriptor).st_size
             self.read: Read = _windowed(self._descriptor)
-            self.meta, self.start = _meta(self.read, self.size)
+            self.meta, self.start = _meta(limited(self.read), self.size)
             syntax = self.meta.get(_TRANSFER_SYNTAX_UID, b"").rstrip(b"\0 ")
             self.transfer_syntax_uid = syntax.decode("ascii", "replace")
             self.is_deflated = self.transfer_syntax_uid == DEFLATED
@@ -113,6 +118,28 @@ class ArchivedFile:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def limited(read: Read, most_elements: int = MAX_ELEMENTS) -> Read:
+    """The same, for so many elements: each takes at least one read.
+
+    A thread of the web process that steps over millions of them holds up everybody else.
+
+    Raises
+    ------
+    TooManyElements
+        By what is returned, when they are used up.
+    """
+    left = most_elements
+
+    def counted(position: int, length: int) -> bytes:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise TooManyElements(f"the object has more than {most_elements} elements")
+        return read(position, length)
+
+    return counted
 
 
 def element_at(read: Read, position: int, encoding: Encoding) -> Element:

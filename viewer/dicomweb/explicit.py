@@ -22,11 +22,12 @@ from viewer.dicomweb.elements import (
     Broken,
     Element,
     Encoding,
+    TooManyElements,
     after,
     element_at,
     vr_of,
 )
-from viewer.dicomweb.json_model import MAX_DEPTH
+from viewer.dicomweb.json_model import MAX_DEPTH, MAX_ELEMENTS
 from viewer.dicomweb.pixels import PixelData, StoredFrame, codestream, find_pixel_data
 from viewer.dicomweb.values import in_little_endian
 from viewer.ports import CannotDecode
@@ -237,7 +238,9 @@ class _Rewriter:
 def _compressed(file: ArchivedFile) -> PixelData | None:
     """The pixel data, if they have to be decoded."""
     try:
-        pixels = find_pixel_data(file)
+        pixels = find_pixel_data(file, MAX_ELEMENTS)  # in a process of its own
+    except TooManyElements:
+        raise
     except CannotDecode:
         return None
     return pixels if pixels.element.length == UNDEFINED else None

@@ -5,6 +5,7 @@ put together from its fragments (PS3.5 annex A.4). Nothing is decoded here.
 """
 
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from pydicom.encaps import get_frame
@@ -12,14 +13,17 @@ from pydicom.encaps import get_frame
 from viewer.dicomweb.accept import is_video
 from viewer.dicomweb.elements import (
     EXPLICIT_LITTLE,
+    MAX_ELEMENTS,
     NATIVE,
     PIXEL_DATA_TAGS,
     UNDEFINED,
     ArchivedFile,
     Broken,
     Element,
+    TooManyElements,
     after,
     element_at,
+    limited,
     vr_of,
 )
 from viewer.dicomweb.values import json_values, little_endian
@@ -44,6 +48,8 @@ _WANTED = {
     _BITS_ALLOCATED: "US",
 }
 _LONGEST_TABLE_BYTES = 16 * 1024**2
+_MOST_FRAGMENTS = 400_000  # stepped over for one frame
+_ITEM = b"\xfe\xff\x00\xe0"
 # What pydicom was seen to raise on encapsulated pixel data that break the rules.
 _MALFORMED = (ValueError, LookupError, ArithmeticError, TypeError, EOFError, OSError, MemoryError)
 
@@ -121,21 +127,22 @@ def stored_frame(path: Path, frame_number: int) -> StoredFrame:
     )
 
 
-def find_pixel_data(file: ArchivedFile) -> PixelData:
+def find_pixel_data(file: ArchivedFile, most_elements: int = MAX_ELEMENTS) -> PixelData:
     """The pixel data of the object itself, not those of an icon in it.
 
     Raises
     ------
     CannotDecode
-        If it has none.
+        If it has none; as TooManyElements if too many lie before it.
     """
+    read = limited(file.read, most_elements)
     numbers: dict[int, int] = {}
     photometric_interpretation = ""
     tables: dict[int, bytes] = {}
     position = file.start
     try:
         while position + 8 <= file.size:
-            element = element_at(file.read, position, file.encoding)
+            element = element_at(read, position, file.encoding)
             if element.tag in PIXEL_DATA_TAGS:
                 return PixelData(
                     element=element,
@@ -152,7 +159,7 @@ def find_pixel_data(file: ArchivedFile) -> PixelData:
                     photometric_interpretation = value
             elif element.tag in (_OFFSETS, _LENGTHS) and element.length <= _LONGEST_TABLE_BYTES:
                 tables[element.tag] = file.read(element.value_at, element.length)
-            position = after(file.read, element, file.encoding, file.size)
+            position = after(read, element, file.encoding, file.size)
     except Broken:
         pass
     raise CannotDecode("the object holds no pixel data")
@@ -194,6 +201,19 @@ def _from_bit(content: bytes, first: int, count: int) -> bytes:
     return bits.to_bytes(-(-count // 8), "little")
 
 
+class _Counting(BufferedReader):
+    """A file whose fragments end, however many there are; a frame's may be read at once."""
+
+    _left = 2 * _MOST_FRAGMENTS  # each takes two reads
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self._left -= 1 + 2 * content.count(_ITEM)
+        if self._left < 0:
+            raise TooManyElements(f"the pixel data has more than {_MOST_FRAGMENTS} fragments")
+        return content
+
+
 def codestream(path: Path, pixels: PixelData, frame_number: int, number_of_frames: int) -> bytes:
     """One frame of encapsulated pixel data, put together from its fragments.
 
@@ -203,7 +223,10 @@ def codestream(path: Path, pixels: PixelData, frame_number: int, number_of_frame
         If it is not there.
     """
     try:
-        with path.open("rb") as stream:
+        with _Counting(FileIO(path)) as stream:
+            stream.seek(pixels.element.value_at + 4)
+            if int.from_bytes(stream.read(4), "little") > _LONGEST_TABLE_BYTES:
+                raise CannotDecode("the table of the frames is too long")
             stream.seek(pixels.element.value_at)
             return get_frame(
                 stream,
