@@ -14,7 +14,7 @@ from viewer.dicomweb.bulkdata import InvalidBulkData
 from viewer.dicomweb.frames_api import InvalidFrames
 from viewer.dicomweb.multipart_reader import BrokenMultipart
 from viewer.dicomweb.search import InvalidSearch
-from viewer.dicomweb.stow import CannotStore, NoRoom, TooSlow, UnsupportedBody
+from viewer.dicomweb.stow import CannotStore, NoRoom, TooManyParts, TooSlow, UnsupportedBody
 from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
@@ -72,6 +72,7 @@ _STATUS: dict[type[VigieError], int] = {
     InvalidFrames: 422,
     InvalidSearch: 400,
     BrokenMultipart: 400,
+    TooManyParts: 413,
     UnsupportedBody: 415,
     TooSlow: 408,
     NoRoom: 507,

@@ -26,6 +26,7 @@ from tests.archived import image
 from tests.dicomweb_parts import dicomweb_app, dicomweb_of
 from tests.filing import Node
 from tests.viewer_parts import ANNA, FakePeople
+from viewer.dicomweb.elements import MAX_ELEMENTS
 from viewer.dicomweb.multipart_reader import (
     BrokenMultipart,
     MultipartReader,
@@ -33,6 +34,7 @@ from viewer.dicomweb.multipart_reader import (
     PartData,
     PartEnds,
 )
+from viewer.dicomweb.uids_in import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, UidsIn
 from worklist.people import Role
 
 URL = "/dicomweb/studies"
@@ -358,3 +360,102 @@ def test_a_boundary_that_cannot_be_is_refused() -> None:
     for boundary in ("", "x" * 71, "a\r\nb", "é", "trailing "):
         with pytest.raises(BrokenMultipart):
             MultipartReader(boundary)
+
+
+def referring(images: int) -> bytes:
+    """An object that refers to so many images before it says its study."""
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = "1.2.3", "1." + "2" * 62
+    series = Dataset()
+    series.ReferencedInstanceSequence = [item] * images
+    series.SeriesInstanceUID = "1.2.1.8"
+    return part10(1, ReferencedSeriesSequence=[series])
+
+
+@pytest.mark.parametrize("images", [800, 20_000])
+def test_an_object_that_refers_to_many_images_before_its_study_is_taken(
+    tmp_path: Path, images: int
+) -> None:
+    body = multipart(referring(images))
+    assert len(body) > 64 * 1024
+    answer = post(app_of(tmp_path), body, url=f"{URL}/1.2.1")
+    assert (answer.status_code, len(received(tmp_path))) == (200, 1)
+    assert post(app_of(tmp_path), body, url=f"{URL}/1.2.9").status_code == 409
+
+
+@pytest.mark.parametrize("size", [1, 3, 4096])
+def test_the_study_is_found_wherever_the_pieces_end(size: int) -> None:
+    content = data_set_of(referring(100))
+    uids = UidsIn("1.2.840.10008.1.2.1")
+    for at in range(0, len(content), size):
+        uids.write(memoryview(content)[at : at + size])
+    assert uids.found() == {STUDY_INSTANCE_UID: "1.2.1", SERIES_INSTANCE_UID: "1.2.1.1"}
+
+
+@pytest.mark.parametrize(("elements", "found"), [(MAX_ELEMENTS // 2, True), (MAX_ELEMENTS, False)])
+def test_p9_so_many_elements_are_stepped_over_for_the_study_and_no_more(
+    elements: int, found: bool
+) -> None:
+    content = data_set_of(part10())
+    at = content.index(b"\x20\x00\x0d\x00UI")
+    empty = b"\x09\x00\x00\x10LO\0\0"
+    uids = UidsIn("1.2.840.10008.1.2.1")
+    uids.write(memoryview(content[:at] + empty * elements + content[at:]))
+    assert bool(uids.found()) is found
+
+
+def test_where_each_object_can_be_had_is_said(tmp_path: Path) -> None:
+    files = [part10(1), part10(2, PatientComments="x" * 10_000)]
+    answer = post(app_of(tmp_path), multipart(*files), accept="multipart/*, application/dicom+json")
+    at = "http://localhost/dicomweb/studies/1.2.1/series/1.2.1.1/instances/1.2.1.1"
+    stored = answer.json()["00081199"]["Value"]
+    assert [one["00081190"] for one in stored] == [
+        {"vr": "UR", "Value": [f"{at}.{number}"]} for number in (1, 2)
+    ]
+    nowhere = part10().replace(b"UI\x06\x001.2.1\0", b"UI\x06\x00x.2.1\0")
+    (one,) = post(app_of(tmp_path), multipart(nowhere)).json()["00081199"]["Value"]
+    assert one["00081190"] == {"vr": "UR"}
+
+
+def test_p9_a_request_has_so_many_parts_and_those_before_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("viewer.dicomweb.stow.MOST_PARTS", 3)
+    files = [part10(number) for number in (1, 2, 3)]
+    assert post(app_of(tmp_path), multipart(*files)).status_code == 200
+    answer = post(app_of(tmp_path), multipart(*files, part10(4)))
+    assert answer.status_code == 202
+    assert len(answer.json()["00081199"]["Value"]) == 3
+    assert answer.json()["0008119A"]["Value"][0]["00081197"]["Value"] == [0xC000]
+    none = post(app_of(tmp_path), multipart(*[b""] * 4))
+    assert (none.status_code, none.json()["code"]) == (413, "too_many_parts")
+
+
+class Sliced(bytes):
+    """Bytes that tell how many of them were copied."""
+
+    copied: list[int]
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if not isinstance(found, bytes):
+            return found
+        self.copied.append(len(found))
+        return self._like(found)
+
+    def __radd__(self, other: bytes) -> "Sliced":
+        return self._like(bytes(other) + bytes(self))
+
+    def _like(self, content: bytes) -> "Sliced":
+        made = Sliced(content)
+        made.copied = self.copied
+        return made
+
+
+def test_p9_what_comes_at_once_is_cut_once_however_many_parts_it_has() -> None:
+    body = Sliced(multipart(*[b"x"] * 1000))
+    body.copied = []
+    reader = MultipartReader("mark")
+    events = list(reader.feed(body))
+    assert sum(isinstance(event, PartEnds) for event in events) == 1000
+    assert sum(body.copied) < 2 * len(body)

@@ -11,7 +11,7 @@ from worklist.errors import VigieError
 OCTETS = "application/octet-stream"
 ANY = "*/*"
 _JSON = frozenset({"application/dicom+json", "application/json", "application/*", ANY})
-_MULTIPART = "multipart/related"
+_MULTIPART = ("multipart/related", "multipart/*")
 _LONGEST_ACCEPT = 4096
 _PART = re.compile(
     r'\s*(?:([^\s;=,"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,]*)|([^\s;,"=]+))\s*([;,]|$)'
@@ -209,7 +209,7 @@ def _range(entry: list[tuple[str, str]]) -> MediaRange:
         quality = float(parameters.get("q", "1"))
     except ValueError:
         quality = 0.0
-    is_multipart = media_type == _MULTIPART
+    is_multipart = media_type in _MULTIPART
     return MediaRange(
         media_type=parameters.get("type", ANY).lower() if is_multipart else media_type,
         is_multipart=is_multipart,

@@ -69,6 +69,7 @@ class MultipartReader:
             raise BrokenMultipart("the multipart boundary is missing or impossible")
         self._mark = b"\r\n--" + boundary.encode("ascii")
         self._held = b"\r\n"  # so that the first boundary is found like the others
+        self._position = 0  # of what is held: what lies before it is over
         self._at = _At.PREAMBLE
         self._skipped = 0
 
@@ -85,7 +86,8 @@ class MultipartReader:
         BrokenMultipart
             If they cannot be parts.
         """
-        self._held += content
+        self._held = self._held[self._position :] + content
+        self._position = 0
         steps = {
             _At.PREAMBLE: self._preamble,
             _At.MARK: self._after_mark,
@@ -97,61 +99,61 @@ class MultipartReader:
             yield from steps[self._at]()
             if self._at is was:
                 return
-        self._held = b""
+        self._held, self._position = b"", 0
 
     def _preamble(self) -> Iterator[Event]:
         found = self._held.find(self._mark)
         if found >= 0:
-            self._held = self._held[found + len(self._mark) :]
+            self._position = found + len(self._mark)
             self._at = _At.MARK
             return
-        kept = len(self._mark) - 1
-        self._skipped += max(0, len(self._held) - kept)
-        self._held = self._held[-kept:]
+        self._position = max(0, len(self._held) - len(self._mark) + 1)
+        self._skipped += self._position
         if self._skipped > _LONGEST_PREAMBLE_BYTES:
             raise BrokenMultipart("the request has no part within its first bytes")
         yield from ()
 
     def _after_mark(self) -> Iterator[Event]:
-        if self._held.startswith(b"--"):
+        if self._held.startswith(b"--", self._position):
             self._at = _At.EPILOGUE
             return
-        end = self._held.find(b"\r\n")
+        end = self._held.find(b"\r\n", self._position)
         if end < 0:
-            if len(self._held) > _LONGEST_HEAD_BYTES:
+            if len(self._held) - self._position > _LONGEST_HEAD_BYTES:
                 raise BrokenMultipart("a boundary has no end of its line")
             return
-        if self._held[:end].strip(b" \t"):
+        if self._held[self._position : end].strip(b" \t"):
             raise BrokenMultipart("a boundary has no end of its line")
-        self._held = self._held[end:]  # with the line's end: a head may be empty
+        self._position = end  # with the line's end: a head may be empty
         self._at = _At.HEAD
         yield from ()
 
     def _head(self) -> Iterator[Event]:
-        end = self._held.find(b"\r\n\r\n")
+        end = self._held.find(b"\r\n\r\n", self._position)
         if end < 0:
-            if len(self._held) > _LONGEST_HEAD_BYTES:
+            if len(self._held) - self._position > _LONGEST_HEAD_BYTES:
                 raise BrokenMultipart("the head of a part is too long")
             return
         headers: dict[str, str] = {}
-        for line in self._held[:end].decode("latin-1").split("\r\n"):
+        for line in self._held[self._position : end].decode("latin-1").split("\r\n"):
             name, colon, value = line.partition(":")
             if colon:
                 headers[name.strip().lower()] = value.strip()
-        self._held = self._held[end + 4 :]
+        self._position = end + 4
         self._at = _At.CONTENT
         yield PartBegins(headers)
 
     def _content(self) -> Iterator[Event]:
-        found = self._held.find(self._mark)
+        start = self._position
+        found = self._held.find(self._mark, start)
         if found >= 0:
-            content, self._held = self._held[:found], self._held[found + len(self._mark) :]
+            self._position = found + len(self._mark)
             self._at = _At.MARK
-            if content:
-                yield PartData(memoryview(content))
+            if found > start:
+                yield PartData(memoryview(self._held)[start:found])
             yield PartEnds()
             return
-        kept = len(self._mark) - 1  # it may be the beginning of a boundary
-        if len(self._held) > kept:
-            content, self._held = self._held[:-kept], self._held[-kept:]
-            yield PartData(memoryview(content))
+        end = len(self._held) - len(self._mark) + 1  # the rest may be the beginning of a boundary
+        if end > start:
+            self._position = end
+            yield PartData(memoryview(self._held)[start:end])

@@ -21,6 +21,7 @@ from viewer.dicomweb.stow import (
     NoRoom,
     Result,
     StowRequest,
+    TooManyParts,
     TooSlow,
     UnsupportedBody,
     answer,
@@ -62,9 +63,8 @@ def make_router(door: StoreDoor) -> APIRouter:
             raise NotAcceptable(f"the answer can be had as {DICOM_JSON}")
         async with at_once:
             results, is_whole = await _receive(door, request, caller, boundary, uid)
-        retrieve_url = "" if uid is None else f"{base_of(request)}/studies/{uid}"
         return Response(
-            as_json(answer(results, is_whole, retrieve_url)),
+            as_json(answer(results, is_whole, base_of(request), uid)),
             status_code=_status(results, is_whole),
             media_type=DICOM_JSON,
         )
@@ -105,6 +105,10 @@ async def _receive(
         try:
             await _feed(incoming, request)
             is_whole = await anyio.to_thread.run_sync(incoming.finish)
+        except TooManyParts:
+            if all(one.failure is not None for one in incoming.results):
+                raise
+            is_whole = False
         except BrokenMultipart:
             if not incoming.results:
                 raise

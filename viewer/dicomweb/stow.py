@@ -3,17 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from viewer.dicomweb.elements import (
-    DEFLATED,
-    EXPLICIT,
-    Broken,
-    Encoding,
-    after,
-    element_at,
-    encoding_of,
-    inflated_beginning,
+from viewer.dicomweb.elements import EXPLICIT, Broken, element_at
+from viewer.dicomweb.multipart_reader import (
+    BrokenMultipart,
+    MultipartReader,
+    PartBegins,
+    PartData,
+    PartEnds,
 )
-from viewer.dicomweb.multipart_reader import MultipartReader, PartBegins, PartData, PartEnds
+from viewer.dicomweb.uids_in import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, UidsIn
 from worklist.errors import InvalidUID, VigieError
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
@@ -21,8 +19,7 @@ OUT_OF_RESOURCES = 0xA700  # Failure Reasons: PS3.18 table I.2-2
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xB007  # Warning Reason: kept, and the administrator looks at it
 _MOST_META_BYTES = 1024**2
-_LOOKED_AT_BYTES = 65536  # of a data set, for its study
-_STUDY_INSTANCE_UID = 0x0020000D
+MOST_PARTS = 20_000  # of one request; whoever has more objects sends another
 _DICOM = "application/dicom"
 
 
@@ -36,6 +33,10 @@ class NoRoom(CannotStore):
 
 class TooSlow(CannotStore):
     """The sender fell silent in the middle of a request."""
+
+
+class TooManyParts(BrokenMultipart):
+    """A request of more parts than are taken at once; those before were."""
 
 
 class UnsupportedBody(CannotStore):
@@ -79,6 +80,8 @@ class Result:
 
     sop_class_uid: str = ""  # as its file header says; empty: it has none that can be read
     sop_instance_uid: str = ""
+    study_instance_uid: str = ""  # as the data set says, if it does
+    series_instance_uid: str = ""
     failure: int | None = None  # Failure Reason; None: it is durable
     warning: int | None = None
 
@@ -104,10 +107,11 @@ class StowRequest:
         self._study = study
         self._reader = None if boundary is None else MultipartReader(boundary)
         self._part = _Part(session, study) if boundary is None else None
+        self._parts = 0
         self.results: list[Result] = []
 
     def feed(self, content: bytes) -> None:
-        """Take the next bytes; raises BrokenMultipart."""
+        """Take the next bytes; raises BrokenMultipart, TooManyParts."""
         if self._reader is None:
             if self._part is not None:
                 self._part.write(memoryview(content))
@@ -115,6 +119,9 @@ class StowRequest:
         for event in self._reader.feed(content):
             match event:
                 case PartBegins(headers):
+                    self._parts += 1
+                    if self._parts > MOST_PARTS:
+                        raise TooManyParts(f"a request may have {MOST_PARTS} parts at most")
                     kind = headers.get("content-type", _DICOM).partition(";")[0].strip().lower()
                     self._part = _Part(self._session, self._study, is_dicom=kind == _DICOM)
                 case PartData(data):
@@ -150,9 +157,9 @@ class _Part:
     study: StudyInstanceUID | None
     is_dicom: bool = True
     head: bytearray = field(default_factory=bytearray)  # until the file header is whole
-    beginning: bytearray = field(default_factory=bytearray)  # of the data set, where it is needed
     meta: dict[int, bytes] | None = None
     received: StoreObject | None = None
+    uids: UidsIn | None = None
     failure: int | None = None
 
     def write(self, data: memoryview) -> None:
@@ -175,21 +182,23 @@ class _Part:
         self.received = self.session.begin(
             self.meta.get(0x00020002, b""), self.meta.get(0x00020003, b""), self._syntax()
         )
+        self.uids = UidsIn(self._syntax())
         self._write(memoryview(bytes(self.head[start:])))
         self.head = bytearray()
 
     def _write(self, data: memoryview) -> None:
         if self.received is not None:
             self.received.write(data)
-        if self.study is not None and len(self.beginning) < _LOOKED_AT_BYTES:
-            self.beginning += data[: _LOOKED_AT_BYTES - len(self.beginning)]
+        if self.uids is not None:
+            self.uids.write(data)
 
     def finish(self) -> Result:
         received, self.received = self.received, None
         if received is None or self.meta is None:
             return Result(failure=self.failure or CANNOT_UNDERSTAND)
         sop_class, instance = self._text(0x00020002), self._text(0x00020003)
-        if self.study is not None and not self._is_of(self.study):
+        uids = {} if self.uids is None else self.uids.found()
+        if self.study is not None and uids.get(STUDY_INSTANCE_UID) != self.study:
             received.discard()
             return Result(
                 sop_class_uid=sop_class, sop_instance_uid=instance, failure=CANNOT_UNDERSTAND
@@ -199,6 +208,8 @@ class _Part:
         return Result(
             sop_class_uid=sop_class,
             sop_instance_uid=instance,
+            study_instance_uid=uids.get(STUDY_INSTANCE_UID, ""),
+            series_instance_uid=uids.get(SERIES_INSTANCE_UID, ""),
             failure=failure,
             warning=warning if failure is None else None,
         )
@@ -214,13 +225,6 @@ class _Part:
     def _text(self, tag: int) -> str:
         value = (self.meta or {}).get(tag, b"")
         return value.rstrip(b"\0 ").decode("ascii", "replace")[:128]
-
-    def _is_of(self, study: StudyInstanceUID) -> bool:
-        content, syntax = bytes(self.beginning), self._syntax()
-        if syntax == DEFLATED:
-            content = inflated_beginning(content, _LOOKED_AT_BYTES)
-        value = _value(content, encoding_of(syntax, content), _STUDY_INSTANCE_UID)
-        return value is not None and value.strip(b"\0 ") == study.encode()
 
 
 def file_meta(content: bytes) -> tuple[dict[int, bytes], int] | None:
@@ -249,22 +253,6 @@ def file_meta(content: bytes) -> tuple[dict[int, bytes], int] | None:
     return None
 
 
-def _value(content: bytes, encoding: Encoding, tag: int) -> bytes | None:
-    read = _over(content)
-    position = 0
-    try:
-        while position + 8 <= len(content):
-            element = element_at(read, position, encoding)
-            if element.tag == tag:
-                return content[element.value_at : element.value_at + element.length]
-            if element.tag > tag:
-                return None
-            position = after(read, element, encoding, len(content))
-    except Broken:
-        pass
-    return None
-
-
 def _over(content: bytes) -> Any:
     return lambda position, length: content[position : position + length]
 
@@ -277,10 +265,25 @@ def _is_uid(text: str) -> bool:
     return True
 
 
-def answer(results: list[Result], is_whole: bool, retrieve_url: str) -> dict[str, Any]:
-    """The Store Instances response (PS3.18 table 10.5.3-2) as DICOM JSON."""
+def answer(
+    results: list[Result], is_whole: bool, base: str, study: StudyInstanceUID | None
+) -> dict[str, Any]:
+    """The Store Instances response (PS3.18 table I.1-1) as DICOM JSON.
+
+    Parameters
+    ----------
+    base
+        Address of the service.
+    study
+        The only study that objects could be of; None: any.
+    """
+    retrieve_url = "" if study is None else f"{base}/studies/{study}"
     said: dict[str, Any] = {"00081190": _one("UR", retrieve_url)}
-    stored = [_item(one) for one in results if one.failure is None]
+    stored = [
+        dict(sorted({**_item(one), "00081190": _one("UR", _url(one, base))}.items()))
+        for one in results
+        if one.failure is None
+    ]
     failed = [_item(one) for one in results if one.failure is not None and one.sop_instance_uid]
     others = [
         {"00081197": _one("US", one.failure)}
@@ -293,6 +296,14 @@ def answer(results: list[Result], is_whole: bool, retrieve_url: str) -> dict[str
         if items:
             said[tag] = {"vr": "SQ", "Value": items}
     return dict(sorted(said.items()))
+
+
+def _url(result: Result, base: str) -> str:
+    """Where a stored object can be had once it is filed; empty where its UIDs are none."""
+    study, series = result.study_instance_uid, result.series_instance_uid
+    if not all(map(_is_uid, (study, series, result.sop_instance_uid))):
+        return ""
+    return f"{base}/studies/{study}/series/{series}/instances/{result.sop_instance_uid}"
 
 
 def _item(result: Result) -> dict[str, Any]:
