@@ -10,9 +10,10 @@ from http import HTTPStatus
 import anyio.to_thread
 import structlog
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from viewer.access import Rule, RuleBook, Who
 from viewer.cookies import browser_in, session_in
@@ -66,19 +67,19 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        rule = self._rules.find(scope["method"], scope["path"])
         try:
-            refusal = await self._refusal(scope)
+            refusal = _malformed(scope) or await self._refusal(scope, rule)
         except StoreUnavailable as error:
             refusal = problem(503, str(error), {"Retry-After": "2"})
+        if refusal is None and rule is not None and scope["method"] not in _SAFE:
+            receive = _measured(receive, rule.longest_body)
         await (refusal or self.app)(scope, receive, send)
 
-    async def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope, rule: Rule | None) -> Response | None:
         """Why this request may not pass; None: it may, and ``state.caller`` says who it is."""
         connection = HTTPConnection(scope)
         method, path = scope["method"], scope["path"]
-        if "\0" in path or b"%00" in scope["query_string"]:
-            return problem(400, "An address holds no NUL.")
-        rule = self._rules.find(method, path)
         if rule is None:
             allowed = self._rules.methods(path)
             if allowed:
@@ -181,15 +182,49 @@ def _denied(rule: Rule, name: str, why: str) -> Response:
     return problem(403, why)
 
 
+def _malformed(scope: Scope) -> Response | None:
+    """What no honest client sends: a body of two lengths (RFC 9112 section 6.3), or NUL.
+
+    The database holds no NUL, so no study, model or value is named by one.
+    """
+    headers = Headers(scope=scope)
+    if "transfer-encoding" in headers and "content-length" in headers:
+        words = "This request says in two ways how long its body is."
+        return problem(HTTPStatus.BAD_REQUEST, words, {"Connection": "close"})
+    query = scope.get("query_string", b"")
+    if "\0" in scope["path"] or b"\0" in query or b"%00" in query:
+        return problem(HTTPStatus.BAD_REQUEST, "An address holds no NUL.")
+    return None
+
+
 def _too_long(rule: Rule, method: str, headers: Headers) -> Response | None:
     if method in _SAFE or rule.longest_body is None:
         return None
-    length = headers.get("content-length", "0" if "transfer-encoding" not in headers else "")
+    if "transfer-encoding" in headers:
+        return problem(HTTPStatus.LENGTH_REQUIRED)
+    length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit():
         return problem(HTTPStatus.LENGTH_REQUIRED)
     if int(length) > rule.longest_body:
         return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return None
+
+
+def _measured(receive: Receive, longest: int | None) -> Receive:
+    """The body as it comes, refused where it is longer than allowed whatever its header said."""
+    if longest is None:
+        return receive
+    had = 0
+
+    async def measured() -> Message:
+        nonlocal had
+        message = await receive()
+        had += len(message.get("body", b""))
+        if had > longest:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return measured
 
 
 def _forged(rule: Rule, method: str, caller: Caller, connection: HTTPConnection) -> Response | None:

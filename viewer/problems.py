@@ -30,6 +30,7 @@ from worklist.conclusion import (
 from worklist.errors import (
     InvalidUID,
     MissingReason,
+    RefusedByStore,
     StoreUnavailable,
     UnknownDetector,
     UnknownStudy,
@@ -85,6 +86,7 @@ _STATUS: dict[type[VigieError], int] = {
     WeakPassword: 422,
     TooManyTries: 429,
     StoreUnavailable: 503,
+    RefusedByStore: 422,
     VigieError: 500,
 }
 

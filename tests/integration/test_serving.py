@@ -1,6 +1,7 @@
 """The web server itself: TLS of its own, TLS of a proxy, and whom it believes."""
 
 import contextlib
+import socket
 import ssl
 import subprocess
 import threading
@@ -109,3 +110,32 @@ def test_nobody_else_is_believed(house: House, tmp_path: Path) -> None:
         answer = sign_in(liar, origin, **{**PROXY, "X-Forwarded-For": "10.7.7.7"})
         assert answer.status_code == 200
         assert house.events("signed_in")[-1].details["address"] == "127.0.0.1"
+
+
+PIECE = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"  # as long as a whole body may be
+
+
+def answer_to(port: int, headers: str, body: bytes) -> tuple[int, bytes]:
+    """Status and headers of the answer to a sign-in, as it stands on the wire."""
+    origin = f"http://127.0.0.1:{port}"
+    head = f"POST /api/session HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {origin}\r\n"
+    kind = "Content-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as peer:
+        peer.sendall(f"{head}{kind}{headers}\r\n".encode())
+        with contextlib.suppress(ConnectionError):  # it was answered, and closed, before the end
+            peer.sendall(body)
+        answer = peer.recv(65_536).partition(b"\r\n\r\n")[0]
+    return int(answer.split(maxsplit=2)[1]), answer.lower()
+
+
+def test_p9_a_body_without_an_honest_length_is_not_read(house: House, tmp_path: Path) -> None:
+    """Before anybody has signed in: h11 lets both headers through, and reads by the second."""
+    with serving(house, tmp_path / "app") as port:
+        chunked = "Transfer-Encoding: chunked\r\n"
+        status, said = answer_to(port, f"Content-Length: 10\r\n{chunked}", PIECE * 8)
+        assert (status, b"connection: close" in said) == (400, True)
+        assert answer_to(port, chunked, PIECE * 8)[0] == 411
+        short = b'{"name": "anna", "password": "wrong"}'
+        piece = f"{len(short):x}\r\n".encode() + short + b"\r\n0\r\n\r\n"
+        assert answer_to(port, chunked, piece)[0] == 411
+        assert answer_to(port, f"Content-Length: {len(short)}\r\n", short)[0] == 401

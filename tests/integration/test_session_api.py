@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from tests.browser import HOST, Browser, app_of
 from tests.people import PASSWORD, House
+from viewer.problems import problem_of
+from worklist.errors import RefusedByStore
 
 SESSION, KNOWN = "__Host-vigie_session", "__Host-vigie_browser"
 
@@ -159,6 +161,17 @@ def test_p9_a_body_without_end_is_not_read(app: FastAPI) -> None:
     answer = browser.ask("POST", "/api/session", {"name": "anna", "password": "x" * 2000})
     assert answer.status_code == 422
     assert "xxx" not in answer.text
+
+
+def test_p9_a_body_is_measured_whatever_its_header_says(app: FastAPI) -> None:
+    """Another web server may let through what h11 would not."""
+    long = {"name": "anna", "password": "x" * 20_000}
+    answer = Browser(app).ask("POST", "/api/session", long, content_length="10")
+    assert (answer.status_code, answer.json()["status"]) == (413, 413)
+
+
+def test_p9_what_the_database_refuses_is_the_fault_of_who_sent_it() -> None:
+    assert problem_of(RefusedByStore("the database refuses the data")).status_code == 422
 
 
 def test_a_one_time_password_opens_nothing_but_its_own_change(app: FastAPI, house: House) -> None:
