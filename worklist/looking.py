@@ -87,6 +87,7 @@ class Looking(Rules):
         uid = study.row.study_instance_uid
         try:
             with self._store.transaction() as transaction:
+                transaction.lock_studies([uid])  # first, as every act: else two wait for each other
                 self._reveal(transaction, uid, new, looker, now)
         except StoreUnavailable:
             return False
