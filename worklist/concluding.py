@@ -165,6 +165,7 @@ class Concluding(Looking):
             opened_at = (
                 _amended(kept, account).concluded_at if amends else _hers(transaction, uid, account)
             )
+            opened_at = min(opened_at, now)  # this clock may be behind the one that opened it
             require_answers(answers, kept.targets)
             conclusion = Conclusion(
                 number=len(kept.conclusions) + 1,

@@ -310,6 +310,17 @@ def test_a_conclusion_takes_the_study_off_the_list_and_ends_the_claim(
         assert transaction.claim_of(STUDY) is None
 
 
+def test_a_clock_that_is_set_back_hinders_no_conclusion(room: Worklist, kept: Kept) -> None:
+    """Or another machine's, which is behind that of the one that kept the claim."""
+    claim(kept)
+    room.conclude(STUDY, {}, ANNA, reading_s=30, now=NOON - MINUTE)
+    room.conclude(STUDY, {}, ANNA, reading_s=30, now=NOON - 2 * MINUTE)
+    first, second = kept.readings(STUDY).conclusions
+    assert (first.opened_at, first.concluded_at, first.reading_s) == (NOON - MINUTE,) * 2 + (0,)
+    assert (second.opened_at, second.concluded_at) == (NOON - 2 * MINUTE,) * 2
+    assert [how for _, _, how in kept.ended_claims()] == ["concluded"]
+
+
 def test_only_who_holds_the_study_concludes_it(room: Worklist, kept: Kept) -> None:
     before = kept.events()
     with pytest.raises(NotClaimed):
