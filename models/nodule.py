@@ -31,7 +31,7 @@ from models.nodule_missing import lungs_not_shown
 from models.nodule_outline import Outline, outline
 from models.nodule_rules import best_first, instances_left_out, why_not_usable, why_rather
 from models.nodule_vessels import lost_to_vessels, runs_through
-from models.nodule_volume import Stack, stack_of
+from models.nodule_volume import LEAST_SLICES, Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
 from models.scans import Unjudgeable, less_suspect, scans_of
 from models.stopwatch import Stopwatch
@@ -134,7 +134,8 @@ class NoduleDetector:
         lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
         all are, the first's reason is the answer. The images of a series whose values are no CT's,
         some of whose images are cut off, or that lies another way than its header says, are
-        refused, unless another that was judged shows what it does. What is on no image between
+        refused, unless another that was judged shows what it does; so are images of another grid
+        than most of their series. What is on no image between
         those of a judged series is told (``nodule_missing``).
         """
         if not series:
@@ -151,7 +152,7 @@ class NoduleDetector:
             probability=by_suspicion[0][1].probability,
             regions=findings.regions,
             evidence=findings.evidence,
-            refused=scans.refused,
+            refused=(*scans.refused, *(one for _, seen in by_suspicion for one in seen.stack.odd)),
             passed_over=(
                 *scans.passed_over,
                 *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),
@@ -283,7 +284,9 @@ def _chest(series: SeriesImages, clock: Stopwatch) -> tuple[Stack, Lungs] | Unsu
         if cut_off is not None:
             return Unjudgeable(reason=cut_off)
     if isinstance(lungs, Unsuitable):
-        return lungs
+        # what lies in another grid than most may be the chest
+        doubtful = len(stack.odd) >= LEAST_SLICES
+        return Unjudgeable(reason=stack.odd[0].reason) if doubtful else lungs
     wrong_way = clock.time("guard", lambda: why_not_upright(stack, lungs))
     if wrong_way is not None:
         return Unjudgeable(reason=wrong_way)

@@ -10,7 +10,7 @@ from models.colour import why_in_colour
 from models.detector import InstanceHeader, SeriesHeader
 from models.header_words import plain, words
 from models.headers import position_along_normal_mm
-from models.nodule_volume import LARGEST_GAP_MM, LEAST_HEIGHT_MM, why_not_axial
+from models.nodule_volume import LARGEST_GAP_MM, LEAST_HEIGHT_MM, why_not_axial, why_other_grid
 from models.species import why_not_a_person
 from worklist.uid import SOPInstanceUID
 
@@ -122,7 +122,8 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
 def best_first(series: Sequence[SeriesHeader]) -> list[int]:
     """The places in ``series`` of eligible series, those to look at rather first.
 
-    Series of the whole chest come first: those as tall as the tallest, or nearly. Of them the
+    Series of the whole chest come first: those as tall as the tallest, or nearly. Of them those of
+    one grid come before those some of whose slices will be refused for being of another. The
     thinnest slices win, as long as they are not thinner than a millimetre needs; of those alike the
     one with the sharper kernel, then the one that covers more.
     """
@@ -146,10 +147,11 @@ def why_rather(best: SeriesHeader, other: SeriesHeader) -> str:
 
 def _rank(
     series: SeriesHeader, gap: float, height: float, whole: float
-) -> tuple[bool, float, bool, float, str]:
+) -> tuple[bool, bool, float, bool, float, str]:
     """What series are ordered by, the best first; ``whole``: mm that a whole chest covers."""
     return (
         height < whole,
+        _is_mixed(series),
         _thickness(gap),
         _is_blunt(series),
         -height,
@@ -160,6 +162,16 @@ def _rank(
 def _thickness(gap: float) -> float:
     """In steps of half a millimetre, a millimetre at least."""
     return max(1.0, round(gap * 2) / 2)
+
+
+def _is_mixed(series: SeriesHeader) -> bool:
+    """Whether slices are not of one grid; the headers of enhanced objects do not tell."""
+    usable = [
+        i
+        for i in series.instances
+        if i.number_of_frames == 1 and why_instance_not_usable(i) is None
+    ]
+    return any(why_other_grid(one, usable[0]) is not None for one in usable)
 
 
 def _is_blunt(series: SeriesHeader) -> bool:

@@ -1,12 +1,14 @@
 """Slices of a CT series as a stack in space, with a coarse copy on which lungs are searched."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from models.detector import Image, SeriesImages, Unsuitable
+from models.detector import Image, InstanceHeader, Refused, SeriesImages, Unsuitable
+from models.scans import Unjudgeable
 
 Floats = npt.NDArray[np.float32]
 
@@ -14,7 +16,8 @@ COARSE_MM = 1.5  # wanted between the voxels of the coarse copy
 LARGEST_GAP_MM = 5.5  # between slices, their median; the detector was made for 5 mm
 _LARGEST_PIXEL_MM = 2.0
 _SAME_PLACE_MM = 0.05  # slices closer than this are two versions of one
-_LEAST_SLICES, LEAST_HEIGHT_MM = 10, 50.0
+LEAST_SLICES, LEAST_HEIGHT_MM = 10, 50.0
+_SAME_SPACING, _SAME_COSINE = 0.01, 0.02  # share, and difference, that count as one grid
 _STEEPEST = 0.5  # of the normal's component along the body's axis an axial stack may miss
 
 
@@ -34,6 +37,7 @@ class Stack:
     coarse: Floats  # (plane, row, column), HU
     coarse_z_mm: npt.NDArray[np.float64]  # (plane,)
     factor: int  # pixels of a slice that one coarse voxel spans
+    odd: tuple[Refused, ...] = ()  # images of the series that lie in another grid than most
 
     @property
     def gap_mm(self) -> float:
@@ -68,15 +72,18 @@ class Stack:
 def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     """Order the slices in space and make the coarse copy, or say why they are no chest CT stack.
 
+    Slices of another grid than most are odd. If no stack is left without them, or if slices say
+    nothing of where they lie, a chest may be shown that cannot be judged: ``Unjudgeable``.
     Of two slices at one place the first is taken. Gaps may be uneven: coarse planes without a
     slice of their own are interpolated, which shows nothing that lay there (``nodule_missing``).
     """
-    reason = _why_no_stack(series.images)
-    if reason is not None:
-        return Unsuitable(reason=reason)
-    first = series.images[0]
+    grid, odd = _one_grid(series.images)
+    why_not = _why_no_stack(grid)
+    if why_not is not None:
+        return _in_doubt(why_not, odd)
+    first = grid[0]
     orientation = np.array(first.image_orientation, float)
-    positions = np.array([image.image_position_mm for image in series.images], float)
+    positions = np.array([image.image_position_mm for image in grid], float)
     normal = np.cross(orientation[:3], orientation[3:])
     heights = positions @ (normal / np.linalg.norm(normal))
     order = np.argsort(heights, kind="stable")
@@ -84,10 +91,10 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     for place in order[1:]:
         if heights[place] - heights[kept[-1]] > _SAME_PLACE_MM:
             kept.append(place)
-    images, z_mm = tuple(series.images[place] for place in kept), heights[kept]
+    images, z_mm = tuple(grid[place] for place in kept), heights[kept]
     reason = _why_not_dense(z_mm)
     if reason is not None:
-        return Unsuitable(reason=reason)
+        return _in_doubt(Unsuitable(reason=reason), odd)
     spacing = first.pixel_spacing_mm or (1.0, 1.0)  # it states one, or was refused above
     factor = max(1, round(COARSE_MM / min(spacing)))
     coarse, coarse_z_mm = _coarse(images, z_mm, factor)
@@ -100,30 +107,89 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
         coarse=coarse,
         coarse_z_mm=coarse_z_mm,
         factor=factor,
+        odd=odd,
     )
 
 
-def _why_no_stack(images: Sequence[Image]) -> str | None:
-    """Why the images are no stack of axial slices of one grid, a sentence; None if they are."""
-    if len(images) < _LEAST_SLICES:
-        return f"There are {len(images)} slices; at least {_LEAST_SLICES} are needed."
-    first = images[0]
-    if first.pixel_spacing_mm is None or min(first.pixel_spacing_mm) <= 0:
-        return "The slices do not state their pixel spacing, so that no size can be told."
-    if max(first.pixel_spacing_mm) > _LARGEST_PIXEL_MM:
-        return f"The pixels are larger than {_LARGEST_PIXEL_MM} mm."
+def _in_doubt(why_not: Unsuitable, odd: Sequence[Refused]) -> Unsuitable:
+    """What slices of one grid make no stack may with those of the others."""
+    return Unjudgeable(reason=odd[0].reason) if odd else why_not
+
+
+def _one_grid(images: Sequence[Image]) -> tuple[Sequence[Image], tuple[Refused, ...]]:
+    """The most images that lie in one axial grid, and the others with what is odd about them.
+
+    All of them where none says where it lies.
+    """
+    grids: list[list[Image]] = []
     for image in images:
-        if image.image_position_mm is None or image.image_orientation is None:
-            return "Not every slice states its position and orientation."
-        if image.pixels.shape != first.pixels.shape or image.pixels.ndim != 2:
-            return "The slices differ in rows and columns."
-        if image.pixel_spacing_mm is None or not np.allclose(
-            image.pixel_spacing_mm, first.pixel_spacing_mm, rtol=0.01
-        ):
-            return "The slices differ in pixel spacing."
-        if not np.allclose(image.image_orientation, first.image_orientation or (), atol=0.02):
-            return "The slices differ in orientation."
-    return why_not_axial(first.image_orientation)
+        if _why_nowhere(image) is not None:
+            continue
+        same = next((grid for grid in grids if why_other_grid(image, grid[0]) is None), None)
+        if same is None:
+            grids.append([image])
+        else:
+            same.append(image)
+    if not grids:
+        return images, ()
+    most = max(grids, key=_how_apt)
+    reasons = [(image, _why_nowhere(image) or why_other_grid(image, most[0])) for image in images]
+    odd = tuple(
+        Refused(
+            sop_instance_uid=image.sop_instance_uid, frame_number=image.frame_number, reason=reason
+        )
+        for image, reason in reasons
+        if reason is not None
+    )
+    return most, odd
+
+
+def _how_apt(grid: Sequence[Image]) -> tuple[bool, int, str]:
+    """Axial rather than not, then more rather than fewer; whatever order the images come in."""
+    axial = why_not_axial(grid[0].image_orientation) is None
+    return axial, len(grid), min(image.sop_instance_uid for image in grid)
+
+
+def _why_nowhere(image: Image) -> str | None:
+    """What an image leaves out of how large it is and where it lies, a sentence; None: nothing."""
+    spacing = image.pixel_spacing_mm
+    if spacing is None or min(spacing) <= 0:
+        return "The slices do not state their pixel spacing, so that no size can be told."
+    if image.image_position_mm is None or image.image_orientation is None:
+        return "Not every slice states its position and orientation."
+    return None
+
+
+def why_other_grid(one: Image | InstanceHeader, other: Image | InstanceHeader) -> str | None:
+    """Why two slices that say where they lie are of different grids, a sentence; None: of one."""
+    if _shape(one) != _shape(other):
+        return "The slices differ in rows and columns."
+    spacings = zip(one.pixel_spacing_mm or (), other.pixel_spacing_mm or (), strict=True)
+    if not all(math.isclose(a, b, rel_tol=_SAME_SPACING) for a, b in spacings):
+        return "The slices differ in pixel spacing."
+    cosines = zip(one.image_orientation or (), other.image_orientation or (), strict=True)
+    if not all(abs(a - b) <= _SAME_COSINE for a, b in cosines):
+        return "The slices differ in orientation."
+    return None
+
+
+def _shape(plane: Image | InstanceHeader) -> tuple[int, ...]:
+    return plane.pixels.shape if isinstance(plane, Image) else (plane.rows, plane.columns)
+
+
+def _why_no_stack(images: Sequence[Image]) -> Unsuitable | None:
+    """Why images of one grid, or that lie nowhere, are no stack of axial slices; None: they are."""
+    if len(images) < LEAST_SLICES:
+        reason = f"There are {len(images)} slices; at least {LEAST_SLICES} are needed."
+        return Unsuitable(reason=reason)
+    first = images[0]
+    nowhere = _why_nowhere(first)
+    if nowhere is not None:
+        return Unjudgeable(reason=nowhere)
+    if max(first.pixel_spacing_mm or ()) > _LARGEST_PIXEL_MM:
+        return Unsuitable(reason=f"The pixels are larger than {_LARGEST_PIXEL_MM} mm.")
+    slanted = why_not_axial(first.image_orientation)
+    return None if slanted is None else Unsuitable(reason=slanted)
 
 
 def why_not_axial(orientation: Sequence[float] | None) -> str | None:
@@ -138,8 +204,8 @@ def why_not_axial(orientation: Sequence[float] | None) -> str | None:
 
 def _why_not_dense(z_mm: npt.NDArray[np.float64]) -> str | None:
     """Why slices at these heights are too few or too far apart, a sentence; None if not."""
-    if len(z_mm) < _LEAST_SLICES:
-        return f"There are {len(z_mm)} places with a slice; at least {_LEAST_SLICES} are needed."
+    if len(z_mm) < LEAST_SLICES:
+        return f"There are {len(z_mm)} places with a slice; at least {LEAST_SLICES} are needed."
     gap = float(np.median(np.diff(z_mm)))
     if gap > LARGEST_GAP_MM:
         return f"The slices are {gap:.1f} mm apart; the detector was made for 5 mm at most."

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
@@ -142,6 +143,22 @@ def lost(detector: str, drawn: str, count: int) -> Build:
         first = len(study.pixels) // 2
         for number in range(first, first + count):
             (folder / f"{number:03d}.dcm").unlink()
+        return folder
+
+    return build
+
+
+def one_larger(detector: str, drawn: str) -> Build:
+    """A drawn study of what the detector was made for, one plane of its middle of other rows."""
+
+    def build(_: Path, folder: Path) -> Path:
+        study = ct_of(DRAWN / drawn)
+        write(folder, detector, study)
+        path = folder / f"{len(study.pixels) // 2:03d}.dcm"
+        data_set = dcmread(path)
+        data_set.PixelData += data_set.PixelData[-8 * data_set.Columns :]
+        data_set.Rows += 4
+        dcmwrite(path, data_set, enforce_file_format=True)
         return folder
 
     return build

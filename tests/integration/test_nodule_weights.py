@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,6 +238,72 @@ def test_a_part_of_the_chest_whose_greys_are_inverted_is_refused(detector: Nodul
     assert [one.sop_instance_uid for one in said.refused] == uids
     shown = assessed(detector, _numbered(3, sick), unreadable)  # looked at second, shows the same
     assert not shown.refused and shown.passed_over[0].seen
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pixels": np.full((SIDE + 4, SIDE), -1000.0, np.float32)},
+        {"pixel_spacing_mm": (1.2, 1.2)},
+        {"image_position_mm": None},
+    ],
+)
+def test_p4_one_slice_of_another_grid_hides_no_nodule_of_a_part_of_the_chest(
+    changed: dict[str, Any], detector: NoduleDetector
+) -> None:
+    clear, sick = _numbered(1, series()), _numbered(2, series(balls=[BALL]), up_mm=125.0)
+    odd = replace(sick.images[0], **changed)
+    said = assessed(detector, clear, replace(sick, images=(odd, *sick.images[1:])))
+    assert said.probability >= detector.card.operating_point
+    assert [one.sop_instance_uid for one in said.refused] == [odd.sop_instance_uid]
+    assert not said.not_shown
+    assert odd.sop_instance_uid not in {one.sop_instance_uid for one in said.evidence.image_scores}
+
+
+def test_p4_a_part_of_the_chest_of_no_one_grid_is_refused(detector: NoduleDetector) -> None:
+    sick = _numbered(2, series(balls=[BALL]), up_mm=125.0)
+    spacings = [(PIXEL_MM - 0.05 * (place % 5), PIXEL_MM) for place in range(len(sick.images))]
+    mixed = tuple(
+        replace(image, pixel_spacing_mm=spacing)
+        for image, spacing in zip(sick.images[:45], spacings[:45], strict=True)
+    )
+    said = assessed(detector, _numbered(1, series()), replace(sick, images=mixed))
+    assert said.probability < detector.card.operating_point and not said.passed_over
+    assert len(said.refused) == 45
+
+
+def test_p4_lungs_in_fewer_slices_than_most_of_a_series_are_refused(
+    detector: NoduleDetector,
+) -> None:
+    heights = np.arange(0.0, 120.0, 2.5)
+    belly = [np.maximum(slice_hu(z), -990 + 1030 * (slice_hu(z) > -900)) for z in heights]
+    both = _numbered(2, series(tuple(heights), slices=belly), up_mm=125.0)
+    chest = series(balls=[BALL]).images
+    images = tuple(
+        replace(image, pixels=chest[place].pixels, pixel_spacing_mm=(1.7, 1.7))
+        if place < 20
+        else image
+        for place, image in enumerate(both.images)
+    )
+    said = assessed(detector, _numbered(1, series()), replace(both, images=images))
+    assert len(said.refused) == 48 and not said.passed_over
+    few = tuple(images[:9] + both.images[9:])
+    said = assessed(detector, _numbered(1, series()), replace(both, images=few))
+    assert not said.refused and "No lungs" in said.passed_over[0].reason
+
+
+def test_a_reconstruction_of_one_grid_is_judged_rather_than_a_thinner_mixed_one(
+    detector: NoduleDetector,
+) -> None:
+    thin = _numbered(1, series(tuple(np.arange(0.0, 120.0, 1.25))))
+    first, *others = thin.header.instances
+    odd = replace(first, rows=first.rows + 4)
+    mixed = replace(thin, header=replace(thin.header, instances=(odd, *others)))
+    thick = _numbered(2, series(balls=[BALL]))
+    said = assessed(detector, mixed, thick)
+    assert said.probability >= detector.card.operating_point and not said.refused
+    assert [one.series_instance_uid for one in said.passed_over] == ["1.2.3.1"]
+    assert assessed(detector, thin, thick).passed_over[0].series_instance_uid == "1.2.3.2"
 
 
 def test_if_the_best_reconstruction_is_broken_another_is_looked_at(

@@ -30,6 +30,7 @@ from tests.odd_studies import (
     Build,
     Floats,
     lost,
+    one_larger,
     others,
     outcome_of,
     smaller,
@@ -113,6 +114,7 @@ OPEN_SKULL = "No skull was found: bone does not enclose what should be brain."
 LUNGLESS = "of airy tissue inside a body); at least 400 mL are needed."
 UNDECODABLE = "cannot be decoded"
 ON_NO_IMAGE = "on no image: images seem to be missing."
+NOT_LOOKED_AT = "images not looked at:"
 ABDOMEN = "corpus/TotalSegmentator/tests"
 TEST_IMAGES = "corpus/cornerstone3D/packages/dicomImageLoader/testImages"
 
@@ -229,6 +231,16 @@ CASES: dict[str, dict[str, Told]] = {
             lost(NODULE, "chest_ct_clear", 4),
         ),
     },
+    "one slice of other rows and columns": {
+        HAEMORRHAGE: (
+            f"1 of 32 {NOT_LOOKED_AT} It has other rows or columns than most images of its series.",
+            one_larger(HAEMORRHAGE, "head_ct_clear_urgent"),
+        ),
+        NODULE: (
+            f"1 of 48 {NOT_LOOKED_AT} The slices differ in rows and columns.",
+            one_larger(NODULE, "chest_ct_clear"),
+        ),
+    },
     "mirrored top to bottom": each(
         (AS_IT_SHOULD, UPSIDE_DOWN, CHEST_UPSIDE_DOWN), lambda pixels: pixels[:, ::-1]
     ),
@@ -297,7 +309,7 @@ def test_an_odd_study_is_refused_with_a_plain_reason_or_the_table_says_that_it_i
         assert isinstance(outcome, Flagged | NotFlagged), outcome
     elif said == UNDECODABLE:
         assert isinstance(outcome, Failed), outcome
-    elif said.endswith(ON_NO_IMAGE):
+    elif is_failed(said):
         assert isinstance(outcome, Failed), outcome
         assert said in outcome.reason
     else:
@@ -346,12 +358,16 @@ def row_of(kind: str) -> str:
     return f"| {kind} | {' | '.join(cells)} |"
 
 
+def is_failed(said: str) -> bool:
+    return said.endswith(ON_NO_IMAGE) or NOT_LOOKED_AT in said
+
+
 def cell_of(said: str) -> str:
     if said in (NOT_CAUGHT, AS_IT_SHOULD):
         return said
     if said == UNDECODABLE:
         return "*failed*: it cannot be decoded"
-    if said.endswith(ON_NO_IMAGE):
+    if is_failed(said):
         return f"*failed*: {said}"
     words = said if said[0].isupper() or said[0].isdigit() else f"No lungs were found (… mL {said}"
     return f"*not applicable*: {words}"

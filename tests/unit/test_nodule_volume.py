@@ -1,13 +1,16 @@
 """A CT series as a stack in space, and what is refused."""
 
+from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from models.detector import Unsuitable
+from models.detector import SeriesImages, Unsuitable
 from models.missing_planes import Missing, missing_between
 from models.nodule_volume import Stack, block_mean, stack_of
+from models.scans import Unjudgeable
 from tests.nodule_scans import AXIAL, series
 
 
@@ -86,15 +89,95 @@ def test_slices_without_usable_geometry_are_refused(changed: dict, words: str) -
     assert words in refused(made)
 
 
-def test_slices_that_differ_are_refused() -> None:
+ODD = (
+    ({"pixels": np.zeros((100, 100), np.float32)}, "differ in rows and columns"),
+    ({"pixel_spacing_mm": (0.5, 0.5)}, "differ in pixel spacing"),
+    ({"pixel_spacing_mm": None}, "do not state their pixel spacing"),
+    ({"image_orientation": (0.0, 1.0, 0.0, -1.0, 0.0, 0.0)}, "differ in orientation"),
+    ({"image_orientation": (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)}, "differ in orientation"),
+    ({"image_orientation": None}, "position and orientation"),
+    ({"image_position_mm": None}, "position and orientation"),
+)
+
+
+def with_odd(made: SeriesImages, places: Collection[int], changed: dict[str, Any]) -> SeriesImages:
+    images = [
+        replace(image, **changed) if place in places else image
+        for place, image in enumerate(made.images)
+    ]
+    return replace(made, images=tuple(images))
+
+
+@pytest.mark.parametrize("first", [0, 4])
+@pytest.mark.parametrize(("changed", "words"), ODD)
+def test_of_slices_that_differ_the_grid_of_most_makes_the_stack(
+    first: int, changed: dict[str, Any], words: str
+) -> None:
     made = flat(np.arange(0.0, 100.0, 2.5))
-    for changed, words in (
-        ({"pixels": np.zeros((100, 100), np.float32)}, "rows and columns"),
-        ({"pixel_spacing_mm": (0.5, 0.5)}, "pixel spacing"),
-        ({"image_orientation": (0.0, 1.0, 0.0, -1.0, 0.0, 0.0)}, "orientation"),
-    ):
-        odd = replace(made.images[4], **changed)  # type: ignore[arg-type]
-        assert words in refused(replace(made, images=(*made.images[:4], odd, *made.images[5:])))
+    places = range(first, first + 3)
+    stack = stacked(with_odd(made, places, changed))
+    uids = [made.images[place].sop_instance_uid for place in places]
+    assert [one.sop_instance_uid for one in stack.odd] == uids
+    assert all(words in one.reason for one in stack.odd)
+    assert len(stack.images) == 37
+    assert not {image.sop_instance_uid for image in stack.images} & set(uids)
+    assert not stacked(made).odd
+
+
+@pytest.mark.parametrize(
+    ("changed", "odd"),
+    [
+        ({"pixel_spacing_mm": (1.783, 1.8)}, False),
+        ({"pixel_spacing_mm": (1.781, 1.8)}, True),
+        ({"image_orientation": (1.0, 0.0, 0.0199, 0.0, 1.0, 0.0)}, False),
+        ({"image_orientation": (1.0, 0.0, 0.0201, 0.0, 1.0, 0.0)}, True),
+    ],
+)
+def test_what_headers_round_is_one_grid(changed: dict[str, Any], odd: bool) -> None:
+    stack = stacked(with_odd(flat(np.arange(0.0, 100.0, 2.5)), [4], changed))
+    assert bool(stack.odd) is odd
+
+
+def test_an_axial_grid_is_rather_judged_than_a_larger_one_that_is_not() -> None:
+    upright = {"image_orientation": (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)}
+    stack = stacked(with_odd(flat(np.arange(0.0, 120.0, 2.5)), range(26), upright))
+    assert (len(stack.images), len(stack.odd)) == (22, 26)
+
+
+def test_of_two_grids_as_large_the_same_is_judged_in_any_order() -> None:
+    made = with_odd(flat(np.arange(0.0, 120.0, 2.5)), range(24), {"pixel_spacing_mm": (1.5, 1.5)})
+    turned = replace(made, images=tuple(reversed(made.images)))
+    one, other = stacked(made), stacked(turned)
+    assert one.spacing_mm == other.spacing_mm and len(one.odd) == len(other.odd) == 24
+
+
+@pytest.mark.parametrize(("sound", "judged"), [(9, False), (10, False), (11, True)])
+def test_p4_if_too_few_are_of_one_grid_a_chest_may_be_shown_that_cannot_be_judged(
+    sound: int, judged: bool
+) -> None:
+    made = flat(5.0 * np.arange(13))
+    odd = with_odd(made, range(sound, 13), {"pixel_spacing_mm": (1.5, 1.5)})
+    said = stack_of(odd)
+    assert isinstance(said, Stack if judged else Unjudgeable)
+    if isinstance(said, Unjudgeable):
+        assert "differ in pixel spacing" in said.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "in_doubt"),
+    [
+        ({"pixel_spacing_mm": None}, True),
+        ({"image_position_mm": None}, True),
+        ({"pixel_spacing_mm": (3.0, 3.0)}, False),
+        ({"image_orientation": (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)}, False),
+    ],
+)
+def test_p4_slices_that_lie_nowhere_may_show_a_chest_and_others_are_none_for_the_detector(
+    changed: dict[str, Any], in_doubt: bool
+) -> None:
+    made = flat(np.arange(0.0, 100.0, 2.5))
+    said = stack_of(with_odd(made, range(40), changed))
+    assert isinstance(said, Unsuitable) and isinstance(said, Unjudgeable) is in_doubt
 
 
 @pytest.mark.parametrize(("gap", "fine"), [(5.0, True), (5.5, True), (5.6, False), (10.0, False)])
