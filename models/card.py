@@ -4,7 +4,7 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,8 @@ def read_card(path: Path) -> ModelCard:
     CardError
         If a field is missing, or a SHA-256 differs.
     """
-    card = parse_card(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    card = replace(parse_card(content, str(path)), guards=content.get("guards", {}))
     weights = path.with_name(card.weights_file)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != card.weights_sha256:
@@ -107,7 +108,7 @@ def read_card(path: Path) -> ModelCard:
 
 
 def parse_card(content: Mapping[str, Any], called: str) -> ModelCard:
-    """A card from what its file says.
+    """A card from what its file says, but for guards, which only installed models have.
 
     Parameters
     ----------
@@ -134,7 +135,6 @@ def parse_card(content: Mapping[str, Any], called: str) -> ModelCard:
             calibration=content["calibration"],
             performance=content["performance"],
             licence=content.get("licence", ""),
-            guards=content.get("guards", {}),
         )
     except KeyError as missing:
         raise CardError(f"{called}: the card lacks {missing}") from None
