@@ -17,6 +17,8 @@ _LEARNT = (
     "log odds, and may not be told.",
     "Masses above 30 mm, consolidation and lesions that are not surrounded by lung are not looked "
     "for; a large mass can be passed over altogether.",
+    "Slices that are missing at either end of a scan are not noticed, nor that every other one is "
+    "missing: of the lungs on them nothing is said.",
     "Diameters are those of a ball of the outlined volume; outlines at vessels and the chest wall "
     "are guesses.",
 )
