@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
+import anyio
 import anyio.to_thread
 import structlog
 from starlette.datastructures import Headers
@@ -27,6 +28,7 @@ from worklist.sign_in import Visitor
 
 _log = structlog.get_logger(__name__)
 
+_AT_ONCE = 16  # callers looked up, in threads that nothing else can use up
 _SAFE = frozenset({"GET", "HEAD"})
 _UNATTENDED = "vigie-unattended"  # a page that asks by itself says so
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip")
@@ -61,6 +63,7 @@ class Gate:
         self._people = people
         self._now = now
         self._rules = RuleBook()
+        self._at_once = anyio.CapacityLimiter(_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it pass, or say why not."""
@@ -90,7 +93,9 @@ class Gate:
             return problem(403, "From another machine this node is asked by TLS only (https).")
         if rule.who is not Who.ANYONE or path == "/api/session":
             attended = not rule.by_itself and _UNATTENDED not in connection.headers
-            caller = await anyio.to_thread.run_sync(self._known, caller, connection, attended)
+            caller = await anyio.to_thread.run_sync(
+                self._known, caller, connection, attended, limiter=self._at_once
+            )
         scope.setdefault("state", {})["caller"] = caller
         return _too_long(rule, method, connection.headers) or (
             _may_not(rule, caller) or _forged(rule, method, caller, connection)

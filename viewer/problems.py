@@ -19,6 +19,7 @@ from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
 from viewer.schemas import ClaimAnswer
+from worklist.archive_search import SearchTooLong
 from worklist.claims import AlreadyRead, ClaimedByAnother, NotClaimed
 from worklist.conclusion import (
     AlreadyAnswered,
@@ -72,6 +73,7 @@ _STATUS: dict[type[VigieError], int] = {
     InvalidBulkData: 422,
     InvalidFrames: 422,
     InvalidSearch: 400,
+    SearchTooLong: 503,
     BrokenMultipart: 400,
     TooManyParts: 413,
     UnsupportedBody: 415,

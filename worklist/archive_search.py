@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
 
+from worklist.errors import VigieError
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+
+class SearchTooLong(VigieError):
+    """A search was ended because it took too long; a narrower one may not."""
 
 
 class Level(StrEnum):

@@ -1,5 +1,6 @@
 """Searches of the archive by DICOMweb, over a real database."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,8 +14,11 @@ from tests.archived import image
 from tests.builders import NOON, arrival
 from tests.dicomweb_parts import dicomweb_app, dicomweb_of, written
 from tests.viewer_parts import Get, getter
+from worklist.archive_search import ArchiveQuery, Level
 from worklist.service import Worklist
+from worklist.store import archive_search
 from worklist.store.archive import PostgresArchive
+from worklist.store.archive_search import _statement
 from worklist.study import InstanceArrival
 from worklist.uid import StudyInstanceUID
 
@@ -142,6 +146,10 @@ def test_the_newest_studies_come_first_and_those_without_a_date_last(search: Sea
         ("StudyDate=20260102", ["1.2"]),
         ("StudyDate=20260102-20260103", ["1.3", "1.2"]),
         ("StudyDate=-20260102", ["1.2", "1.1"]),
+        ("StudyDate=-99991231", ["1.4", "1.3", "1.2", "1.1"]),
+        ("StudyDate=20260104-99991231", ["1.4"]),
+        ("StudyDate=99991231", []),
+        ("offset=100000", []),
         ("StudyTime=10", ["1.2"]),
         ("StudyTime=1030", ["1.2"]),
         ("StudyTime=1031", []),
@@ -217,6 +225,7 @@ def test_series_and_objects_are_told_with_what_the_standard_wants_of_them(search
         "limit=-1",
         "limit=x",
         "offset=1e3",
+        "offset=100001",
         "includefield=Nonsense",
         "PatientID=1&PatientID=2",
         f"PatientID={'x' * 16385}",
@@ -288,3 +297,28 @@ def test_the_middle_image_of_the_largest_series_stands_for_a_study(
     worklist.record_arrivals(more, now=NOON)
     archive = PostgresArchive(emptied_engine, tmp_path)
     assert archive.shown_for(StudyInstanceUID("1.1")).sop_instance_uid == "1.1.3.2"
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_is_counted_for_each_row_is_counted_for_those_of_the_page_alone(level: Level) -> None:
+    query = ArchiveQuery(level=level, matches={}, study=None, series=None, limit=3, offset=2)
+    said = str(_statement(query))
+    counted, _, page = said.partition("LIMIT")[0].rpartition("(SELECT")
+    assert "count(" in counted
+    assert "count(" not in page
+    assert said.count("OFFSET") == 1
+
+
+def test_a_search_that_takes_too_long_is_ended_and_a_problem_says_so(
+    get: Get, emptied_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = functools.partial(archive_search.search, limit_s=0.2)
+    monkeypatch.setattr("worklist.store.archive.search", short)
+    with emptied_engine.begin() as connection:
+        connection.execute(sa.text("LOCK TABLE study IN ACCESS EXCLUSIVE MODE"))
+        answer = get("/dicomweb/studies")
+    assert (answer.status_code, answer.json()["code"]) == (503, "search_too_long")
+    assert get("/dicomweb/studies").status_code == 200
+    with emptied_engine.connect() as connection:
+        (limit,) = connection.execute(sa.text("SHOW statement_timeout")).one()
+    assert limit == "0"

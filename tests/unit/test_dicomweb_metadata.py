@@ -1,10 +1,15 @@
 """Archived objects in the DICOM JSON model: whatever they hold is data (P9)."""
 
+import asyncio
 import json
 import struct
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
+import httpx
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -16,7 +21,7 @@ from pydicom.uid import (
 from starlette.requests import Request
 
 from tests.archived import image
-from tests.dicomweb_parts import archived_object, dicomweb_app, written
+from tests.dicomweb_parts import archived_object, dicomweb_app, dicomweb_of, written
 from tests.filing import element
 from tests.viewer_parts import INSTANCE, SERIES, STUDY, getter
 from viewer.dicomweb.addresses import base_of
@@ -354,3 +359,34 @@ def test_addresses_name_the_port_that_some_clients_leave_out(
     headers = [(name.encode(), value.encode()) for name, value in {"host": host, **more}.items()]
     scope = {"type": "http", "scheme": "http", "path": "/", "headers": headers, "server": server}
     assert base_of(Request(scope)) == base
+
+
+def test_whoever_waits_for_metadata_holds_no_thread_of_anybody_else(tmp_path: Path) -> None:
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(objects: Any) -> list[bytes | None]:
+        waiting.release()
+        assert go_on.wait(60)
+        return describe(objects)
+
+    one = written(tmp_path, image())
+    app = dicomweb_app(tmp_path, [one], replace(dicomweb_of(tmp_path, [one]), describe=slow))
+    url = f"/dicomweb/studies/{STUDY}/metadata"
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(app=app)
+        cookie = {"cookie": "vigie_session=open"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=cookie
+        ) as client:
+            asked = [asyncio.create_task(client.get(url)) for _ in range(50)]
+            await asyncio.to_thread(waiting.acquire, timeout=60)
+            try:
+                limiter = anyio.to_thread.current_default_thread_limiter()
+                assert limiter.borrowed_tokens == 0
+                assert (await client.get("/api/session")).status_code == 200
+            finally:
+                go_on.set()
+            assert {(await one).status_code for one in asked} == {200}
+
+    asyncio.run(ask())

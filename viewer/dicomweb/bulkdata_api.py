@@ -43,6 +43,7 @@ _ANSWERS: dict[int | str, dict[str, object]] = {200: {"content": PIECES}}
 def make_router(dicomweb: DicomWeb) -> APIRouter:
     """The ``bulkdata`` resource."""
     router = APIRouter(prefix=PREFIX, tags=["dicomweb"])
+    at_once = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
 
     @router.get(
         f"{INSTANCE}/bulkdata/{{address:path}}", response_class=Response, responses=_ANSWERS
@@ -59,9 +60,9 @@ def make_router(dicomweb: DicomWeb) -> APIRouter:
         uids = uids_of(study_instance_uid, series_instance_uid, sop_instance_uid)
         tags = parse_address(address)
         one = (await anyio.to_thread.run_sync(dicomweb.archive.objects, *uids))[0]
-        found = await anyio.to_thread.run_sync(_found, one.path, tags)
+        found = await anyio.to_thread.run_sync(_found, one.path, tags, limiter=at_once)
         if found.is_encapsulated:
-            return await _codestreams(dicomweb, one, query or accept)
+            return await _codestreams(dicomweb, one, query or accept, at_once)
         is_multipart = _is_multipart(query or accept, OCTETS, alone=True)
         pieces, size = await _value(one.path, found)
         if not is_multipart:
@@ -121,14 +122,15 @@ async def _from_file(path: Path, found: BulkData) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def _codestreams(dicomweb: DicomWeb, one: ArchivedObject, accept: str | None) -> Response:
+async def _codestreams(
+    dicomweb: DicomWeb, one: ArchivedObject, accept: str | None, at_once: anyio.CapacityLimiter
+) -> Response:
     """Encapsulated pixel data: a part for each frame, as it is stored."""
     media_type = stored_media_type(one.transfer_syntax_uid)
     frames = 1 if is_video(one.transfer_syntax_uid) else one.number_of_frames
     alone = frames == 1
     try_octets = any(range_.takes(OCTETS) for range_ in parse_accept(accept))
     is_multipart = _is_multipart(accept, OCTETS if try_octets else media_type, alone=alone)
-    at_once = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
 
     async def part(number: int) -> multipart.Part:
         def read() -> multipart.Part:

@@ -69,8 +69,9 @@ def make_router(dicomweb: DicomWeb) -> APIRouter:
     ) -> Response:
         objects = await anyio.to_thread.run_sync(dicomweb.archive.objects, *uids)
         one, how = objects[0], _representation(objects[0], numbers, accept)
-        headers = {"ETag": _etag(one.path, numbers, how), **_HEADERS}
-        if if_none_match is not None and headers["ETag"] in if_none_match:
+        etag = await anyio.to_thread.run_sync(_etag, one.path, numbers, how)
+        headers = {"ETag": etag, **_HEADERS}
+        if if_none_match is not None and etag in if_none_match:
             return Response(status_code=304, headers=headers)
         first = await part(one, numbers[0], how)
         if not how.is_multipart:

@@ -1,10 +1,12 @@
 """What the objects of a study, a series or one object say, without their bulk data."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from itertools import groupby
 from typing import Annotated
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -13,8 +15,10 @@ from viewer.dicomweb.addresses import INSTANCE, PREFIX, SERIES, STUDY, Uid, Uids
 from viewer.dicomweb.json_model import with_base
 from viewer.dicomweb.metadata import Metadata
 from viewer.dicomweb.ports import DicomWeb
+from worklist.archived import ArchivedObject
 
 DICOM_JSON = "application/dicom+json"
+_AT_ONCE = 8  # threads that wait for what describes objects; the list keeps its own
 _WORTH_PACKING_BYTES = 2048
 
 
@@ -22,32 +26,41 @@ def make_router(dicomweb: DicomWeb, metadata: Metadata) -> APIRouter:
     """The ``metadata`` resources (PS3.18 section 10.4.1.1.2)."""
     router = APIRouter(prefix=PREFIX, tags=["dicomweb"])
 
-    def answer(request: Request, uids: Uids, accept: str | None) -> Response:
+    at_once = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def answer(request: Request, uids: Uids, accept: str | None) -> Response:
         if not wants_json(accept):
             raise NotAcceptable(f"metadata can be had as {DICOM_JSON}")
-        objects = dicomweb.archive.objects(*uids)
+        objects = await anyio.to_thread.run_sync(dicomweb.archive.objects, *uids, limiter=at_once)
         base = base_of(request)
         series = [list(one) for _, one in groupby(objects, lambda one: one.series_instance_uid)]
 
-        def pieces() -> Iterator[bytes]:
+        def of(one: list[ArchivedObject]) -> bytes:
+            return with_base(metadata.of(one), base)
+
+        async def pieces() -> AsyncIterator[bytes]:
             for number, one in enumerate(series):
                 yield b"," if number else b"["
-                yield with_base(metadata.of(one), base)
+                yield await anyio.to_thread.run_sync(of, one, limiter=at_once)
             yield b"]"
 
         if len(series) == 1:
-            return _whole(request, b"".join(pieces()))
+
+            def whole() -> Response:
+                return _whole(request, b"[" + of(series[0]) + b"]")
+
+            return await anyio.to_thread.run_sync(whole, limiter=at_once)
         return StreamingResponse(pieces(), media_type=DICOM_JSON)
 
     @router.get(f"{STUDY}/metadata", response_class=Response, responses=_ANSWERS)
-    def of_study(
+    async def of_study(
         request: Request, study_instance_uid: Uid, accept: _Accept = None, query: _Query = None
     ) -> Response:
         """Of every object of a study."""
-        return answer(request, uids_of(study_instance_uid), query or accept)
+        return await answer(request, uids_of(study_instance_uid), query or accept)
 
     @router.get(f"{SERIES}/metadata", response_class=Response, responses=_ANSWERS)
-    def of_series(
+    async def of_series(
         request: Request,
         study_instance_uid: Uid,
         series_instance_uid: Uid,
@@ -56,10 +69,10 @@ def make_router(dicomweb: DicomWeb, metadata: Metadata) -> APIRouter:
     ) -> Response:
         """Of every object of a series."""
         uids = uids_of(study_instance_uid, series_instance_uid)
-        return answer(request, uids, query or accept)
+        return await answer(request, uids, query or accept)
 
     @router.get(f"{INSTANCE}/metadata", response_class=Response, responses=_ANSWERS)
-    def of_instance(
+    async def of_instance(
         request: Request,
         study_instance_uid: Uid,
         series_instance_uid: Uid,
@@ -69,7 +82,7 @@ def make_router(dicomweb: DicomWeb, metadata: Metadata) -> APIRouter:
     ) -> Response:
         """Of one object."""
         uids = uids_of(study_instance_uid, series_instance_uid, sop_instance_uid)
-        return answer(request, uids, query or accept)
+        return await answer(request, uids, query or accept)
 
     return router
 

@@ -28,6 +28,7 @@ from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 MOST_ROWS = 5000  # in one answer; whoever wants more asks again with an offset
 MOST_DESCRIBED = 500  # rows, where attributes are asked for that only the objects say
+MOST_SKIPPED = 100_000  # rows; each is found before it is skipped
 _MOST_UIDS = 1000
 _LONGEST_VALUE = 16384
 _OTHERS = frozenset(
@@ -119,6 +120,9 @@ def parse(
     include, include_all = _included(others.get("includefield", []), level)
     most = MOST_DESCRIBED if include or include_all else MOST_ROWS
     limit = min(_whole("limit", others, most), most)
+    offset = _whole("offset", others, 0)
+    if offset > MOST_SKIPPED:
+        raise InvalidSearch(f"offset: at most {MOST_SKIPPED} can be skipped: narrow the search")
     return Asked(
         query=ArchiveQuery(
             level=level,
@@ -126,7 +130,7 @@ def parse(
             study=study,
             series=series,
             limit=limit + 1,
-            offset=_whole("offset", others, 0),
+            offset=offset,
         ),
         include=include,
         include_all=include_all,

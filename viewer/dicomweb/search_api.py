@@ -1,9 +1,12 @@
 """QIDO-RS: what studies, series and objects there are (PS3.18 section 10.6)."""
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Header, Request, Response
 
 from viewer.dicomweb.accept import NotAcceptable, wants_json
@@ -19,6 +22,7 @@ from worklist.errors import UnknownStudy
 from worklist.uid import SeriesInstanceUID, StudyInstanceUID
 from worklist.views import UnknownInstance
 
+_AT_ONCE = 4  # searches, which may be long: in threads and on connections that the list keeps
 _SERVICE = "vigie"
 _NOT_FUZZY = (
     f'299 {_SERVICE} "The fuzzymatching parameter is not supported. '
@@ -33,12 +37,24 @@ def make_router(dicomweb: DicomWeb, metadata: Metadata) -> APIRouter:
     """The searches, over everything and within a study or series."""
     router = APIRouter(prefix=PREFIX, tags=["dicomweb"])
 
-    def answer(
+    at_once = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def answer(
         request: Request,
         level: Level,
         accept: str | None,
         study: str | None = None,
         series: str | None = None,
+    ) -> Response:
+        work = functools.partial(found, request, level, accept, study, series)
+        return await anyio.to_thread.run_sync(work, limiter=at_once)
+
+    def found(
+        request: Request,
+        level: Level,
+        accept: str | None,
+        study: str | None,
+        series: str | None,
     ) -> Response:
         query = request.query_params
         if not wants_json(query.get("accept") or accept):
@@ -49,55 +65,57 @@ def make_router(dicomweb: DicomWeb, metadata: Metadata) -> APIRouter:
             None if study is None else StudyInstanceUID(study),
             None if series is None else SeriesInstanceUID(series),
         )
-        found = dicomweb.archive.search(asked.query)
-        if study is not None and not found and not asked.query.offset:
+        rows = dicomweb.archive.search(asked.query)
+        if study is not None and not rows and not asked.query.offset:
             _check_there(dicomweb, asked)
         warnings = [_NOT_FUZZY] if asked.fuzzy else []
-        if len(found) > asked.limit:
+        if len(rows) > asked.limit:
             warnings.append(_MORE)
-        shown = found[: asked.limit]
+        shown = rows[: asked.limit]
         base = base_of(request)
         said = _said(dicomweb, metadata, shown) if asked.described else [None] * len(shown)
-        rows = [row(one, asked, base, says) for one, says in zip(shown, said, strict=True)]
+        told = [row(one, asked, base, says) for one, says in zip(shown, said, strict=True)]
         headers = {"Warning": ", ".join(warnings)} if warnings else {}
-        return Response(with_base(as_json(rows), base), media_type=DICOM_JSON, headers=headers)
+        return Response(with_base(as_json(told), base), media_type=DICOM_JSON, headers=headers)
 
     @router.get("/studies", response_class=Response, responses=_ANSWERS)
-    def studies(request: Request, accept: _Accept = None) -> Response:
+    async def studies(request: Request, accept: _Accept = None) -> Response:
         """Studies, the newest first."""
-        return answer(request, Level.STUDY, accept)
+        return await answer(request, Level.STUDY, accept)
 
     @router.get("/series", response_class=Response, responses=_ANSWERS)
-    def all_series(request: Request, accept: _Accept = None) -> Response:
+    async def all_series(request: Request, accept: _Accept = None) -> Response:
         """Series of all studies."""
-        return answer(request, Level.SERIES, accept)
+        return await answer(request, Level.SERIES, accept)
 
     @router.get("/instances", response_class=Response, responses=_ANSWERS)
-    def all_instances(request: Request, accept: _Accept = None) -> Response:
+    async def all_instances(request: Request, accept: _Accept = None) -> Response:
         """Objects of all studies."""
-        return answer(request, Level.INSTANCE, accept)
+        return await answer(request, Level.INSTANCE, accept)
 
     @router.get(f"{STUDY}/series", response_class=Response, responses=_ANSWERS)
-    def series(request: Request, study_instance_uid: Uid, accept: _Accept = None) -> Response:
+    async def series(request: Request, study_instance_uid: Uid, accept: _Accept = None) -> Response:
         """Series of a study."""
-        return answer(request, Level.SERIES, accept, study_instance_uid)
+        return await answer(request, Level.SERIES, accept, study_instance_uid)
 
     @router.get(f"{STUDY}/instances", response_class=Response, responses=_ANSWERS)
-    def instances_of_study(
+    async def instances_of_study(
         request: Request, study_instance_uid: Uid, accept: _Accept = None
     ) -> Response:
         """Objects of a study."""
-        return answer(request, Level.INSTANCE, accept, study_instance_uid)
+        return await answer(request, Level.INSTANCE, accept, study_instance_uid)
 
     @router.get(f"{SERIES}/instances", response_class=Response, responses=_ANSWERS)
-    def instances_of_series(
+    async def instances_of_series(
         request: Request,
         study_instance_uid: Uid,
         series_instance_uid: Uid,
         accept: _Accept = None,
     ) -> Response:
         """Objects of a series."""
-        return answer(request, Level.INSTANCE, accept, study_instance_uid, series_instance_uid)
+        return await answer(
+            request, Level.INSTANCE, accept, study_instance_uid, series_instance_uid
+        )
 
     return router
 

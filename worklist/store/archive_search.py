@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from worklist.archive_search import (
@@ -18,12 +19,15 @@ from worklist.archive_search import (
     Level,
     Match,
     Number,
+    SearchTooLong,
     Text,
     Times,
     Uids,
 )
 from worklist.store import tables as t
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+LIMIT_S = 10.0  # of one search; it may read a large part of the archive
 
 _ST, _SE, _IN = t.study.c, t.series.c, t.instance.c
 _COLUMNS: Mapping[Key, sa.Column[Any]] = {
@@ -55,35 +59,60 @@ _OF_SERIES = frozenset(
 _OF_INSTANCE = frozenset({Key.SOP_INSTANCE_UID, Key.SOP_CLASS_UID, Key.INSTANCE_NUMBER})
 
 
-def search(connection: sa.Connection, query: ArchiveQuery) -> list[Found]:
-    """What is found, the newest studies first, then in reading order."""
-    rows = connection.execute(_statement(query)).all()
+def search(
+    connection: sa.Connection, query: ArchiveQuery, *, limit_s: float = LIMIT_S
+) -> list[Found]:
+    """What is found, the newest studies first, then in reading order.
+
+    Parameters
+    ----------
+    connection
+        At the beginning of a transaction, for which the limit holds.
+
+    Raises
+    ------
+    SearchTooLong
+        If the database has not found it in time.
+    """
+    connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(1000 * limit_s)}"))
+    try:
+        rows = connection.execute(_statement(query)).all()
+    except sa.exc.OperationalError as error:
+        if not isinstance(error.orig, psycopg.errors.QueryCanceled):
+            raise
+        raise SearchTooLong(f"the search took longer than {limit_s:g} s: narrow it") from error
     return [_found(row, query.level) for row in rows]
 
 
 def _statement(query: ArchiveQuery) -> sa.Select[Any]:
+    """The rows of a page; what is counted for each is not counted for those skipped."""
     columns: list[Any] = [*_study_columns()]
     source: Any = t.study
+    keys: list[sa.Column[Any]] = [_ST.study_instance_uid]
     order: list[Any] = [_ST.study_at.desc().nulls_last(), _ST.study_instance_uid]
     if query.level is not Level.STUDY:
         columns += [*_series_columns()]
+        keys.append(_SE.series_instance_uid)
         source = source.join(t.series, _SE.study_instance_uid == _ST.study_instance_uid)
         order += [_SE.series_number.nulls_last(), _SE.series_instance_uid]
     if query.level is Level.INSTANCE:
         columns += [_IN[name] for name in _INSTANCE]
+        keys.append(_IN.sop_instance_uid)
         same = (_IN.series_instance_uid == _SE.series_instance_uid) & (
             _IN.study_instance_uid == _SE.study_instance_uid
         )
         source = source.join(t.instance, same)
         order += [_IN.instance_number.nulls_last(), _IN.sop_instance_uid]
-    statement = sa.select(*columns).select_from(source)
+    statement = sa.select(*keys).select_from(source)
     if query.study is not None:
         statement = statement.where(_ST.study_instance_uid == query.study)
     if query.series is not None:
         statement = statement.where(_SE.series_instance_uid == query.series)
     for key, match in query.matches.items():
         statement = statement.where(_condition(key, match, query.level))
-    return statement.order_by(*order).limit(query.limit).offset(query.offset)
+    page = statement.order_by(*order).limit(query.limit).offset(query.offset).subquery("page")
+    is_in_page = sa.and_(*(key == page.c[key.name] for key in keys))
+    return sa.select(*columns).select_from(source.join(page, is_in_page)).order_by(*order)
 
 
 _INSTANCE = (
@@ -192,7 +221,8 @@ def _between(column: sa.ColumnElement[Any], first: Any, last: Any) -> sa.ColumnE
 def _studied(match: Match) -> sa.ColumnElement[bool]:
     """By date, as a range that an index serves, or by the time of the day."""
     if isinstance(match, Dates):
-        last = None if match.last is None else match.last + timedelta(days=1)
+        # Behind the last day that there is, nothing can be.
+        last = None if match.last in (None, date.max) else match.last + timedelta(days=1)
         bounds: list[sa.ColumnElement[bool]] = [_ST.study_at.is_not(None)]
         if match.first is not None:
             bounds.append(_ST.study_at >= sa.cast(match.first, sa.DateTime(timezone=True)))
