@@ -19,7 +19,7 @@ from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
 from worklist.filters import EVERYTHING, ListFilter
 from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
 from worklist.people import Account, AccountName, Role
-from worklist.priors import Prior
+from worklist.priors import Prior, Priors
 from worklist.reading import ReadingState
 from worklist.service import Worklist
 from worklist.sessions import NewSession, Session, SessionLimits, SignedIn
@@ -239,10 +239,10 @@ class FakeReader:
             ),
         )
 
-    def priors(self, study_instance_uid: StudyInstanceUID) -> list[Prior]:
+    def priors(self, study_instance_uid: StudyInstanceUID) -> Priors:
         if study_instance_uid != STUDY:
             raise UnknownStudy(f"no study {study_instance_uid} has been filed")
-        return [PRIOR]
+        return Priors(studies=(PRIOR,))
 
     def archived_path(
         self,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
 from worklist.filters import EVERYTHING, ListFilter
-from worklist.priors import Prior
+from worklist.priors import Priors
 from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -83,7 +83,7 @@ class WorklistReader(Protocol):
         """
         ...
 
-    def priors(self, study_instance_uid: StudyInstanceUID) -> Sequence[Prior]:
+    def priors(self, study_instance_uid: StudyInstanceUID) -> Priors:
         """Other studies of the same patient, newest first; raises UnknownStudy."""
         ...
 

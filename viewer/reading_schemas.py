@@ -4,7 +4,6 @@ Made from `worklist.looking.ShownStudy`; see `viewer.schemas` for the rest.
 """
 
 import math
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -19,7 +18,7 @@ from worklist.finding import TargetFinding
 from worklist.highlighting import Highlighting
 from worklist.looking import ShownStudy
 from worklist.outlines import MOST_POINTS
-from worklist.priors import Prior
+from worklist.priors import Priors
 from worklist.readings import Conclusion, DrawnFinding, FirstLook, Judgement, Readings
 
 LONGEST_TEXT = 2000  # characters of a comment or a reason
@@ -133,6 +132,7 @@ class PriorsAnswer(_Frozen):
     """Other studies of the same patient, newest first."""
 
     studies: list[PriorAnswer]
+    limited: bool  # there are older ones that are left out
 
 
 class FirstLookRequest(Asked):
@@ -209,7 +209,7 @@ def report_link(template: str | None, accession_number: str) -> str | None:
     return template.replace("{accession_number}", quote(accession, safe=""))
 
 
-def priors_answer(priors: Sequence[Prior]) -> PriorsAnswer:
+def priors_answer(priors: Priors) -> PriorsAnswer:
     """As JSON."""
     return PriorsAnswer(
         studies=[
@@ -221,8 +221,9 @@ def priors_answer(priors: Sequence[Prior]) -> PriorsAnswer:
                     if name != "study_date"
                 },
             )
-            for one in priors
-        ]
+            for one in priors.studies
+        ],
+        limited=priors.limited,
     )
 
 

@@ -30,6 +30,14 @@ class Prior:
     instance_count: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Priors:
+    """Other studies of the same patient, newest first."""
+
+    studies: tuple[Prior, ...]
+    limited: bool = False  # there are older ones that are left out
+
+
 def is_same_patient(one: Patient, other: Patient) -> bool:
     """Whether two studies are of one person, as far as their headers can tell.
 
@@ -46,7 +54,11 @@ def is_same_patient(one: Patient, other: Patient) -> bool:
     return bool(_plain(one.name)) and _plain(one.name) == _plain(other.name)
 
 
+def alphabetic(name: str) -> str:
+    """A person's name as it is written in letters, without its other writings."""
+    return name.partition("=")[0]
+
+
 def _plain(name: str) -> str:
     """Without what differs between two ways to write one name (PS3.5 section 6.2.1)."""
-    alphabetic = name.partition("=")[0]
-    return " ".join(alphabetic.replace("^", " ").casefold().split())
+    return " ".join(alphabetic(name).replace("^", " ").casefold().split())

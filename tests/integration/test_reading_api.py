@@ -456,6 +456,39 @@ def test_priors_are_of_the_same_patient_newest_first(room: Room) -> None:
     assert unknown.status_code == 404
 
 
+def test_priors_are_found_beside_thousands_of_people_of_one_patient_id(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a scanner was given "0" or "UNKNOWN"; what is left out is said."""
+    monkeypatch.setattr("worklist.store.priors.MOST", 2)
+    born = date(1970, 1, 2)
+
+    def filed(uid: str, days_ago: int, **patient: Any) -> None:
+        one = arrival(f"{uid}.1", study=uid)
+        at = NOON - timedelta(days=days_ago)
+        given: dict[str, Any] = {"patient_id": "0", "patient_birth_date": born, "patient_sex": "F"}
+        given |= {"patient_name": "Ünal^Åse", **patient}
+        changed = replace(one.study, study_at=at, **given)
+        room.worklist.record_arrivals([replace(one, study=changed)], now=NOON)
+
+    def asked(uid: str) -> tuple[list[str], bool]:
+        answer = room.as_("anna").ask("GET", f"/api/studies/{uid}/priors").json()
+        return [one["study_instance_uid"] for one in answer["studies"]], answer["limited"]
+
+    filed("1.3.1", 0)
+    filed("1.3.2", 900)
+    filed("1.3.3", 800, patient_birth_date=None, patient_name="ÜNAL ÅSE=Ünal^Å")
+    for number in range(5):
+        filed(f"1.4.{number}", 1, patient_birth_date=date(1980, 1, 1))
+        filed(f"1.5.{number}", 1, patient_birth_date=None, patient_name="Ünal^Ole")
+        filed(f"1.6.{number}", 1, patient_sex="M")
+        filed(f"1.7.{number}", 1, patient_birth_date=None, patient_name="Ünal^Åse^Ole")
+    assert asked("1.3.1") == (["1.3.3", "1.3.2"], False)
+    filed("1.3.4", 700)
+    assert asked("1.3.1") == (["1.3.4", "1.3.3"], True)
+    assert asked("1.5.0") == (["1.5.1", "1.5.2"], True)
+
+
 def test_p9_a_patient_id_longer_than_any_index_takes_is_filed_and_has_priors(room: Room) -> None:
     # Characters that do not compress below what a key of PostgreSQL's index may be.
     long = "".join(chr(0x4E00 + number * 7 % 20_000) for number in range(1024))

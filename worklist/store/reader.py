@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from worklist.errors import UnknownDetector
 from worklist.history import in_a_sentence
-from worklist.priors import Prior
+from worklist.priors import Priors
 from worklist.reading import ReadingState
 from worklist.store import tables as t
 from worklist.store.engine import translated
@@ -97,7 +97,7 @@ class PostgresReader(ListReader):
             raise UnknownInstance(f"no object {sop_instance_uid} has been filed in this series")
         return self._archive / str(path)
 
-    def priors(self, study_instance_uid: StudyInstanceUID) -> list[Prior]:
+    def priors(self, study_instance_uid: StudyInstanceUID) -> Priors:
         """Other studies of the same patient; see `viewer.ports.WorklistReader`."""
         with translated(), self._engine.begin() as connection:
             return priors_of(connection, study_instance_uid)
