@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Self
 
 from worklist.errors import VigieError
@@ -12,6 +13,8 @@ from worklist.study import RequestedPriority
 
 _MOST_VALUES = 32  # of one kind
 LONGEST_VALUE = 64  # characters; facets are cut there as well
+# ASCII only, as the database does it: other letters depend on its locale, and ß has no one capital.
+_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 
 
 class InvalidFilter(VigieError, ValueError):
@@ -46,7 +49,7 @@ class StateAsked:
 class ListFilter:
     """What must be true of a study; of several values of one kind, one of them."""
 
-    modalities: frozenset[str] = frozenset()  # upper case; empty: any, as below
+    modalities: frozenset[str] = frozenset()  # ASCII in upper case; empty: any, as below
     body_parts: frozenset[str] = frozenset()
     priorities: frozenset[RequestedPriority] = frozenset()  # in force
     states: frozenset[StateAsked] = frozenset()
@@ -103,4 +106,4 @@ def make_filter(
 
 
 def _values(given: Iterable[str]) -> frozenset[str]:
-    return frozenset(one.strip().upper()[:LONGEST_VALUE] for one in given if one.strip())
+    return frozenset(one.strip().translate(_UPPER)[:LONGEST_VALUE] for one in given if one.strip())

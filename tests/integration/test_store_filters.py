@@ -156,3 +156,16 @@ def test_studies_that_were_read_come_last_received_first_and_page_by_page(
     assert found == long_list[6::-1]
     feet = reader.worklist_page(None, 3, NOON, asked=make_filter(read=True, body_parts=["foot"]))
     assert [row.study_instance_uid for row in feet.rows] == ["1.6", "1.3", "1.0"]
+
+
+def test_body_parts_beyond_ascii_are_found_whatever_the_locale(
+    emptied_engine: sa.Engine, reader: PostgresReader, worklist: Worklist
+) -> None:
+    """As the header has them, and with other case of the letters that every locale knows."""
+    for number, part in enumerate(("HÜFTE", "Fuß")):
+        one = arrival(f"1.{number}.1", study=f"1.{number}")
+        series = replace(one.series, body_part_examined=part)
+        worklist.record_arrivals([replace(one, series=series)], now=NOON)
+    for asked, uid in (("HÜFTE", "1.0"), ("hÜfte", "1.0"), ("Fuß", "1.1"), ("FUß", "1.1")):
+        rows = shown(reader, body_parts=[asked])
+        assert [row.study_instance_uid for row in rows] == [uid], asked

@@ -35,6 +35,12 @@ def test_the_same_question_in_other_words_is_the_same_filter() -> None:
     assert one.priorities == {RequestedPriority.STAT}
 
 
+def test_case_is_folded_as_every_database_does_it() -> None:
+    asked = make_filter(body_parts=["hÜFTE", "Fuß"], modalities=["ct"])
+    assert asked.body_parts == {"HÜFTE", "FUß"}
+    assert asked.modalities == {"CT"}
+
+
 @pytest.mark.parametrize(
     ("text", "detector", "state"),
     [
