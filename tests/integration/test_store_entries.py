@@ -1,5 +1,6 @@
 """The narrow table of the list: the database keeps it in step, whatever happens to a study."""
 
+import time
 from typing import Any
 
 import pytest
@@ -118,6 +119,78 @@ def test_studies_of_an_earlier_version_are_entered_and_found(
     assert facets(engine) == {"modality:CT", "body:HEAD", "priority:routine"}
     assert set(entries(engine)) == {"1.2.3"}
     assert found(engine, "mull", "77")
+
+
+def rows_written(engine: sa.Engine, table: str, kind: str, at_least: int) -> int:
+    """By all connections that are over; the database counts them a little later."""
+    counted = sa.text(f"SELECT n_tup_{kind} FROM pg_stat_user_tables WHERE relname = :name")
+    deadline = time.monotonic() + 60
+    while True:
+        with engine.connect() as connection:
+            found = int(connection.execute(counted, {"name": table}).scalar_one())
+        if found >= at_least or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def test_an_upgrade_writes_each_study_once_however_many_there_are(engine_of_version: Any) -> None:
+    """More than a portion of them; and what it writes is what the triggers would."""
+    engine = engine_of_version("0006")
+    many = 5_003
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                _STUDY.split("VALUES")[0]
+                + "SELECT '1.2.' || one, 'P' || one, 'Müller^Jean', '', '', '', '', now(), now(),"
+                " 1, false, 1, 'routine', true, 'unread', now(), now(), ''"
+                " FROM generate_series(1, :many) AS one"
+            ),
+            {"many": many},
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO series SELECT study_instance_uid || '.1', study_instance_uid, 'CT',"
+                " 'HEAD', '', 1 FROM study"
+            )
+        )
+    migrate(engine, to="0007")
+    engine.dispose()
+    assert rows_written(engine, "study", "upd", many) == many
+    assert rows_written(engine, "worklist_entry", "ins", many) == many
+    assert rows_written(engine, "worklist_entry", "upd", 0) == 0
+    made = entries_of(engine)
+    assert len(made) == many
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE study SET facets = '{}'"))
+    assert entries_of(engine) == made
+
+
+def entries_of(engine: sa.Engine) -> set[tuple[str, str, str]]:
+    """UID, facets and words of the whole list."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            sa.text("SELECT study_instance_uid, facets::text, search::text FROM worklist_entry")
+        )
+        return {(row[0], row[1], row[2]) for row in rows}
+
+
+def test_an_index_of_a_day_and_facets_of_an_earlier_version_are_put_right(
+    engine_of_version: Any,
+) -> None:
+    engine = engine_of_version("0010")
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE INDEX study_of_patient ON study (patient_id)"))
+        connection.execute(sa.text(_STUDY))
+        connection.execute(
+            sa.text("INSERT INTO series VALUES ('1.2.3.1', '1.2.3', 'CT', 'fuß', '', 1)")
+        )
+        connection.execute(sa.text("ALTER TABLE study DISABLE TRIGGER study_faceted"))
+        connection.execute(sa.text("UPDATE study SET facets = '{body:FUSS}'"))
+        connection.execute(sa.text("ALTER TABLE study ENABLE TRIGGER study_faceted"))
+    migrate(engine)
+    assert facets(engine) == {"modality:CT", "body:FUß", "priority:routine"}
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT to_regclass('study_of_patient')")) is None
 
 
 _STUDY = """
