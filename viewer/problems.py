@@ -14,7 +14,14 @@ from viewer.dicomweb.bulkdata import InvalidBulkData
 from viewer.dicomweb.frames_api import InvalidFrames
 from viewer.dicomweb.multipart_reader import BrokenMultipart
 from viewer.dicomweb.search import InvalidSearch
-from viewer.dicomweb.stow import CannotStore, NoRoom, TooManyParts, TooSlow, UnsupportedBody
+from viewer.dicomweb.stow import (
+    CannotStore,
+    NoRoom,
+    TooBusy,
+    TooManyParts,
+    TooSlow,
+    UnsupportedBody,
+)
 from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
@@ -79,6 +86,7 @@ _STATUS: dict[type[VigieError], int] = {
     UnsupportedBody: 415,
     TooSlow: 408,
     NoRoom: 507,
+    TooBusy: 503,
     CannotStore: 503,
     NotAcceptable: 406,
     UnknownStudy: 404,
@@ -166,6 +174,8 @@ def _retry_after(error: Exception) -> dict[str, str] | None:
     match error:
         case StoreUnavailable():
             return {"Retry-After": "2"}
+        case TooBusy():
+            return {"Retry-After": "10"}
         case TooManyTries():
             return {"Retry-After": str(error.wait_s)}
     return None

@@ -1,6 +1,7 @@
 """Objects sent by STOW-RS: in the inbox, durable and bit for bit, before anybody says so (P1)."""
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -26,6 +28,7 @@ from tests.archived import image
 from tests.dicomweb_parts import dicomweb_app, dicomweb_of
 from tests.filing import Node
 from tests.viewer_parts import ANNA, FakePeople
+from viewer.dicomweb import store_api
 from viewer.dicomweb.elements import MAX_ELEMENTS
 from viewer.dicomweb.multipart_reader import (
     BrokenMultipart,
@@ -34,6 +37,8 @@ from viewer.dicomweb.multipart_reader import (
     PartData,
     PartEnds,
 )
+from viewer.dicomweb.store_api import Pace
+from viewer.dicomweb.stow import TooSlow
 from viewer.dicomweb.uids_in import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, UidsIn
 from worklist.people import Role
 
@@ -459,3 +464,79 @@ def test_p9_what_comes_at_once_is_cut_once_however_many_parts_it_has() -> None:
     events = list(reader.feed(body))
     assert sum(isinstance(event, PartEnds) for event in events) == 1000
     assert sum(body.copied) < 2 * len(body)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_slow"),
+    [
+        ([(1, 59.0), (1, 0.9)], False),
+        ([(1, 59.0), (1, 1.0)], True),
+        ([(8192 * 59, 59.0), (8192, 1.0)], False),
+        ([(8192 * 59, 59.0), (8191, 1.0)], True),
+        ([(10**9, 60.0), (1, 59.9)], False),
+        ([(10**9, 60.0), (1, 60.0)], True),
+    ],
+)
+def test_a_sender_that_trickles_loses_its_place(
+    pieces: list[tuple[int, float]], is_slow: bool
+) -> None:
+    pace = Pace()
+    *before, (size, waited) = pieces
+    for earlier, time in before:
+        pace.came(earlier, time)
+    if is_slow:
+        with pytest.raises(TooSlow):
+            pace.came(size, waited)
+    else:
+        pace.came(size, waited)
+
+
+def test_a_request_that_is_too_slow_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(tmp_path)
+    monkeypatch.setattr(store_api, "_LEAST_BYTES_S", 1e12)
+    assert post(app, multipart(part10())).status_code == 200  # of the first minute
+    monkeypatch.setattr(store_api, "_SILENCE_S", 0.0)
+    monkeypatch.setattr(anyio, "fail_after", lambda _: contextlib.nullcontext())
+    answer = post(app, multipart(part10()))
+    assert (answer.status_code, answer.json()["code"]) == (408, "too_slow")
+
+
+def test_when_every_place_is_taken_a_sender_is_told_when_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_api, "_AT_ONCE", 2)
+    monkeypatch.setattr(store_api, "_PATIENCE_S", 0.0)
+    app, body = app_of(tmp_path), multipart(part10())
+    headers = {
+        "cookie": "vigie_session=open",
+        "content-type": RELATED,
+        "x-csrf-token": "token",
+        "origin": "http://localhost",
+    }
+
+    async def ask() -> list[httpx.Response]:
+        go_on, under_way = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            under_way.release()
+            await go_on.wait()
+            yield body
+
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers
+        ) as client:
+            held = [asyncio.create_task(client.post(URL, content=pieces())) for _ in range(2)]
+            async with asyncio.timeout(60):
+                for _ in held:
+                    await under_way.acquire()
+            refused = await client.post(URL, content=body)
+            go_on.set()
+            return [refused, *[await one for one in held], await client.post(URL, content=body)]
+
+    refused, *others = asyncio.run(ask())
+    assert (refused.status_code, refused.json()["code"]) == (503, "too_busy")
+    assert refused.headers["retry-after"] == "10"
+    assert [one.status_code for one in others] == [200] * 3

@@ -1,5 +1,6 @@
 """STOW-RS: objects come in, and are durable before anybody says so (PS3.18 section 10.5, P1)."""
 
+import contextlib
 from email.message import Message
 from typing import Any
 
@@ -21,6 +22,7 @@ from viewer.dicomweb.stow import (
     NoRoom,
     Result,
     StowRequest,
+    TooBusy,
     TooManyParts,
     TooSlow,
     UnsupportedBody,
@@ -35,6 +37,8 @@ _log = structlog.get_logger(__name__)
 _AT_ONCE = 16  # requests; each holds a thread now and then
 _PIECE_BYTES = 256 * 1024
 _SILENCE_S = 60.0  # between two pieces of a request
+_LEAST_BYTES_S = 8192.0  # of each minute of waiting; a slow line has ten times as much
+_PATIENCE_S = 10.0  # for one of those requests to end
 _DICOM = "application/dicom"
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -61,8 +65,11 @@ def make_router(door: StoreDoor) -> APIRouter:
         boundary = _boundary(request.headers.get("content-type", ""))
         if not wants_json(request.headers.get("accept")):
             raise NotAcceptable(f"the answer can be had as {DICOM_JSON}")
-        async with at_once:
+        await _turn(at_once)
+        try:
             results, is_whole = await _receive(door, request, caller, boundary, uid)
+        finally:
+            at_once.release()
         return Response(
             as_json(answer(results, is_whole, base_of(request), uid)),
             status_code=_status(results, is_whole),
@@ -82,6 +89,39 @@ def make_router(door: StoreDoor) -> APIRouter:
         return await store(request, caller, study_instance_uid)
 
     return router
+
+
+async def _turn(at_once: anyio.CapacityLimiter) -> None:
+    """Wait for a place; raises TooBusy."""
+    with contextlib.suppress(anyio.WouldBlock):
+        at_once.acquire_nowait()
+        return
+    try:
+        with anyio.fail_after(_PATIENCE_S):
+            await at_once.acquire()
+    except TimeoutError as error:
+        raise TooBusy(f"{_AT_ONCE} requests are under way: try again soon") from error
+
+
+class Pace:
+    """Tells a sender that holds its place for nothing: what the node waited for it is counted.
+
+    How long the node itself takes to store is not.
+    """
+
+    def __init__(self) -> None:
+        self._waited_s = 0.0
+        self._bytes = 0
+
+    def came(self, size: int, waited_s: float) -> None:
+        """So many bytes more, and how long they took; raises TooSlow."""
+        self._waited_s += waited_s
+        self._bytes += size
+        if self._waited_s < _SILENCE_S:
+            return
+        if self._bytes < _LEAST_BYTES_S * self._waited_s:
+            raise TooSlow(f"fewer than {_LEAST_BYTES_S:g} bytes came a second")
+        self._waited_s, self._bytes = 0.0, 0
 
 
 async def _receive(
@@ -126,12 +166,15 @@ async def _feed(incoming: StowRequest, request: Request) -> None:
     """The body, in pieces that are worth a thread's while."""
     held = bytearray()
     stream = request.stream()
+    pace = Pace()
     try:
         while True:
+            since = anyio.current_time()
             with anyio.fail_after(_SILENCE_S):
                 content = await anext(stream, None)
             if content is None:
                 break
+            pace.came(len(content), anyio.current_time() - since)
             held += content
             if len(held) >= _PIECE_BYTES:
                 await anyio.to_thread.run_sync(incoming.feed, bytes(held))

@@ -32,7 +32,11 @@ class NoRoom(CannotStore):
 
 
 class TooSlow(CannotStore):
-    """The sender fell silent in the middle of a request."""
+    """The sender fell silent in the middle of a request, or as good as that."""
+
+
+class TooBusy(CannotStore):
+    """As many requests as are taken at once are under way; try again soon."""
 
 
 class TooManyParts(BrokenMultipart):
