@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import type { Detector, Study } from "../api";
-import { awaitingFirstLook, findingWords, firstLookTargets, myAgreement, myFirstLook, nextUnanswered, type Reading } from "./reading";
+import { chooseLanguage, t } from "../language";
+import { awaitingFirstLook, findingWords, firstLookTargets, myAgreement, myFirstLook, nextUnanswered, priorsWords, type Reading } from "./reading";
 import { clockWords, NOT_BEGUN, secondsOf, ticked } from "./readingClock";
 
 describe("the reading clock", () => {
@@ -78,4 +79,16 @@ it("the latest thing one said of a lesion counts, and others' words are not one'
 it("findings are named as their detectors name them", () => {
   expect(findingWords(study, "pulmonary_nodule")).toBe("pulmonary nodule");
   expect(findingWords(study, "some_other")).toBe("some other");
+});
+
+describe("earlier studies", () => {
+  const prior = {
+    study_instance_uid: "1.2", study_date: null, modalities: ["CT"], study_description: "", body_part: "", instance_count: 1,
+  };
+  it("are counted, and said to be the newest where older ones are left out", () => {
+    chooseLanguage("en");
+    const studies = [prior, prior];
+    expect(priorsWords(t, { studies, limited: false })).toBe("2 earlier studies");
+    expect(priorsWords(t, { studies, limited: true })).toBe("the 2 newest earlier studies");
+  });
 });

@@ -1,6 +1,7 @@
 /** What a reader says of a study, and what others said (`viewer/reading_api.py`). */
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { TFunction } from "i18next";
 
 import { ask, change, type OutcomeState, type Study, studyPath } from "../api";
 import { useSession } from "../session";
@@ -189,15 +190,28 @@ export function useReadingActs(studyInstanceUid: string) {
 export type ReadingActs = ReturnType<typeof useReadingActs>;
 
 /** Earlier studies of the same patient, newest first. */
-export function usePriors(studyInstanceUid: string, isReady: boolean): Prior[] {
+export interface Priors {
+  studies: readonly Prior[];
+  limited: boolean; // there are older ones that are left out
+}
+
+const NO_PRIORS: Priors = { studies: [], limited: false };
+
+export function usePriors(studyInstanceUid: string, isReady: boolean): Priors {
   const priors = useQuery({
     queryKey: ["priors", studyInstanceUid],
     queryFn: ({ signal }) =>
-      ask<{ studies: Prior[] }>(`${studyPath(studyInstanceUid)}/priors`, signal),
+      ask<Priors>(`${studyPath(studyInstanceUid)}/priors`, signal),
     staleTime: 60_000,
     enabled: isReady,
   });
-  return priors.data?.studies ?? [];
+  return priors.data ?? NO_PRIORS;
+}
+
+/** How many earlier studies the menu holds, and whether those are all. */
+export function priorsWords(t: TFunction, { studies, limited }: Priors): string {
+  if (limited) return t("viewer.priors_newest", { number: studies.length });
+  return t("viewer.priors", { count: studies.length });
 }
 
 /** Another study, to look at beside: without marks, so that nothing is revealed by it. */

@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import type { Series, Study } from "../api";
 import { framesOf } from "../frames";
-import type { Prior } from "../reading/reading";
+import { type Prior, type Priors, priorsWords } from "../reading/reading";
 import { calendarDay } from "../words";
 import { shownSeries } from "./panes";
 import classes from "./SeriesStrip.module.css";
@@ -15,7 +15,7 @@ interface Props {
   study: Study; // in the active pane
   when: string; // the day of an earlier study; empty: the one being read
   open: string; // Series Instance UID in the active pane
-  priors: readonly Prior[];
+  priors: Priors;
   onSeries: (at: number) => void;
   onPrior: (prior: Prior) => void;
 }
@@ -23,7 +23,7 @@ interface Props {
 export function SeriesStrip({ study, when, open, priors, onSeries, onPrior }: Props) {
   const { t } = useTranslation();
   const all = shownSeries(study);
-  if (all.length < 2 && priors.length === 0) return null;
+  if (all.length < 2 && priors.studies.length === 0) return null;
   return (
     <div className={classes.strip}>
       {when !== "" && <b className={classes.when}>{when}</b>}
@@ -41,17 +41,17 @@ export function SeriesStrip({ study, when, open, priors, onSeries, onPrior }: Pr
           </button>
         ))}
       </div>
-      {priors.length > 0 && (
+      {priors.studies.length > 0 && (
         <Menu position="bottom-end" width={340}>
           <Menu.Target>
             <button type="button" className={classes.priors}>
               <IconHistory size={15} aria-hidden />
-              {t("viewer.priors", { count: priors.length })}
+              {priorsWords(t, priors)}
               <IconChevronDown size={13} aria-hidden />
             </button>
           </Menu.Target>
           <Menu.Dropdown>
-            {priors.map((prior) => (
+            {priors.studies.map((prior) => (
               <Menu.Item
                 key={prior.study_instance_uid}
                 onClick={() => {

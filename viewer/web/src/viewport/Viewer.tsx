@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import type { Series, Study } from "../api";
 import { frameScores } from "../evidence";
 import { framesOf, markedFrames } from "../frames";
-import { findingWords, type Prior, usePriors } from "../reading/reading";
+import { findingWords, type Priors, usePriors } from "../reading/reading";
 import { calendarDay } from "../words";
 import { forgetImages } from "./cornerstone";
 import { DrawnDialog, type PendingDrawing } from "./DrawnDialog";
@@ -79,7 +79,7 @@ function useOpen(study: Study, other: Study | undefined, content: PaneContent | 
   return of === undefined || series === undefined ? null : { study: of, series, seriesAt, frames };
 }
 
-function Room(props: ViewerProps & { panes: Panes; priors: readonly Prior[] }) {
+function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
   const { study, panes, priors, wide, canDraw } = props;
   const { t } = useTranslation();
   const [tool, setTool] = useState<Tool>("window");
@@ -263,9 +263,9 @@ function useDropTool(setTool: (tool: Tool) => void): () => void {
   }, [setTool]);
 }
 
-function dayOf(shown: Study, current: Study, priors: readonly Prior[]): string {
+function dayOf(shown: Study, current: Study, priors: Priors): string {
   if (shown === current) return "";
-  const prior = priors.find((one) => one.study_instance_uid === shown.row.study_instance_uid);
+  const prior = priors.studies.find((one) => one.study_instance_uid === shown.row.study_instance_uid);
   return prior?.study_date == null ? "" : calendarDay(prior.study_date);
 }
 
@@ -281,7 +281,7 @@ interface PaneProps {
   open: Open;
   current: Study;
   panes: Panes;
-  priors: readonly Prior[];
+  priors: Priors;
   marksShown: boolean;
   pending: PendingDrawing | null;
   tool: Tool;
