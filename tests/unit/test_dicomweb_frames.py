@@ -1,6 +1,7 @@
 """Frames by DICOMweb: decoded for whoever has no codec, as stored for whoever asks."""
 
 import io
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pydicom.uid import (
 from tests.archived import RAMP, image
 from tests.dicomweb_parts import dicomweb_app, parts_of, written
 from tests.viewer_parts import INSTANCE, SERIES, STUDY, Get, getter
+from viewer.dicomweb import frames_api
 from viewer.dicomweb.accept import NotAcceptable, choose_frames, parse_accept
 from viewer.dicomweb.elements import EXPLICIT_LITTLE
 from viewer.dicomweb.pixels import UnknownFrame, stored_frame
@@ -290,3 +292,18 @@ def test_the_preferred_range_comes_first() -> None:
 def test_an_object_without_a_file_is_a_reason(tmp_path: Path) -> None:
     one = replace(written(tmp_path, image()), path=tmp_path / "gone.dcm")
     assert getter(dicomweb_app(tmp_path, [one]))(f"{FRAMES}/1").status_code == 422
+
+
+def test_the_file_is_asked_for_its_state_in_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    really = frames_api._etag
+
+    def etag(*arguments: Any) -> str:
+        asked.append(threading.current_thread() is threading.main_thread())
+        return really(*arguments)
+
+    monkeypatch.setattr(frames_api, "_etag", etag)
+    assert serving(tmp_path, multi_frame())(f"{FRAMES}/1").status_code == 200
+    assert asked == [False]

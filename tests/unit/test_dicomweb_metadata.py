@@ -390,3 +390,26 @@ def test_whoever_waits_for_metadata_holds_no_thread_of_anybody_else(tmp_path: Pa
             assert {(await one).status_code for one in asked} == {200}
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("url", [f"/dicomweb/studies/{STUDY}/metadata", "/dicomweb/studies"])
+def test_the_gate_and_dicomweb_answer_when_every_thread_of_the_others_is_taken(
+    tmp_path: Path, url: str
+) -> None:
+    app = dicomweb_app(tmp_path, [written(tmp_path, image())])
+
+    async def ask() -> httpx.Response:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = 1
+        transport = httpx.ASGITransport(app=app)
+        cookie = {"cookie": "vigie_session=open"}
+        async with (
+            limiter,
+            asyncio.timeout(60),
+            httpx.AsyncClient(
+                transport=transport, base_url="http://localhost", headers=cookie
+            ) as client,
+        ):
+            return await client.get(url)
+
+    assert asyncio.run(ask()).status_code == 200
