@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test check format bench clean
+.PHONY: setup demo test check format bench screenshots clean
 
 setup: .venv/ready
 	@$(BIN)/python viewer/build_hook.py build
@@ -38,6 +38,9 @@ bench: setup
 	$(BIN)/python benchmarks/journey.py
 	$(BIN)/python benchmarks/worklist.py
 	$(BIN)/python benchmarks/pictures.py
+
+screenshots: setup
+	$(BIN)/python tests/acceptance/screenshots.py docs/images
 
 clean:
 	rm -rf .venv viewer/static viewer/web/node_modules

@@ -30,6 +30,7 @@ from worklist.views import (
     DetectorView,
     EventView,
     EvidenceView,
+    FilterChoices,
     InstanceView,
     InvalidCursor,
     ModelState,
@@ -132,6 +133,9 @@ class FakeReader:
     asked: list[tuple[str | None, int]] = field(default_factory=list)
     filters: list[tuple[int, ListFilter]] = field(default_factory=list)
     version: int = 7
+
+    def choices(self) -> FilterChoices:
+        return FilterChoices(modalities=("CT",), body_parts=("HEAD",))
 
     def worklist_page(
         self,

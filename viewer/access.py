@@ -83,6 +83,8 @@ RULES = (
     Rule("GET", "/api/openapi.json", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/node", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/worklist", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/worklist/choices", EVERY_ROLE, Scope.READ),
+    Rule("GET", "/api/worklist/{study_instance_uid}", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/events", EVERY_ROLE, Scope.READ, by_itself=True),
     Rule("GET", _READ_STUDY, EVERY_ROLE, Scope.READ),
     Rule("GET", f"{_READ_STUDY}/priors", EVERY_ROLE, Scope.READ),

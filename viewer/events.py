@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 
 import anyio.to_thread
 import structlog
@@ -150,6 +151,7 @@ def _change_event(change: WorklistChange) -> bytes:
             "study_instance_uid": change.study_instance_uid,
             "kind": change.kind,
             "at": change.at.isoformat(),
+            "flagged": None if change.flagged is None else asdict(change.flagged),
         }
     )
     return f"id: {change.event_id}\nevent: worklist\ndata: {data}\n\n".encode()

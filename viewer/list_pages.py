@@ -15,8 +15,10 @@ from viewer.ports import WorklistReader
 from viewer.schemas import WorklistAnswer
 from worklist.filters import ListFilter
 from worklist.people import AccountName
+from worklist.views import FilterChoices
 
 _KEPT_FOR = timedelta(seconds=2)
+_CHOICES_KEPT_FOR = timedelta(seconds=30)
 _MOST = 64  # pages of some hundred kB
 
 
@@ -89,3 +91,21 @@ class ListPages:
         kept.holders = frozenset(row.claim.name for row in answer.rows if row.claim)
         kept.version = found.version
         kept.made_at = now
+
+
+class KeptChoices:
+    """What the list can be filtered by, read once for all browsers: it looks at every study."""
+
+    def __init__(self, reader: WorklistReader, now: Callable[[], datetime]) -> None:
+        self._reader = reader
+        self._now = now
+        self._lock = threading.Lock()
+        self._kept: tuple[datetime, FilterChoices] | None = None
+
+    def choices(self) -> FilterChoices:
+        """Those of this half minute."""
+        with self._lock:
+            now = self._now()
+            if self._kept is None or abs(now - self._kept[0]) >= _CHOICES_KEPT_FOR:
+                self._kept = (now, self._reader.choices())
+            return self._kept[1]

@@ -30,6 +30,8 @@ def make_router(personal: Personal, now: Callable[[], datetime]) -> APIRouter:
         wishes = Preferences(
             language=chosen.language,
             theme=chosen.theme,
+            density=chosen.density,
+            claim_on_open=chosen.claim_on_open,
             notifications=chosen.notifications,
             sound=chosen.sound,
             quiet_from=_time(chosen.quiet_from),

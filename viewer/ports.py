@@ -18,6 +18,7 @@ from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
+    FilterChoices,
     ModelView,
     NodeCounts,
     StudyView,
@@ -61,6 +62,10 @@ class WorklistReader(Protocol):
 
     def list_version(self) -> int:
         """Grows with whatever changes the list; a page bears the one it was read at."""
+        ...
+
+    def choices(self) -> FilterChoices:
+        """What the list can be filtered by."""
         ...
 
     def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:

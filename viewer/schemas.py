@@ -12,7 +12,7 @@ from viewer.asked import Asked
 from viewer.languages import Said
 from worklist.finding import OutcomeState, TargetFinding
 from worklist.people import Role
-from worklist.personal import Language, Theme
+from worklist.personal import Density, Language, Theme
 from worklist.reading import ReadingState
 from worklist.study import Completeness, RequestedPriority
 from worklist.views import ModelState
@@ -81,6 +81,8 @@ class PreferencesBody(BaseModel):
 
     language: Language | None = None  # null: as the browser says
     theme: Theme | None = None  # null: the page's own
+    density: Density = Density.COMFORTABLE
+    claim_on_open: bool = True
     notifications: bool = False
     sound: bool = False
     quiet_from: str | None = Field(default=None, pattern=_CLOCK)
@@ -223,6 +225,13 @@ class WorklistAnswer(_Answer):
     stopped_detectors: list[str]
     trouble: list[TroubleAnswer]
     generated_at: datetime
+
+
+class ChoicesAnswer(_Answer):
+    """What the list can be filtered by."""
+
+    modalities: list[str]
+    body_parts: list[str]
 
 
 class InstanceAnswer(_Answer):

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Response
 
 from viewer.asking import ListQuery
 from viewer.languages import language
-from viewer.list_pages import ListPages, PageAsked
+from viewer.list_pages import KeptChoices, ListPages, PageAsked
 from viewer.ports import NodeInfo, WorklistReader
-from viewer.schemas import NodeAnswer, WorklistAnswer
+from viewer.schemas import ChoicesAnswer, NodeAnswer, WorklistAnswer, WorklistRowAnswer
 from viewer.session_api import WhoAsks
+from worklist.uid import StudyInstanceUID
 
 
 def make_router(reader: WorklistReader, node: NodeInfo, now: Callable[[], datetime]) -> APIRouter:
@@ -34,6 +35,20 @@ def make_router(reader: WorklistReader, node: NodeInfo, now: Callable[[], dateti
             language=language(),
         )
         return Response(pages.body(page, name), media_type="application/json")
+
+    kept = KeptChoices(reader, now)
+
+    @router.get("/worklist/choices")
+    def choices() -> ChoicesAnswer:
+        """What the list can be filtered by; half a minute old at most."""
+        return ChoicesAnswer.model_validate(kept.choices())
+
+    @router.get("/worklist/{study_instance_uid}")
+    def row(study_instance_uid: str, caller: WhoAsks) -> WorklistRowAnswer:
+        """One study as the list shows it, also if it was read; nothing of its images."""
+        found = reader.row(StudyInstanceUID(study_instance_uid))
+        name = caller.account.name if caller.account else None
+        return WorklistRowAnswer.model_validate(found).seen_by(name)
 
     @router.get("/node")
     def node_address() -> NodeAnswer:

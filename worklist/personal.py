@@ -39,6 +39,14 @@ class Theme(StrEnum):
 
     DARK = "dark"
     LIGHT = "light"
+    SYSTEM = "system"  # as the workstation is
+
+
+class Density(StrEnum):
+    """How close rows stand."""
+
+    COMFORTABLE = "comfortable"
+    COMPACT = "compact"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +61,8 @@ class Preferences:
 
     language: Language | None = None  # None: as the browser says
     theme: Theme | None = None  # None: the page's own, dark
+    density: Density = Density.COMFORTABLE
+    claim_on_open: bool = True  # whoever opens a free study reads it
     notifications: bool = False  # of the desktop, for a new flag
     sound: bool = False  # for a new flag
     quiet_from: time | None = None  # by the person's own clock; over midnight where later than to
@@ -232,6 +242,8 @@ def preferences_from_json(value: dict[str, Any]) -> Preferences:
     return Preferences(
         language=Language(value["language"]) if value.get("language") else None,
         theme=Theme(value["theme"]) if value.get("theme") else None,
+        density=Density(value.get("density", Density.COMFORTABLE)),
+        claim_on_open=bool(value.get("claim_on_open", True)),
         notifications=bool(value.get("notifications")),
         sound=bool(value.get("sound")),
         **quiet,

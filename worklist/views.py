@@ -227,6 +227,14 @@ class NodeCounts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NewFlag:
+    """A detector flagged a study that it had not flagged before."""
+
+    detector: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorklistChange:
     """Something on the list changed: whoever shows it should ask again."""
 
@@ -234,3 +242,12 @@ class WorklistChange:
     study_instance_uid: StudyInstanceUID | None  # None: the list as a whole, e.g. AI stopped
     kind: str
     at: datetime
+    flagged: NewFlag | None = None  # what people are told of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilterChoices:
+    """What the unread studies can be filtered by, each in alphabetical order."""
+
+    modalities: tuple[str, ...]
+    body_parts: tuple[str, ...]

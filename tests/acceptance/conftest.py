@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from chromium import chromium
+from playwright.sync_api import Browser
 from vigie_node import Node
+
+
+@pytest.fixture(scope="module")
+def browser(program: Callable[[str], str]) -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    with chromium(program("chromium")) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -267,7 +267,8 @@ def test_p6_the_page_shows_what_a_probability_rests_on_slice_by_slice(
     ]
     slider.press("Home")
     wait_until(lambda: slider.get_attribute("aria-valuetext") == "1 of 5", "another slice")
-    listed = page.get_by_role("list", name="Lesions suspected by fracture").get_by_role("button")
+    listed = page.get_by_role("list", name="Lesions suspected by fracture")
+    listed = listed.get_by_role("button").first  # beside it: agree, disagree
     assert listed.inner_text().split("\n") == ["1", "12.3 mm", "slices 2 to 3", "strongly suspect"]
     listed.click()
     wait_until(lambda: "3 of 5" in (slider.get_attribute("aria-valuetext") or ""), "it goes there")

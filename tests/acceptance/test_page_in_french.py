@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from radiographs import MadeStudy, make_study, send_to
 from recorded import REGION, record
@@ -16,6 +17,7 @@ from vigie_node import Node
 
 from viewer.translation import read_catalogue
 from worklist.finding import Evidence, Flagged, ImageScore, Lesion, Region, SuspectedKind
+from worklist.store import tables as t
 from worklist.uid import SOPInstanceUID
 
 _VIEWER = Path(__file__).resolve().parents[2] / "viewer"
@@ -154,6 +156,8 @@ def browser(program: Callable[[str], str]) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, node: Node) -> Iterator[Page]:
+    with node.engine() as engine, engine.begin() as connection:
+        connection.execute(sa.delete(t.preferences))  # she has chosen nothing yet
     context = browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
     sign_in(context, node, "anna")
     page = context.new_page()

@@ -66,6 +66,8 @@ EVERY_ROLE = {
     ("GET", "/api/openapi.json"),
     ("GET", "/api/node"),
     ("GET", "/api/worklist"),
+    ("GET", "/api/worklist/choices"),
+    ("GET", "/api/worklist/{study_instance_uid}"),
     ("GET", "/api/events"),
     ("GET", UID),
     ("GET", f"{UID}/priors"),

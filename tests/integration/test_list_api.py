@@ -331,9 +331,30 @@ def test_a_detector_that_fails_on_most_studies_is_told_of(enter: Enter, worklist
     assert anna.ask("GET", "/api/worklist").json()["trouble"] == []
 
 
+def test_the_list_says_what_it_can_be_filtered_by(enter: Enter, worklist: Worklist) -> None:
+    anna = enter("anna")
+    choices = anna.ask("GET", "/api/worklist/choices").json()
+    assert choices == {"modalities": ["CT"], "body_parts": ["HEAD"]}
+    for name, values in (("modality", choices["modalities"]), ("body_part", choices["body_parts"])):
+        assert set(rows(anna, f"{name}={values[0]}")) == {STUDY, OTHER}
+
+
+def test_one_row_is_answered_as_the_list_shows_it(enter: Enter) -> None:
+    anna = enter("anna")
+    anna.ask("POST", CLAIM, {})
+    shown = anna.ask("GET", "/api/worklist").json()["rows"][0]
+    assert anna.ask("GET", f"/api/worklist/{STUDY}").json() == shown
+    assert shown["claim"]["mine"]
+    assert not enter("bert").ask("GET", f"/api/worklist/{STUDY}").json()["claim"]["mine"]
+    assert anna.ask("GET", "/api/worklist/1.2.99").status_code == 404
+    assert anna.ask("GET", "/api/worklist/none").status_code == 422
+
+
 CHOSEN = {
     "language": "fr",
     "theme": "light",
+    "density": "compact",
+    "claim_on_open": False,
     "notifications": True,
     "sound": False,
     "quiet_from": "22:00",
@@ -344,7 +365,12 @@ CHOSEN = {
 def test_each_person_has_her_own_preferences(enter: Enter, house: House) -> None:
     anna, bert = enter("anna"), enter("bert")
     usual = anna.ask("GET", "/api/me/preferences").json()
-    assert usual == dict.fromkeys(CHOSEN) | {"notifications": False, "sound": False}
+    assert usual == dict.fromkeys(CHOSEN) | {
+        "density": "comfortable",
+        "claim_on_open": True,
+        "notifications": False,
+        "sound": False,
+    }
     assert anna.ask("PUT", "/api/me/preferences", CHOSEN).json() == CHOSEN
     assert anna.ask("GET", "/api/me/preferences").json() == CHOSEN
     assert bert.ask("GET", "/api/me/preferences").json() == usual
@@ -358,6 +384,7 @@ def test_each_person_has_her_own_preferences(enter: Enter, house: House) -> None
     [
         {"language": "de"},
         {"theme": "pink"},
+        {"density": "none"},
         {"quiet_from": "24:00", "quiet_to": "06:00"},
         {"quiet_from": "22:00"},
         {"sound": "loud"},

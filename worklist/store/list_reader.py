@@ -1,5 +1,6 @@
 """The list as people are shown it, read from PostgreSQL."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from worklist.store.paging import (
 from worklist.store.transaction import PostgresTransaction
 from worklist.store.troubles import last_event, troubles
 from worklist.uid import StudyInstanceUID
-from worklist.views import WorklistPage, WorklistRow
+from worklist.views import FilterChoices, WorklistPage, WorklistRow
 
 
 class ListReader:
@@ -76,10 +77,23 @@ class ListReader:
         with translated(), self._engine.begin() as connection:
             return last_event(connection)
 
+    def choices(self) -> FilterChoices:
+        """What the list can be filtered by; see `viewer.ports.WorklistReader`."""
+        every = sa.select(sa.func.unnest(t.worklist_entry.c.facets).label("facet")).subquery()
+        with translated(), self._engine.begin() as connection:
+            facets = list(connection.scalars(sa.select(every.c.facet).distinct()))
+        return FilterChoices(
+            modalities=_values("modality:", facets), body_parts=_values("body:", facets)
+        )
+
     def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:
         """One study as a row; see `viewer.ports.WorklistReader`."""
         with translated(), self._engine.begin() as connection:
             return row_of(connection, study_instance_uid)
+
+
+def _values(kind: str, facets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(one.removeprefix(kind) for one in facets if one.startswith(kind)))
 
 
 def _rows(connection: sa.Connection, found: Found, ai: Installed) -> tuple[WorklistRow, ...]:

@@ -1,9 +1,11 @@
 import { Button, Menu } from "@mantine/core";
-import { IconKey, IconLogout, IconUser } from "@tabler/icons-react";
+import { IconAdjustments, IconKey, IconLogout, IconUser } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
+import { showDialog } from "./dialogs";
 import { LanguageItems } from "./LanguageChoice";
+import { usePreferences } from "./preferences";
 import { openPassword } from "./route";
 import { useDoor, useSession } from "./session";
 
@@ -11,6 +13,7 @@ import { useDoor, useSession } from "./session";
 export function AccountMenu() {
   const { t } = useTranslation();
   const session = useSession().data;
+  const { choose } = usePreferences();
   const door = useDoor();
   const leave = useMutation({ mutationFn: door.signOut });
   if (session?.name == null) return null;
@@ -36,7 +39,19 @@ export function AccountMenu() {
             {t("account.change_password")}
           </Menu.Item>
         )}
-        <LanguageItems />
+        <Menu.Item
+          leftSection={<IconAdjustments size={15} aria-hidden />}
+          onClick={() => {
+            showDialog("preferences");
+          }}
+        >
+          {t("preferences.title")}
+        </Menu.Item>
+        <LanguageItems
+          onChoose={(language) => {
+            choose({ language });
+          }}
+        />
         <Menu.Divider />
         <Menu.Item
           leftSection={<IconLogout size={15} aria-hidden />}

@@ -1,17 +1,16 @@
 import { Button, Loader } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 
 import { DoorPage, Refusal } from "./DoorPage";
 import classes from "./DoorPage.module.css";
-import { useLiveUpdates } from "./live";
+import { dismissAll } from "./notices";
 import { PasswordPage } from "./PasswordPage";
-import { useIsPasswordOpen, useOpenStudy } from "./route";
-import { forgetWhatWasSeen, noteSignedIn, useSession } from "./session";
+import { ReadingRoom } from "./ReadingRoom";
+import { useIsPasswordOpen } from "./route";
+import { forgetWhatWasSeen, useSession } from "./session";
 import { SignInPage } from "./SignInPage";
-import { StudyPage } from "./StudyPage";
-import { WorklistPage } from "./WorklistPage";
 
 /** Nothing of a patient is shown, or kept, without a session. */
 export function App() {
@@ -21,7 +20,9 @@ export function App() {
   const isPasswordOpen = useIsPasswordOpen();
   const isOut = session.data !== undefined && session.data.name === null;
   useEffect(() => {
-    if (isOut) forgetWhatWasSeen(client);
+    if (!isOut) return;
+    forgetWhatWasSeen(client);
+    dismissAll();
   }, [client, isOut]);
 
   if (session.data === undefined) {
@@ -42,16 +43,4 @@ export function App() {
   if (session.data.must_change_password) return <PasswordPage forced />;
   if (isPasswordOpen) return <PasswordPage forced={false} />;
   return <ReadingRoom />;
-}
-
-function ReadingRoom() {
-  useEffect(noteSignedIn, []);
-  const live = useLiveUpdates();
-  const openStudy = useOpenStudy();
-  const [active, setActive] = useState<string | null>(null);
-  return openStudy === null ? (
-    <WorklistPage live={live} active={active} onActive={setActive} />
-  ) : (
-    <StudyPage key={openStudy} studyInstanceUid={openStudy} live={live} />
-  );
 }

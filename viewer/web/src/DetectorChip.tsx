@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import {
   IconAlertTriangle,
   IconClock,
@@ -14,6 +13,7 @@ import { useTranslation } from "react-i18next";
 
 import type { Detector, OutcomeState } from "./api";
 import classes from "./DetectorChip.module.css";
+import { Hint } from "./Hint";
 import { flaggedWords, fullTime, probability, sentence, stateWords } from "./words";
 
 const ICONS: Record<OutcomeState, ComponentType<{ size: number; className?: string | undefined }>> =
@@ -63,11 +63,11 @@ export function DetectorChips({ detectors }: { detectors: readonly Detector[] })
           <IconMinus size={12} aria-hidden />
           {t("chip.not_applicable")}
           {others.map((detector) => (
-            <Tooltip key={detector.name} label={<Details detector={detector} />}>
+            <Hint key={detector.name} label={<Details detector={detector} />}>
               <span data-state={detector.state} data-testid={`chip-${detector.name}`}>
                 {detector.finding}
               </span>
-            </Tooltip>
+            </Hint>
           ))}
         </span>
       )}
@@ -82,13 +82,13 @@ export function DetectorChip({ detector }: { detector: Detector }) {
   const Icon = ICONS[state];
   const said = chipWords(detector);
   return (
-    <Tooltip label={<Details detector={detector} />}>
+    <Hint label={<Details detector={detector} />}>
       <span className={classes.chip} data-state={state} data-testid={`chip-${detector.name}`}>
         <Icon size={13} className={classes.icon} />
         <span className={classes.finding}>{finding}</span>
         <span className={classes.state}>{said}</span>
       </span>
-    </Tooltip>
+    </Hint>
   );
 }
 

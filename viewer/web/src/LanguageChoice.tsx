@@ -2,11 +2,11 @@ import { Menu } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 
-import { chooseLanguage, LANGUAGE_NAMES, LANGUAGES, useLanguage } from "./language";
+import { chooseLanguage, type Language, LANGUAGE_NAMES, LANGUAGES, useLanguage } from "./language";
 import classes from "./LanguageChoice.module.css";
 
 /** The languages as entries of a menu. */
-export function LanguageItems() {
+export function LanguageItems({ onChoose }: { onChoose: (language: Language) => void }) {
   const { t } = useTranslation();
   const chosen = useLanguage();
   return (
@@ -25,7 +25,7 @@ export function LanguageItems() {
             />
           }
           onClick={() => {
-            chooseLanguage(language);
+            onChoose(language);
           }}
         >
           {LANGUAGE_NAMES[language]}

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import { ask, type Study, studyPath } from "./api";
 import { useNow } from "./clock";
+import { ClaimBar } from "./list/ClaimBar";
 import type { LiveState } from "./live";
 import { awaitingFirstLook, useReadingActs } from "./reading/reading";
 import { readingKeys } from "./reading/readingKeys";
@@ -53,6 +54,7 @@ export function StudyPage({ studyInstanceUid, live }: Props) {
         </Button>
         {study.data !== undefined && <Patient study={study.data} />}
       </TopBar>
+      {study.data !== undefined && <ClaimBar row={study.data.row} />}
       {study.isPending && <Loader className={classes.loader} aria-label={t("study.loading")} />}
       {study.data !== undefined ? (
         <OpenStudy study={study.data} wide={wide} onWide={toggle} />

@@ -1,16 +1,18 @@
-import { ActionIcon, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, useComputedColorScheme } from "@mantine/core";
 import { IconBroadcast, IconMoon, IconPlugConnectedX, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 import { AccountMenu } from "./AccountMenu";
 import type { LiveState } from "./live";
+import { usePreferences } from "./preferences";
 import classes from "./TopBar.module.css";
 
 /** What stands above everything: where one is, whether it is live, and what AI results are not. */
 export function TopBar({ live, children }: { live: LiveState; children: ReactNode }) {
   const { t } = useTranslation();
-  const { colorScheme, toggleColorScheme } = useMantineColorScheme();
+  const colorScheme = useComputedColorScheme("dark");
+  const { choose } = usePreferences();
   const Icon = live === "live" ? IconBroadcast : IconPlugConnectedX;
   return (
     <header className={classes.bar}>
@@ -24,7 +26,9 @@ export function TopBar({ live, children }: { live: LiveState; children: ReactNod
       <ActionIcon
         variant="subtle"
         color="gray"
-        onClick={toggleColorScheme}
+        onClick={() => {
+          choose({ theme: colorScheme === "dark" ? "light" : "dark" });
+        }}
         aria-label={colorScheme === "dark" ? t("app.light") : t("app.dark")}
       >
         {colorScheme === "dark" ? <IconSun size={16} /> : <IconMoon size={16} />}

@@ -1,8 +1,8 @@
 /** The JSON of the node's HTTP API (`viewer/schemas.py`), and how it is asked. */
 
 import { isAttended } from "./attention";
+import { type Language, language } from "./language";
 import type { Reading } from "./reading/reading";
-import { language } from "./language";
 
 export type OutcomeState =
   | "not_run_yet"
@@ -30,6 +30,22 @@ export interface Detector {
   assessed_at: string | null;
 }
 
+/** Who reads a study now. */
+export interface Claim {
+  name: string;
+  display_name: string;
+  since: string;
+  mine: boolean;
+}
+
+/** One image that stands for a study: a middle one of its best series. */
+export interface PreviewAddress {
+  series_instance_uid: string;
+  sop_instance_uid: string;
+  frame_number: number;
+  window: [number, number] | null; // center, width; null: as the image says
+}
+
 export interface Row {
   place: number | null; // null: the study was read
   reading_state: "unread" | "read";
@@ -54,17 +70,54 @@ export interface Row {
   instance_count: number;
   conflicts: number;
   detectors: Detector[];
-  claim?: Claim | null;
+  claim: Claim | null; // null: nobody reads it
+  preview: PreviewAddress | null; // null: no image to show yet
   cursor: string;
+}
+
+/** A detector that fails on most of what came lately, or that cannot run at all. */
+export interface Trouble {
+  detector: string;
+  broken: boolean;
+  failed: number;
+  of: number;
+  since: string;
+  reason: string;
 }
 
 export interface WorklistPage {
   rows: Row[];
-  total: number;
+  total: number; // unread studies
+  matching: number; // rows that the filters let through
+  matching_limited: boolean; // there are more, which were not counted
   next_cursor: string | null;
   ai_stopped: boolean;
   stopped_detectors: string[];
+  trouble: Trouble[];
   generated_at: string;
+}
+
+/** What the filters may be set to. */
+export interface Choices {
+  modalities: string[];
+  body_parts: string[];
+}
+
+export interface SavedView {
+  id: number;
+  name: string;
+  query: string; // of `/api/worklist`
+}
+
+export interface Preferences {
+  language: Language | null; // null: the browser's
+  theme: "dark" | "light" | "system" | null; // null: the page's own
+  density: "comfortable" | "compact";
+  claim_on_open: boolean;
+  notifications: boolean;
+  sound: boolean;
+  quiet_from: string | null; // "22:00", by the workstation's clock
+  quiet_to: string | null;
 }
 
 export interface Instance {
@@ -142,14 +195,6 @@ export interface HistoryEvent {
   words: string;
 }
 
-/** Who has a study in hand. */
-export interface Claim {
-  name: string;
-  display_name: string;
-  since: string;
-  mine: boolean;
-}
-
 export interface Study {
   row: Row;
   series: Series[];
@@ -200,13 +245,23 @@ export interface NodeInfo {
   version: string;
 }
 
+interface ProblemBody {
+  title?: string;
+  detail?: string;
+  code?: string;
+  claim?: Claim; // with the code "claimed_by_another"
+}
+
 /** An answer that is a problem (RFC 9457); the message is its sentence for people. */
 export class Problem extends Error {
+  readonly code: string; // for programs; empty: none
+
   constructor(
     readonly status: number,
-    detail: string,
+    readonly body: ProblemBody,
   ) {
-    super(detail);
+    super(body.detail ?? body.title ?? "");
+    this.code = body.code ?? "";
   }
 }
 
@@ -216,7 +271,7 @@ export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
   if (!isAttended()) headers["Vigie-Unattended"] = "1";
   const response = await fetch(path, { signal, headers });
   if (!response.ok) {
-    throw new Problem(response.status, await problemWords(response));
+    throw await problemOf(response);
   }
   return (await response.json()) as T;
 }
@@ -227,7 +282,7 @@ export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
  * The session's token says that it was this page that asked, and not another site.
  */
 export async function change<T>(
-  method: "POST" | "DELETE",
+  method: "POST" | "PUT" | "DELETE",
   path: string,
   csrfToken: string | null,
   body?: unknown,
@@ -241,9 +296,9 @@ export async function change<T>(
     body: body === undefined ? null : JSON.stringify(body),
   });
   if (!response.ok) {
-    throw new Problem(response.status, await problemWords(response));
+    throw await problemOf(response);
   }
-  return (await response.json()) as T;
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 /** The node says its sentences in the language of the page. */
@@ -251,12 +306,10 @@ function commonHeaders(): Record<string, string> {
   return { Accept: "application/json", "Accept-Language": language() };
 }
 
-async function problemWords(response: Response): Promise<string> {
-  if (response.headers.get("Content-Type")?.includes("json")) {
-    const body = (await response.json()) as { title?: string; detail?: string };
-    return body.detail ?? body.title ?? response.statusText;
-  }
-  return response.statusText;
+async function problemOf(response: Response): Promise<Problem> {
+  const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
+  const body = isJson ? ((await response.json()) as ProblemBody) : {};
+  return new Problem(response.status, { title: response.statusText, ...body });
 }
 
 export function studyPath(studyInstanceUid: string): string {

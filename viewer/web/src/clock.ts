@@ -14,8 +14,13 @@ export function noteNodeTime(at: string): void {
   offset = Date.parse(at) - Date.now();
 }
 
+/** The time now in ms, by the node's clock. */
+export function nodeNow(): number {
+  return Date.now() + offset;
+}
+
 function tick(): void {
-  now = Date.now() + offset;
+  now = nodeNow();
   for (const listener of listeners) listener();
 }
 

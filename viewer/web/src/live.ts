@@ -1,14 +1,48 @@
 /** Hearing of changes as they happen (server-sent events). */
 
-import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
 
 import { doubtSession } from "./session";
 
 export type LiveState = "connecting" | "live" | "reconnecting";
 
+/** A new flag, as a change tells of it. */
+export interface Flag {
+  detector: string;
+  probability: number;
+}
+
+/** What the node says of a change; what it changed to must be asked for. */
+export interface LiveChange {
+  event_id: number;
+  study_instance_uid: string | null; // null: the list as a whole
+  kind: string;
+  at: string;
+  flagged?: Flag | null;
+}
+
 const GATHER_MS = 400; // a burst of outcomes is one question
 const RETRY_MS = 3000;
+
+const listeners = new Set<(change: LiveChange) => void>();
+
+/** Hear of each change by itself, in a page that has `useLiveUpdates`. */
+export function useLiveChange(listener: (change: LiveChange) => void): void {
+  const latest = useRef(listener);
+  useEffect(() => {
+    latest.current = listener;
+  });
+  useEffect(() => {
+    const hear = (change: LiveChange) => {
+      latest.current(change);
+    };
+    listeners.add(hear);
+    return () => {
+      listeners.delete(hear);
+    };
+  }, []);
+}
 
 /** Refetches what is shown whenever the node says something changed; says whether it can hear. */
 export function useLiveUpdates(): LiveState {
@@ -16,23 +50,21 @@ export function useLiveUpdates(): LiveState {
   const [state, setState] = useState<LiveState>("connecting");
 
   useEffect(() => {
+    const stale = new Stale(client);
     let source: EventSource | null = null;
     let retry: number | undefined;
-    let gathering: number | undefined;
 
-    const refetch = () => {
-      gathering ??= window.setTimeout(() => {
-        gathering = undefined;
-        void client.invalidateQueries();
-      }, GATHER_MS);
-    };
     const connect = () => {
       source = new EventSource("/api/events");
-      source.addEventListener("worklist", refetch);
+      source.addEventListener("worklist", (event: MessageEvent<string>) => {
+        const change = JSON.parse(event.data) as LiveChange;
+        stale.note(change.study_instance_uid);
+        for (const listener of listeners) listener(change);
+      });
       source.addEventListener("state", (event: MessageEvent<string>) => {
         const { listening } = JSON.parse(event.data) as { listening: boolean };
         setState(listening ? "live" : "reconnecting");
-        refetch(); // whatever happened while nothing was heard
+        stale.note(null); // whatever happened while nothing was heard
       });
       source.onerror = () => {
         setState("reconnecting");
@@ -46,9 +78,50 @@ export function useLiveUpdates(): LiveState {
     return () => {
       source?.close();
       window.clearTimeout(retry);
-      window.clearTimeout(gathering);
+      stale.close();
     };
   }, [client]);
 
   return state;
+}
+
+/** What must be asked again: soon, and not while nobody can see the page. */
+class Stale {
+  private readonly studies = new Set<string>();
+  private all = false;
+  private timer: number | undefined;
+
+  constructor(private readonly client: QueryClient) {
+    document.addEventListener("visibilitychange", this.plan);
+  }
+
+  note(studyInstanceUid: string | null): void {
+    if (studyInstanceUid === null) this.all = true;
+    else this.studies.add(studyInstanceUid);
+    this.plan();
+  }
+
+  close(): void {
+    document.removeEventListener("visibilitychange", this.plan);
+    window.clearTimeout(this.timer);
+  }
+
+  private readonly plan = () => {
+    if (document.hidden || (!this.all && this.studies.size === 0)) return;
+    this.timer ??= window.setTimeout(this.refetch, GATHER_MS);
+  };
+
+  private readonly refetch = () => {
+    this.timer = undefined;
+    if (this.all) {
+      void this.client.invalidateQueries();
+    } else {
+      void this.client.invalidateQueries({ queryKey: ["worklist"] });
+      for (const uid of this.studies) {
+        void this.client.invalidateQueries({ queryKey: ["study", uid] });
+      }
+    }
+    this.all = false;
+    this.studies.clear();
+  };
 }

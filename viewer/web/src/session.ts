@@ -1,6 +1,7 @@
 /** Who is signed in, and how that begins and ends (`viewer/session_api.py`). */
 
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
 
 import { ask, change } from "./api";
 import { t } from "./language";
@@ -51,6 +52,21 @@ export function useSession() {
 /** Ask again whether the session still holds. */
 export function doubtSession(client: QueryClient): void {
   void client.invalidateQueries({ queryKey: KEY });
+}
+
+/** The roles of who is signed in. */
+export function useRoles(): readonly Role[] {
+  return useSession().data?.roles ?? [];
+}
+
+/** Changes something in the name of who is signed in; rejects with `Problem` where the node refuses. */
+export function useAct() {
+  const client = useQueryClient();
+  return useCallback(
+    <T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown) =>
+      change<T>(method, path, client.getQueryData<Session>(KEY)?.csrf_token ?? null, body),
+    [client],
+  );
 }
 
 /** The ways in and out; each rejects with `Problem` where the node refuses. */

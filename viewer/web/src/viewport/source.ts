@@ -133,6 +133,6 @@ async function get(path: string, accept: string): Promise<Response> {
   const headers: Record<string, string> = { Accept: accept };
   if (!isAttended()) headers["Vigie-Unattended"] = "1";
   const response = await fetch(path, { headers });
-  if (!response.ok) throw new Problem(response.status, response.statusText);
+  if (!response.ok) throw new Problem(response.status, { title: response.statusText });
   return response;
 }

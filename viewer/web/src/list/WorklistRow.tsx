@@ -10,22 +10,27 @@ import {
 import { memo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
-import type { Row } from "./api";
-import { DetectorChips } from "./DetectorChip";
-import { openStudy, studyHref } from "./route";
-import {
-  age,
-  due,
-  duration,
-  fullTime,
-  personName,
-  timeOfDay,
-  unbroken,
-} from "./words";
+import type { Row } from "../api";
+import { DetectorChips } from "../DetectorChip";
+import { studyHref } from "../route";
+import { age, due, duration, fullTime, personName, timeOfDay, unbroken } from "../words";
+import { ReaderCell } from "./ReaderCell";
 import classes from "./Worklist.module.css";
 
 export function rowId(studyInstanceUid: string): string {
   return `study-${studyInstanceUid}`;
+}
+
+/** What a pointer does with a row. */
+export interface RowActs {
+  select: (row: Row, index: number) => void;
+  open: (row: Row) => void;
+  claim: (row: Row) => void;
+  release: (row: Row) => void;
+  priority: (row: Row) => void;
+  pin: (row: Row) => void;
+  menu: (row: Row | null) => void;
+  over: (row: Row | null) => void; // the study's words, where a preview is shown
 }
 
 interface Props {
@@ -34,14 +39,19 @@ interface Props {
   top: number; // px
   now: number; // ms
   active: boolean;
-  onActive: (studyInstanceUid: string) => void;
+  menuOpen: boolean;
+  canClaim: boolean;
+  canOverrule: boolean;
+  acts: RowActs;
 }
 
-export const WorklistRow = memo(function WorklistRow({ row, index, top, now, active, onActive }: Props) {
+export const WorklistRow = memo(function WorklistRow(props: Props) {
+  const { row, index, now, active, acts } = props;
   const { t } = useTranslation();
   const time = due(row.due_at, now);
+  const isRead = row.reading_state === "read";
   return (
-    // The grid itself has the focus and takes the keys (aria-activedescendant).
+    // The keys of the page do the same for the active row (aria-activedescendant).
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events
     <div
       role="row"
@@ -51,11 +61,12 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
       aria-selected={active}
       className={classes.row}
       data-uid={row.study_instance_uid}
-      data-late={time.late}
-      style={{ top }}
+      data-late={time.late && !isRead}
+      data-claim={row.claim === null ? "free" : row.claim.mine ? "mine" : "another"}
+      style={{ top: props.top }}
       onClick={() => {
-        onActive(row.study_instance_uid);
-        openStudy(row.study_instance_uid);
+        acts.select(row, index);
+        acts.open(row);
       }}
     >
       <div role="gridcell" className={classes.place}>
@@ -67,35 +78,33 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
         )}
       </div>
       <div role="gridcell" title={t("row.due_at", { at: fullTime(row.due_at) })}>
-        <span className={classes.due} data-late={time.late} data-soon={time.soon}>
-          {time.late && <IconClockExclamation size={15} aria-hidden />}
-          {time.words}
-        </span>
+        {isRead ? (
+          <span className={classes.first}>{t("row.read")}</span>
+        ) : (
+          <span className={classes.due} data-late={time.late} data-soon={time.soon}>
+            {time.late && <IconClockExclamation size={15} aria-hidden />}
+            {time.words}
+          </span>
+        )}
         <span className={classes.second}>{timeOfDay(row.due_at, now)}</span>
       </div>
       <div role="gridcell" className={classes.why} title={row.reason}>
         <span className={classes.reason}>{unbroken(row.reason)}</span>
         <Sooner row={row} now={now} />
       </div>
-      <div role="gridcell">
-        <a
-          className={classes.name}
-          href={studyHref(row.study_instance_uid)}
-          tabIndex={-1}
-          title={personName(row.patient_name)}
-        >
-          <bdi>{personName(row.patient_name)}</bdi>
-        </a>
-        <span className={classes.second}>{row.patient_id}</span>
-      </div>
-      <div role="gridcell">
-        <span className={classes.first}>{age(row.patient_birth_date, now)}</span>
-        <span className={classes.second}>{row.patient_sex}</span>
-      </div>
-      <div role="gridcell" title={row.study_description}>
+      <PatientCells row={row} now={now} />
+      <div
+        role="gridcell"
+        onPointerEnter={() => {
+          acts.over(row);
+        }}
+        onPointerLeave={() => {
+          acts.over(null);
+        }}
+      >
         <span className={classes.first}>
           <span className={classes.modality}>{row.modalities.join(" ")}</span>
-          {row.study_description}
+          <bdi>{row.study_description}</bdi>
         </span>
         <span className={classes.second}>{row.body_part.toLowerCase()}</span>
       </div>
@@ -109,9 +118,50 @@ export const WorklistRow = memo(function WorklistRow({ row, index, top, now, act
       <div role="gridcell" className={classes.chips}>
         <DetectorChips detectors={row.detectors} />
       </div>
+      <ReaderCell {...props} />
     </div>
   );
 });
+
+/** A row that is on its way. */
+export function GhostRow({ index, top }: { index: number; top: number }) {
+  return (
+    <div role="row" aria-rowindex={index + 2} className={`${classes.row} ${classes.ghost}`} style={{ top }}>
+      <div role="gridcell" className={classes.place}>
+        {index + 1}
+      </div>
+    </div>
+  );
+}
+
+function PatientCells({ row, now }: { row: Row; now: number }) {
+  return (
+    <>
+      <div role="gridcell">
+        <a
+          className={classes.name}
+          href={studyHref(row.study_instance_uid)}
+          tabIndex={-1}
+          title={personName(row.patient_name)}
+          onClick={(event) => {
+            // The row opens it, and says first if somebody else reads it.
+            if (!event.ctrlKey && !event.metaKey && !event.shiftKey) event.preventDefault();
+            else event.stopPropagation();
+          }}
+        >
+          <bdi>{personName(row.patient_name)}</bdi>
+        </a>
+        <span className={classes.second}>
+          <bdi>{row.patient_id}</bdi>
+        </span>
+      </div>
+      <div role="gridcell">
+        <span className={classes.first}>{age(row.patient_birth_date, now)}</span>
+        <span className={classes.second}>{row.patient_sex}</span>
+      </div>
+    </>
+  );
+}
 
 const WORTH_SAYING_MS = 5 * 60_000;
 

@@ -1,0 +1,48 @@
+import { useEffect, useState } from "react";
+
+import { showDialog, useOpenDialog } from "./dialogs";
+import { AiDialog } from "./list/AiDialog";
+import { ClaimProvider } from "./list/ClaimProvider";
+import { PreferencesDialog } from "./list/PreferencesDialog";
+import { useFlagAlerts } from "./list/useFlagAlerts";
+import { FIRST_PLACE, type ListPlace, WorklistPage } from "./list/WorklistPage";
+import { useLiveUpdates } from "./live";
+import { Notices } from "./Notices";
+import { useAppliedPreferences } from "./preferences";
+import { useOpenStudy } from "./route";
+import { noteSignedIn } from "./session";
+import { StudyPage } from "./StudyPage";
+
+/** The list or one study, for whoever is signed in. */
+export function ReadingRoom() {
+  useEffect(noteSignedIn, []);
+  const live = useLiveUpdates();
+  useAppliedPreferences();
+  useFlagAlerts();
+  const openStudy = useOpenStudy();
+  const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
+  return (
+    <ClaimProvider>
+      {openStudy === null ? (
+        <WorklistPage live={live} place={place} onPlace={setPlace} />
+      ) : (
+        <StudyPage key={openStudy} studyInstanceUid={openStudy} live={live} />
+      )}
+      <OpenDialog />
+      <Notices />
+    </ClaimProvider>
+  );
+}
+
+function OpenDialog() {
+  const open = useOpenDialog();
+  useEffect(() => () => {
+    showDialog(null); // none is left for who signs in next
+  }, []);
+  const close = () => {
+    showDialog(null);
+  };
+  if (open === "preferences") return <PreferencesDialog onClose={close} />;
+  if (open === "ai") return <AiDialog onClose={close} />;
+  return null;
+}

@@ -1,0 +1,98 @@
+import { type ReactNode, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { type Claim, Problem, type Row } from "../api";
+import { useLiveChange } from "../live";
+import { tell } from "../notices";
+import { usePreferences } from "../preferences";
+import { openStudy } from "../route";
+import { useRoles } from "../session";
+import { personName, sentence } from "../words";
+import { ClaimDialog } from "./ClaimDialog";
+import { type Claims, ClaimsContext } from "./claims";
+import { askRow, useMyRows, useRowAct } from "./useRows";
+
+interface Conflict {
+  row: Row;
+  claim: Claim; // the other person's
+  opening: boolean; // the reader wanted to look, too
+}
+
+/** Lets pages claim, release and open studies, and says when two people want the same one. */
+export function ClaimProvider({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const canClaim = useRoles().includes("radiologist");
+  const { claim_on_open: claimOnOpen } = usePreferences().preferences;
+  const [conflict, setConflict] = useState<Conflict | null>(null);
+  const { mutate } = useRowAct();
+  useTakenFromMe();
+
+  const claims = useMemo<Claims>(() => {
+    const refused = (row: Row, opening: boolean) => (error: Error) => {
+      const other = error instanceof Problem ? error.body.claim : undefined;
+      if (other !== undefined && !other.mine) setConflict({ row, claim: other, opening });
+      else tell(error instanceof TypeError ? t("app.no_answer") : sentence(error.message));
+    };
+    const ask = (row: Row, opening: boolean) => {
+      const uid = row.study_instance_uid;
+      const body = { take_over: false };
+      mutate({ act: "claim", uid, body }, { onError: refused(row, opening) });
+    };
+    return {
+      canClaim,
+      claim: (row) => {
+        if (!canClaim || row.reading_state === "read" || row.claim?.mine) return;
+        if (row.claim !== null) setConflict({ row, claim: row.claim, opening: false });
+        else ask(row, false);
+      },
+      release: (row) => {
+        if (row.claim === null) return;
+        mutate({ act: "release", uid: row.study_instance_uid }, { onError: refused(row, false) });
+      },
+      open: (row) => {
+        const isUnread = row.reading_state === "unread";
+        if (canClaim && isUnread && row.claim !== null && !row.claim.mine) {
+          setConflict({ row, claim: row.claim, opening: true });
+          return;
+        }
+        openStudy(row.study_instance_uid);
+        if (canClaim && claimOnOpen && isUnread && row.claim === null) ask(row, true);
+      },
+    };
+  }, [canClaim, claimOnOpen, mutate, t]);
+
+  return (
+    <ClaimsContext value={claims}>
+      {children}
+      {conflict !== null && (
+        <ClaimDialog
+          {...conflict}
+          onClose={() => {
+            setConflict(null);
+          }}
+        />
+      )}
+    </ClaimsContext>
+  );
+}
+
+/** Say when a study that this person was reading is another's now. */
+function useTakenFromMe(): void {
+  const { t } = useTranslation();
+  const mine = useMyRows();
+  useLiveChange(({ study_instance_uid: uid, kind }) => {
+    const row = mine.find(({ study_instance_uid: one }) => one === uid);
+    if (row === undefined || !kind.includes("claim")) return;
+    askRow(row.study_instance_uid, new AbortController().signal).then(
+      (now) => {
+        if (now.claim === null || now.claim.mine) return;
+        const words = t("claim.was_taken", {
+          name: now.claim.display_name,
+          patient: personName(row.patient_name),
+        });
+        tell(words, row.study_instance_uid);
+      },
+      () => undefined, // the list itself says when the node does not answer
+    );
+  });
+}

@@ -1,0 +1,64 @@
+/** What a person chose for herself; kept by the node, so that it holds at every workstation. */
+
+import { useMantineColorScheme } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+
+import { ask, type Preferences } from "./api";
+import { chooseLanguage } from "./language";
+import { useAct } from "./session";
+
+const PATH = "/api/me/preferences";
+const KEY = ["preferences"];
+
+const DEFAULTS: Preferences = {
+  language: null,
+  theme: null,
+  density: "comfortable",
+  claim_on_open: true,
+  notifications: false,
+  sound: false,
+  quiet_from: null,
+  quiet_to: null,
+};
+
+export function usePreferences() {
+  const client = useQueryClient();
+  const act = useAct();
+  const kept = useQuery({
+    queryKey: KEY,
+    queryFn: ({ signal }) => ask<Preferences>(PATH, signal),
+    staleTime: Infinity,
+  });
+  const preferences = { ...DEFAULTS, ...kept.data };
+  const put = useMutation({
+    mutationFn: (wanted: Preferences) => act<Preferences>("PUT", PATH, wanted),
+    scope: { id: PATH }, // one after the other
+    // What the node did not take is not shown as taken.
+    onError: () => client.invalidateQueries({ queryKey: KEY }),
+  });
+  return {
+    preferences,
+    error: put.error,
+    choose: (part: Partial<Preferences>) => {
+      const wanted = { ...preferences, ...part };
+      client.setQueryData(KEY, wanted); // at once: the next choice builds on it
+      put.mutate(wanted);
+    },
+  };
+}
+
+/** Let the page look and speak as its reader chose. */
+export function useAppliedPreferences(): void {
+  const { preferences } = usePreferences();
+  // It would stop transitions by a style sheet that the page's policy refuses.
+  const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
+  const { theme, language } = preferences;
+  useEffect(() => {
+    // Who never chose keeps what this browser shows.
+    if (theme !== null) setColorScheme(theme === "system" ? "auto" : theme);
+  }, [theme, setColorScheme]);
+  useEffect(() => {
+    if (language !== null) chooseLanguage(language);
+  }, [language]);
+}
