@@ -79,7 +79,8 @@ export function Worklist(props: Props) {
   }));
   useEffect(() => {
     // Back from a study: go on from where it stands now.
-    if (cursor.index >= 0) bringIntoView(scroller.current, cursor.index, rowHeight);
+    if (cursor.index < 0) return;
+    bringIntoView(scroller.current, cursor.index, rowHeight);
     if (document.activeElement === document.body) grid.current?.focus({ preventScroll: true });
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the list is shown
   }, []);
