@@ -23,6 +23,7 @@ export const theme = createTheme({
   },
   primaryColor: "cyan",
   primaryShade: { light: 9, dark: 4 },
+  autoContrast: true, // dark words on light buttons
   defaultRadius: "sm",
   cursorType: "pointer",
   components: {
