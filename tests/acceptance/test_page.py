@@ -261,10 +261,9 @@ def test_p6_the_page_shows_what_a_probability_rests_on_slice_by_slice(
     assert page.get_by_test_id("kinds").inner_text() == (
         "Kind suspected: subdural (strongly suspect)."
     )
-    assert page.get_by_test_id("marks").locator("text").all_text_contents() == [
-        "subdural 1",
-        "fracture · strongly suspect, 0.90",
-    ]
+    marks = page.get_by_test_id("marks").locator("text")
+    wait_until(lambda: marks.count() > 0, "the image is drawn, and its marks")
+    assert marks.all_text_contents() == ["subdural 1", "fracture · strongly suspect, 0.90"]
     slider.press("Home")
     wait_until(lambda: slider.get_attribute("aria-valuetext") == "1 of 5", "another slice")
     listed = page.get_by_role("list", name="Lesions suspected by fracture")
