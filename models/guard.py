@@ -19,6 +19,7 @@ _CUT_PLANE = (
     0.05  # share of the rows of a CT image, from the last up, that a reconstruction repeats
 )
 _AIR_HU = -800.0
+CUT_OFF = "It looks cut off: its lower part holds nothing."
 
 
 def plain_fault(pixels: Floats) -> str | None:
@@ -54,6 +55,17 @@ def why_cut_off(planes: Sequence[Floats]) -> str | None:
     if not count:
         return None
     return f"{count} of {len(planes)} images look cut off: their lower part holds nothing."
+
+
+def few_cut_off(planes: Sequence[Floats], least: int) -> list[int]:
+    """The places of CT images that look cut off, where the others can be judged without them.
+
+    None where they are most of the images, or leave fewer than ``least``: ``why_cut_off`` then says
+    it of all.
+    """
+    cut = [place for place, plane in enumerate(planes) if _is_cut_off(plane)]
+    whole = len(planes) - len(cut)
+    return cut if whole >= max(least, len(cut)) else []
 
 
 def _is_cut_off(plane: Floats) -> bool:

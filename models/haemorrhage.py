@@ -186,6 +186,7 @@ class HaemorrhageDetector:
             sorted(series, key=lambda one: aptness(one.header)),
             lambda one: self._look_through(one, clock),
             why_less_apt,
+            lambda passes: passes.refused,
         )
         if not scans.judged:
             reasons = [one.reason for one in scans.passed_over]
@@ -214,7 +215,7 @@ class HaemorrhageDetector:
         )
 
     def _look_through(self, series: SeriesImages, clock: Stopwatch) -> Passes | Unsuitable:
-        """Look at each pass over the head; at images of another size than most not at all.
+        """Look at each pass over the head; at images cut off or of another size not at all.
 
         Those, and passes that may show a head but cannot be judged, are refused.
         """
@@ -263,7 +264,7 @@ class HaemorrhageDetector:
             return Unsuitable(reason=_NO_IMAGES)
         try:
             stack = clock.time("prepare", lambda: stack_of(images, thickness_mm, places))
-            reason = clock.time("guard", lambda: why_no_values(stack) or _why_cut_off(images))
+            reason = clock.time("guard", lambda: why_no_values(stack) or _cut_off(images, stack))
             if reason is not None:
                 return Unjudgeable(reason=reason)
             skull = clock.time("prepare", lambda: find_skull(stack))
@@ -361,8 +362,8 @@ def study_evidence(logits: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(mean) for mean in np.sort(logits, axis=0)[-_HIGHEST:].mean(axis=0))
 
 
-def _why_cut_off(images: Sequence[Image]) -> str | None:
-    return why_cut_off([image.pixels for image in images])
+def _cut_off(images: Sequence[Image], stack: Stack) -> str | None:
+    return why_cut_off([images[place].pixels for places in stack.members for place in places])
 
 
 def _canvases(stack: Stack, skull: Skull) -> Floats:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.detector import Image, Refused
+from models.guard import CUT_OFF, few_cut_off
+from models.haemorrhage_rules import LEAST_IMAGES
 from models.haemorrhage_volume import SAME_MM, heights_mm, of_one_size
 from models.scans import Unjudgeable
 
@@ -20,7 +22,7 @@ OTHER_SIZE = "It has other rows or columns than most images of its series."
 
 
 def passes_of(images: Sequence[Image]) -> tuple[Places, ...]:
-    """The images of each pass over a head, of those that have the size most have.
+    """The images of each pass over a head, of those that are whole and have the size most have.
 
     The first image at each place belongs to the first pass, the first that differs from it to the
     second, and so on. Every pass is whole: where a place holds fewer, its last stands in. Images
@@ -32,6 +34,8 @@ def passes_of(images: Sequence[Image]) -> tuple[Places, ...]:
         If the planes lie along the body's axis.
     """
     usual = of_one_size(images)
+    cut = few_cut_off([images[place].pixels for place in usual], LEAST_IMAGES)
+    usual = [place for number, place in enumerate(usual) if number not in cut]
     heights = heights_mm([images[place] for place in usual])
     if heights is None:
         return (tuple(usual),)
@@ -56,7 +60,11 @@ def in_no_sight(
     looks
         Of each pass its images, and what was seen in it or why nothing (``Unsuitable``).
     """
-    why = dict.fromkeys(range(len(images)), OTHER_SIZE)
+    usual = images[looks[0][0][0]].pixels.shape
+    why = {
+        place: CUT_OFF if image.pixels.shape == usual else OTHER_SIZE
+        for place, image in enumerate(images)
+    }
     for places, look in looks:
         if isinstance(look, Unjudgeable):
             why.update(dict.fromkeys(places, look.reason))

@@ -11,7 +11,7 @@ from worklist.uid import SOPInstanceUID
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"  # and enhanced, legacy converted: .2.1, .2.2
 _CT_CLASSES = frozenset({CT_IMAGE_STORAGE, f"{CT_IMAGE_STORAGE}.1", f"{CT_IMAGE_STORAGE}.2"})
-_LEAST_IMAGES = 6
+LEAST_IMAGES = 6
 _LEAST_SIDE = 128  # pixels
 _MOST_TILT = 0.7  # least z component of a plane's normal: 45 degrees
 # Words of Body Part Examined (PS3.16 annex L) and of descriptions, in several languages; stems
@@ -65,8 +65,8 @@ def why_not_usable(series: SeriesHeader) -> str | None:
     ]
     if not usable:
         return reasons[0]
-    if sum(usable) < _LEAST_IMAGES:
-        return f"The series has {sum(usable)} images; a head needs {_LEAST_IMAGES} at least."
+    if sum(usable) < LEAST_IMAGES:
+        return f"The series has {sum(usable)} images; a head needs {LEAST_IMAGES} at least."
     return None
 
 

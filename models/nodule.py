@@ -133,16 +133,18 @@ class NoduleDetector:
         decoded or shows no lungs; what no other shows again is judged by itself: the upper and the
         lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
         all are, the first's reason is the answer. The images of a series whose values are no CT's,
-        some of whose images are cut off, or that lies another way than its header says, are
+        most of whose images are cut off, or that lies another way than its header says, are
         refused, unless another that was judged shows what it does; so are images of another grid
-        than most of their series. What is on no image between
-        those of a judged series is told (``nodule_missing``).
+        than most of their series, and a few that are cut off. What is on no image between those of
+        a judged series is told (``nodule_missing``).
         """
         if not series:
             raise ValueError("there are no images to look at")
         clock = Stopwatch()
         ordered = [series[place] for place in best_first([one.header for one in series])]
-        scans = scans_of(ordered, lambda one: self._sight(one, clock), why_rather)
+        scans = scans_of(
+            ordered, lambda one: self._sight(one, clock), why_rather, lambda seen: seen.stack.odd
+        )
         if not scans.judged:
             reasons = [one.reason for one in scans.passed_over]
             return Unsuitable(reason=reasons[0] if reasons else "No series can be decoded.")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detector import Image, InstanceHeader, Refused, SeriesImages, Unsuitable
+from models.guard import CUT_OFF, few_cut_off
 from models.scans import Unjudgeable
 
 Floats = npt.NDArray[np.float32]
@@ -37,7 +38,7 @@ class Stack:
     coarse: Floats  # (plane, row, column), HU
     coarse_z_mm: npt.NDArray[np.float64]  # (plane,)
     factor: int  # pixels of a slice that one coarse voxel spans
-    odd: tuple[Refused, ...] = ()  # images of the series that lie in another grid than most
+    odd: tuple[Refused, ...] = ()  # images in another grid than most, or cut off
 
     @property
     def gap_mm(self) -> float:
@@ -72,12 +73,13 @@ class Stack:
 def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     """Order the slices in space and make the coarse copy, or say why they are no chest CT stack.
 
-    Slices of another grid than most are odd. If no stack is left without them, or if slices say
-    nothing of where they lie, a chest may be shown that cannot be judged: ``Unjudgeable``.
+    Slices of another grid than most are odd, and so are a few that are cut off. If no stack is
+    left without them, or if slices say nothing of where they lie, a chest may be shown that cannot
+    be judged: ``Unjudgeable``.
     Of two slices at one place the first is taken. Gaps may be uneven: coarse planes without a
     slice of their own are interpolated, which shows nothing that lay there (``nodule_missing``).
     """
-    grid, odd = _one_grid(series.images)
+    grid, odd = _without_cut(*_one_grid(series.images))
     why_not = _why_no_stack(grid)
     if why_not is not None:
         return _in_doubt(why_not, odd)
@@ -134,14 +136,22 @@ def _one_grid(images: Sequence[Image]) -> tuple[Sequence[Image], tuple[Refused, 
         return images, ()
     most = max(grids, key=_how_apt)
     reasons = [(image, _why_nowhere(image) or why_other_grid(image, most[0])) for image in images]
-    odd = tuple(
-        Refused(
-            sop_instance_uid=image.sop_instance_uid, frame_number=image.frame_number, reason=reason
-        )
-        for image, reason in reasons
-        if reason is not None
-    )
+    odd = tuple(_refused(image, reason) for image, reason in reasons if reason is not None)
     return most, odd
+
+
+def _without_cut(
+    grid: Sequence[Image], odd: tuple[Refused, ...]
+) -> tuple[Sequence[Image], tuple[Refused, ...]]:
+    """The images of a grid that are whole, and those cut off besides the odd ones."""
+    cut = few_cut_off([image.pixels for image in grid], LEAST_SLICES)
+    whole = [image for place, image in enumerate(grid) if place not in cut]
+    return whole, (*odd, *(_refused(grid[place], CUT_OFF) for place in cut))
+
+
+def _refused(image: Image, reason: str) -> Refused:
+    uid, frame = image.sop_instance_uid, image.frame_number
+    return Refused(sop_instance_uid=uid, frame_number=frame, reason=reason)
 
 
 def _how_apt(grid: Sequence[Image]) -> tuple[bool, int, str]:

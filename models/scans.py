@@ -29,8 +29,11 @@ def scans_of(
     series: Sequence[SeriesImages],
     look: Callable[[SeriesImages], Sight | Unsuitable],
     why_rather: Callable[[SeriesHeader, SeriesHeader], str],
+    odd_in: Callable[[Sight], Sequence[Refused]],
 ) -> Scans[Sight]:
     """Look at the best reconstruction of each scan that can be decoded and is suitable.
+
+    One that refuses some of its images stands for no other, and gives way to one that refuses none.
 
     Parameters
     ----------
@@ -41,11 +44,14 @@ def scans_of(
         count, so that without another series that shows it the study is not clear (P4).
     why_rather
         Why the first header's series is judged and not the second's, a sentence.
+    odd_in
+        The images of a series that its sight does not rest on.
     """
     judged: list[tuple[SeriesImages, Sight]] = []
     passed_over: list[PassedOver] = []
     unfit: list[tuple[SeriesImages, Unsuitable]] = []
     broken: list[SeriesImages] = []
+    in_part: list[tuple[SeriesImages, Sight]] = []
     for one in series:
         try:
             instead = _shown_by(one, judged)
@@ -58,6 +64,12 @@ def scans_of(
             continue
         if isinstance(sight, Unsuitable):
             unfit.append((one, sight))
+        else:
+            (in_part if odd_in(sight) else judged).append((one, sight))
+    replaced = [_is_replaced(one, judged) for one, _ in in_part]
+    for (one, sight), by_another in zip(in_part, replaced, strict=True):
+        if by_another:
+            unfit.append((one, Unjudgeable(reason=odd_in(sight)[0].reason)))
         else:
             judged.append((one, sight))
     passed_over += [

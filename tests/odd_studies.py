@@ -164,6 +164,19 @@ def one_larger(detector: str, drawn: str) -> Build:
     return build
 
 
+def one_cut_off(detector: str, drawn: str) -> Build:
+    """A drawn study, the lower two fifths of its middle plane one row again and again."""
+
+    def build(_: Path, folder: Path) -> Path:
+        study = ct_of(DRAWN / drawn)
+        plane = study.pixels[len(study.pixels) // 2]
+        kept = len(plane) * 3 // 5
+        plane[kept:] = plane[kept - 1]
+        return write(folder, detector, study)
+
+    return build
+
+
 def others(detector: str, place: str, pattern: str, count: int | None = None) -> Build:
     """Files of others under a header of what the detector was made for."""
 

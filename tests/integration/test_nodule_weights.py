@@ -244,6 +244,7 @@ def test_a_part_of_the_chest_whose_greys_are_inverted_is_refused(detector: Nodul
     "changed",
     [
         {"pixels": np.full((SIDE + 4, SIDE), -1000.0, np.float32)},
+        {"pixels": np.concatenate([slice_hu(0.0)[:90], np.repeat(slice_hu(0.0)[90:91], 102, 0)])},
         {"pixel_spacing_mm": (1.2, 1.2)},
         {"image_position_mm": None},
     ],

@@ -18,6 +18,7 @@ from models.chest_guard import ON_ITS_SIDE as CHEST_ON_ITS_SIDE
 from models.chest_guard import UPSIDE_DOWN as CHEST_UPSIDE_DOWN
 from models.data_set import quiet
 from models.detector import Detector
+from models.guard import CUT_OFF
 from models.headers import read_series_headers
 from models.radiograph_guard import INVERTED, NO_RADIOGRAPH
 from models.species import why_not_a_person
@@ -30,6 +31,7 @@ from tests.odd_studies import (
     Build,
     Floats,
     lost,
+    one_cut_off,
     one_larger,
     others,
     outcome_of,
@@ -82,10 +84,6 @@ def held(pixels: Floats) -> Floats:
         [pixels[:, :kept], np.repeat(pixels[:, kept - 1 : kept], pixels.shape[1] - kept, axis=1)],
         axis=1,
     )
-
-
-def first_held(pixels: Floats) -> Floats:
-    return np.concatenate([held(pixels[:1]), pixels[1:]])
 
 
 def dark_below(pixels: Floats) -> Floats:
@@ -204,8 +202,11 @@ CASES: dict[str, dict[str, Told]] = {
         held,
     ),
     "the same of one image of the series": {
-        HAEMORRHAGE: (f"1 of 28 {CUT}", spoilt(HAEMORRHAGE, first_held)),
-        NODULE: (f"1 of 21 {CUT}", spoilt(NODULE, first_held)),
+        HAEMORRHAGE: (
+            f"1 of 32 {NOT_LOOKED_AT} {CUT_OFF}",
+            one_cut_off(HAEMORRHAGE, "head_ct_clear_urgent"),
+        ),
+        NODULE: (f"1 of 48 {NOT_LOOKED_AT} {CUT_OFF}", one_cut_off(NODULE, "chest_ct_clear")),
     },
     "the lower two fifths are black": each(
         (NOT_CAUGHT, "The skull is 85 mm long inside, which is not a person's head.", LUNGLESS),

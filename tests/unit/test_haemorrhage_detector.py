@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.detector import Assessment, Eligible, Image, NotEligible, SeriesImages, Unsuitable
+from models.guard import CUT_OFF
 from models.haemorrhage import HaemorrhageDetector, smoothed, study_evidence
 from models.haemorrhage_findings import FRACTURE_OF_SKULL
 from models.haemorrhage_network import KINDS, STRIDE
@@ -187,6 +188,48 @@ def test_p4_images_of_another_size_are_refused_and_have_no_score() -> None:
     assert {one.reason for one in answer.refused} == {OTHER_SIZE}
     scored = {one.sop_instance_uid for one in answer.evidence.image_scores}
     assert scored == {image.sop_instance_uid for image in images[:16]}
+
+
+def _cut_off(image: Image) -> Image:
+    pixels = image.pixels.copy()
+    pixels[96:] = pixels[95]
+    return replace(image, pixels=pixels)
+
+
+def test_p4_an_image_cut_off_hides_no_blood_on_the_others(
+    bleeding: tuple[Image, ...], assessment: Assessment
+) -> None:
+    """The last image of the base is cut: yesterday it cleared the study of the blood above."""
+    answer = _assess((_cut_off(bleeding[3]), *bleeding[:3], *bleeding[4:]))
+    assert answer.probability == pytest.approx(assessment.probability, abs=1e-6)
+    (refused,) = answer.refused
+    assert (refused.sop_instance_uid, refused.reason) == (bleeding[3].sop_instance_uid, CUT_OFF)
+    scored = {one.sop_instance_uid for one in answer.evidence.image_scores}
+    assert scored == {image.sop_instance_uid for image in bleeding} - {refused.sop_instance_uid}
+
+
+@pytest.mark.parametrize(("cut", "judged"), [(13, True), (14, False)])
+def test_p4_a_head_most_of_whose_images_are_cut_off_cannot_be_judged(
+    cut: int, judged: bool
+) -> None:
+    places = (*range(1, 26, 2), 0)[:cut]
+    images = tuple(_cut_off(i) if n in places else i for n, i in enumerate(images_of(head())))
+    answer = _detector().assess([series_of(images)])
+    assert isinstance(answer, Assessment if judged else Unsuitable)
+
+
+def test_a_whole_reconstruction_stands_for_one_of_which_an_image_is_cut_off(
+    bleeding: tuple[Image, ...], assessment: Assessment
+) -> None:
+    cut = series_of((_cut_off(bleeding[3]), *bleeding[:3], *bleeding[4:]), 1)
+    spare = series_of(bleeding, 2, convolution_kernel="BONE")
+    answer = _detector().assess([cut, _renamed(spare, "1.9")])
+    assert isinstance(answer, Assessment)
+    assert answer.probability == pytest.approx(assessment.probability, abs=1e-6)
+    assert not answer.refused
+    (passed_over,) = answer.passed_over
+    assert (passed_over.series_instance_uid, passed_over.seen) == ("1.2.3.1", True)
+    assert passed_over.reason == CUT_OFF
 
 
 def test_p4_a_series_of_which_only_odd_images_may_show_a_head_cannot_be_judged() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.detector import SeriesImages, Unsuitable
+from models.guard import CUT_OFF
 from models.missing_planes import Missing, missing_between
 from models.nodule_volume import Stack, block_mean, stack_of
 from models.scans import Unjudgeable
@@ -122,6 +123,16 @@ def test_of_slices_that_differ_the_grid_of_most_makes_the_stack(
     assert len(stack.images) == 37
     assert not {image.sop_instance_uid for image in stack.images} & set(uids)
     assert not stacked(made).odd
+
+
+@pytest.mark.parametrize(("cut", "refused"), [(1, 1), (24, 24), (25, 0)])
+def test_p4_slices_cut_off_are_odd_unless_they_are_most(cut: int, refused: int) -> None:
+    made = series(np.arange(0.0, 120.0, 2.5))
+    held = made.images[0].pixels.copy()
+    held[90:] = held[89]
+    stack = stacked(with_odd(made, range(cut), {"pixels": held}))
+    assert [one.reason for one in stack.odd] == [CUT_OFF] * refused
+    assert len(stack.images) == 48 - refused
 
 
 @pytest.mark.parametrize(
