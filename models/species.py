@@ -22,11 +22,24 @@ KEYWORDS = (
 )  # fmt: skip
 _LONGEST = 40  # characters of a header that a reason quotes
 _HUMAN_CODES = frozenset({"337915000", "L-85B00", "9606"})  # SNOMED CT, SNOMED RT, NCBI taxonomy
-_HUMAN = re.compile(r"HOMO|SAPIENS|HUMAN|HUMANS|HUMAIN|HUMANO|UMANO|MENSCH|MENS|PERSON|BEING")
+_HUMAN = re.compile(
+    r"HOMO|SAPIENS?|HUMANS?|HUMAIN|HUMAINE|HUMANO|HUMANA|UMANO|UMANA|MENSCH|MENS|PERSON|PERSONS?"
+    r"|BEING|PEOPLE|HOMME|FEMME|ENFANT|ETRE|MANN|FRAU|KIND|HOMBRE|MUJER|UOMO|DONNA|MAN|WOMAN"
+    r"|ADULTS?|ADULTE|CHILD|CHILDREN|INFANT|MALE|FEMALE|PATIENT"
+)
+_PEOPLES = re.compile(
+    r"CAUCASIAN|CAUCASIEN|CAUCASIENNE|KAUKASISCH|WHITE|BLACK|ASIAN|AFRICAN|AMERICAN|EUROPEAN"
+    r"|HISPANIC|LATINO|LATINA|ARAB|INDIAN"
+)
 _HUMAN_ELSEWHERE = frozenset({"人", "人类", "人類", "ヒト", "человек"})
 _UNSAID = re.compile(r"UNKNOWN|UNSPECIFIED|UNDEFINED|NONE|NOT|APPLICABLE|N|A|NA|NULL|OTHER")
 _ROLES = frozenset({"OWNER", "VETERINARIAN"})  # PS3.3 C.7.1.1.1.2, of those who answer for animals
-_ANIMAL = re.compile(r"\b(CANINE|FELINE|EQUINE|VETERINAR\w*|STIFLE|FETLOCK|PASTERN)\b")
+_OF_PEOPLE = r"(?!\W+(?:BITES?|TOOTH|TEETH|FOSSAE?)\b)"  # what a person may have of an animal's
+_ANIMAL = re.compile(
+    rf"(?<!BITE )(?<!BITE, )\b(CANINE|FELINE)\b{_OF_PEOPLE}"
+    r"|\bEQUINE(?= (?:CARPUS|TARSUS|HOCK|HOOF)\b)"  # alone it is a person's foot, in French
+    r"|\b(?:VETERINAR\w*|STIFLE|FETLOCK|PASTERN)\b"
+)
 _TEXTS = (
     "AcquisitionDeviceProcessingDescription", "BodyPartExamined", "StudyDescription",
     "SeriesDescription", "ProtocolName",
@@ -36,14 +49,15 @@ _TEXTS = (
 def animal_of(data_set: Dataset) -> str:
     """What a header calls a patient that is an animal; empty: a person, for all it says.
 
-    Species and breed (PS3.3 C.7.1.1) count first, and a species that is human settles it. Then
+    Species and breed (PS3.3 C.7.1.1) count first, and a species that is human settles it; a breed
+    that names people counts for nothing. Then
     Anatomical Orientation Type, Responsible Person Role, and the texts that name what was exposed.
     """
     species = [text for text in _species(data_set) if not _is_unsaid(text)]
     if species:
         return next((_quoted(text) for text in species if not _is_human(text)), "")
     for text in _breeds(data_set):
-        if not _is_unsaid(text):
+        if not _is_unsaid(text) and not _is_people(text):
             return _quoted(text)
     if text_of(data_set, "AnatomicalOrientationType").upper() == "QUADRUPED":
         return "a quadruped"
@@ -95,6 +109,12 @@ def _is_human(text: str) -> bool:
     if not named:
         return text.strip().casefold() in _HUMAN_ELSEWHERE
     return all(_HUMAN.fullmatch(word) for word in named)
+
+
+def _is_people(text: str) -> bool:
+    """Whether what stands for a breed are words for people alone."""
+    named = [word for word in words(text) if _PEOPLES.fullmatch(word) is None]
+    return _is_human(text) or (bool(words(text)) and all(map(_HUMAN.fullmatch, named)))
 
 
 def _is_unsaid(text: str) -> bool:

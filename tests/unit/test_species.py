@@ -48,6 +48,9 @@ def said_of(**attributes: Any) -> str:
         ({"PerformedProtocolCodeSequence": code("1", "FELINE PELVIS")}, "feline"),
         ({"BodyPartExamined": "STIFLE"}, "stifle"),
         ({"SeriesDescription": "Equine_carpus"}, "equine"),
+        ({"SeriesDescription": "CANINE, STIFLE"}, "canine"),
+        ({"PatientBreedDescription": "White Shepherd"}, "White Shepherd"),
+        ({"PatientSpeciesDescription": "Human rat"}, "Human rat"),
     ],
 )
 def test_an_animal_is_known_by_species_breed_role_or_what_was_exposed(
@@ -73,6 +76,17 @@ def test_an_animal_is_known_by_species_breed_role_or_what_was_exposed(
         {"PatientSexNeutered": "UNALTERED"},
         {"StudyDescription": "CAT scan head", "SeriesDescription": "dog bite, bovine arch"},
         {"StudyDescription": "Talipes equinus"},
+        {"StudyDescription": "HAND, CANINE BITE"},
+        {"SeriesDescription": "Feline bite wrist"},
+        {"SeriesDescription": "BITE, FELINE"},
+        {"SeriesDescription": "upper canine tooth"},
+        {"SeriesDescription": "canine_fossa"},
+        {"StudyDescription": "pied varus équine", "SpecificCharacterSet": "ISO_IR 192"},
+        {"PatientSpeciesDescription": "Human, adult"},
+        {"PatientSpeciesDescription": "Homme"},
+        {"PatientSpeciesDescription": "Homo Sapien"},
+        {"PatientBreedDescription": "Caucasian"},
+        {"PatientBreedDescription": "Human, white"},
         {"PatientName": "Canine^Mr"},
     ],
 )
