@@ -7,7 +7,14 @@ export interface KeyAct {
   shown: string; // how the help writes them
   words: string; // what it does, in the chosen language
   group: string; // heading in the help
+  repeats?: boolean; // goes on while the key is held
   run: () => void;
+}
+
+/** What a stroke runs; null: nothing, or an act that a held key must not run again. */
+export function actOf(acts: readonly KeyAct[], key: string, isRepeat: boolean): KeyAct | null {
+  const act = acts.find(({ keys }) => keys.includes(key));
+  return act === undefined || (isRepeat && act.repeats !== true) ? null : act;
 }
 
 /** How a key event is written in the tables; digits by their place, so that AZERTY needs no shift. */
@@ -44,10 +51,9 @@ export function useKeys(acts: readonly KeyAct[]): void {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = stroke(event);
       if (event.defaultPrevented || isForField(event.target, key)) return;
-      const act = table.current.find(({ keys }) => keys.includes(key));
-      if (act === undefined) return;
+      if (!table.current.some(({ keys }) => keys.includes(key))) return;
       event.preventDefault();
-      act.run();
+      actOf(table.current, key, event.repeat)?.run();
     };
     window.addEventListener("keydown", onKey);
     return () => {

@@ -41,13 +41,14 @@ export function useViewerKeys(act: ViewerActs, can: { draw: boolean; isCt: boole
   const key = (group: string, keys: string | readonly string[], shown: string, words: string, run: () => void): KeyAct => ({
     group, keys: typeof keys === "string" ? [keys] : keys, shown, words, run,
   });
+  const held = (one: KeyAct): KeyAct => ({ ...one, repeats: true });
   const tool = (letter: string, one: Tool): KeyAct =>
     key(tools, letter, letter.toUpperCase(), t(`viewer.tool.${one}`), () => { act.tool(one); });
   return [
-    key(slices, "ArrowDown", "↓", t("viewer.next_slice"), () => { act.step(1); }),
-    key(slices, "ArrowUp", "↑", t("viewer.previous_slice"), () => { act.step(-1); }),
-    key(slices, "PageDown", t("viewer.page_down_key"), t("viewer.ten_on"), () => { act.step(10); }),
-    key(slices, "PageUp", t("viewer.page_up_key"), t("viewer.ten_back"), () => { act.step(-10); }),
+    held(key(slices, "ArrowDown", "↓", t("viewer.next_slice"), () => { act.step(1); })),
+    held(key(slices, "ArrowUp", "↑", t("viewer.previous_slice"), () => { act.step(-1); })),
+    held(key(slices, "PageDown", t("viewer.page_down_key"), t("viewer.ten_on"), () => { act.step(10); })),
+    held(key(slices, "PageUp", t("viewer.page_up_key"), t("viewer.ten_back"), () => { act.step(-10); })),
     key(slices, "Home", t("viewer.home_key"), t("viewer.first_slice"), () => { act.end("first"); }),
     key(slices, "End", t("viewer.end_key"), t("viewer.last_slice"), () => { act.end("last"); }),
     key(slices, "space", t("viewer.space_key"), t("viewer.cine"), act.cine),
