@@ -111,6 +111,13 @@ describe("a volume", () => {
     expect(isVolume([...stack(0, 5, 10, 15, 20), { ...axial(25), plane: null }])).toBe(false);
     expect(isVolume(stack(0, 5, 10, 15, 20))).toBe(false);
   });
+  it("is upright: of a tilted gantry each slice lies beside the one before", () => {
+    const tilted = (mm: number) =>
+      [0, 5, 10, 15, 20, 25].map((z, at) => ({ ...axial(z), plane: { ...plane(z), position: [0, mm * at, z] as const } }));
+    expect(isVolume(tilted(0.19))).toBe(true); // a millimetre over the whole block
+    expect(isVolume(tilted(0.21))).toBe(false);
+    expect(isVolume(tilted(-1.3))).toBe(false);
+  });
 });
 
 describe("outlines", () => {

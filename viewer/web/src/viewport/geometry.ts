@@ -163,7 +163,17 @@ export function cut(of: ImageFacts, on: ImageFacts): readonly [Spot, Spot] | nul
   return first === undefined || second === undefined ? null : [first, second];
 }
 
-/** Slices as one block: parallel, of one size, evenly apart. That is what can be cut anew. */
+const MOST_DRIFT_MM = 1;
+
+/** How far a plane lies beside the normal through another's corner, mm: much, of a tilted gantry. */
+function driftOf(plane: Plane, first: Plane, normal: Vector): number {
+  const [x, y, z] = plane.position;
+  const from: Vector = [x - first.position[0], y - first.position[1], z - first.position[2]];
+  const depth = dot(from, normal);
+  return Math.hypot(from[0] - depth * normal[0], from[1] - depth * normal[1], from[2] - depth * normal[2]);
+}
+
+/** Slices as one upright block: parallel, of one size, evenly apart. That is what can be cut anew. */
 export function isVolume(all: readonly ImageFacts[]): boolean {
   const [first] = all;
   if (first?.plane == null || all.length < 6 || first.samples !== 1) return false;
@@ -172,6 +182,7 @@ export function isVolume(all: readonly ImageFacts[]): boolean {
   for (const one of all) {
     if (one.plane === null || !areParallel(one.plane, first.plane)) return false;
     if (dot(one.plane.along, first.plane.along) < PARALLEL) return false;
+    if (driftOf(one.plane, first.plane, normal) > MOST_DRIFT_MM) return false;
     if (one.rows !== first.rows || one.columns !== first.columns) return false;
     if (one.frameOfReferenceUid !== first.frameOfReferenceUid) return false;
     depths.push(depthOf(one.plane, normal));
