@@ -72,6 +72,38 @@ describe("the facts of an image", () => {
   });
 });
 
+describe("values without a rescale", () => {
+  it("are not called HU, not even of CT", () => {
+    expect(imageFacts({ ...CT, "00281052": undefined }, 1).unit).toBe("");
+    expect(imageFacts({ ...CT, "00281053": undefined, "00281054": { vr: "LO", Value: ["HU"] } }, 1).unit).toBe("");
+    expect(imageFacts({ ...CT, "00281054": { vr: "LO", Value: ["US"] } }, 1).unit).toBe("");
+  });
+});
+
+describe("colours", () => {
+  const sent = (transferSyntax: string | null, photometric = "RGB"): DataSet => ({
+    ...CT, "00280002": us(3), "00280004": cs(photometric), "00280006": us(1),
+    "00083002": transferSyntax === null ? undefined : { vr: "UI", Value: [transferSyntax] },
+  });
+  it("that are stored as they are come plane by plane where the object says so", () => {
+    for (const native of [null, "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"]) {
+      expect(imageFacts(sent(native, "YBR_FULL"), 1)).toMatchObject({ photometric: "YBR_FULL", planar: true });
+    }
+  });
+  it("that were compressed come as RGB, pixel by pixel, whatever the object says", () => {
+    for (const compressed of ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.50"]) {
+      expect(imageFacts(sent(compressed, "YBR_FULL_422"), 1)).toMatchObject({ photometric: "RGB", planar: false });
+    }
+  });
+  it("of video are no values to be used", () => {
+    expect(imageFacts(sent("1.2.840.10008.1.2.4.102", "YBR_PARTIAL_420"), 1).photometric).toBe("YBR_PARTIAL_420");
+  });
+  it("are no matter of grey and of palettes", () => {
+    const palette = { ...sent("1.2.840.10008.1.2.5", "PALETTE COLOR"), "00280002": us(1) };
+    expect(imageFacts(palette, 1).photometric).toBe("PALETTE COLOR");
+  });
+});
+
 describe("the scale of a radiograph", () => {
   const bare: DataSet = { ...CT, "00280030": undefined };
   const dx: DataSet = { ...bare, "00080060": cs("DX"), "00181164": ds(0.2, 0.2) };

@@ -94,7 +94,7 @@ export function imageFacts(instance: DataSet, frameNumber: number): ImageFacts {
     ...pixelFacts(instance),
     slope: numberOf(rescale, "00281053") ?? 1,
     intercept: numberOf(rescale, "00281052") ?? 0,
-    unit: unitOf(modality, textOf(rescale, "00281054")),
+    unit: unitOf(modality, rescale),
     modalityLut: lutOf(instance, "00283000"),
     voiLut: lutOf(instance, "00283010"),
     windows: windowsOf(macro("00289132")),
@@ -112,6 +112,21 @@ export function imageFacts(instance: DataSet, frameNumber: number): ImageFacts {
   };
 }
 
+/** Implicit and Explicit Little Endian, deflated, Explicit Big Endian. */
+const NATIVE = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"];
+const VIDEO = "1.2.840.10008.1.2.4.10"; // MPEG and HEVC, whose frames the node decodes for nobody
+
+/** Colours as the frames have them: what was compressed comes decoded, as RGB pixel by pixel. */
+function colourFacts(instance: DataSet) {
+  const stored = textOf(instance, "00083002"); // Available Transfer Syntax UID; empty: not said
+  const isDecoded = stored !== "" && !NATIVE.includes(stored) && !stored.startsWith(VIDEO);
+  if (isDecoded && numberOf(instance, "00280002") === 3) return { photometric: "RGB", planar: false };
+  return {
+    photometric: textOf(instance, "00280004") || "MONOCHROME2",
+    planar: numberOf(instance, "00280006") === 1,
+  };
+}
+
 function pixelFacts(instance: DataSet) {
   const bitsAllocated = numberOf(instance, "00280100") ?? 16;
   const padding = numberOf(instance, "00280120");
@@ -120,11 +135,10 @@ function pixelFacts(instance: DataSet) {
     rows: numberOf(instance, "00280010") ?? 0,
     columns: numberOf(instance, "00280011") ?? 0,
     samples: numberOf(instance, "00280002") ?? 1,
-    photometric: textOf(instance, "00280004") || "MONOCHROME2",
+    ...colourFacts(instance),
     bitsAllocated,
     bitsStored: numberOf(instance, "00280101") ?? bitsAllocated,
     signed: numberOf(instance, "00280103") === 1,
-    planar: numberOf(instance, "00280006") === 1,
     padding:
       padding === null || paddingEnd === null
         ? null
@@ -132,8 +146,10 @@ function pixelFacts(instance: DataSet) {
   };
 }
 
-function unitOf(modality: string, said: string): string {
-  if (said === "HU" || (said === "" && modality === "CT")) return "HU";
+function unitOf(modality: string, rescale: DataSet): string {
+  if (numberOf(rescale, "00281053") === null || numberOf(rescale, "00281052") === null) return ""; // stored values
+  const said = textOf(rescale, "00281054");
+  if (said === "" && modality === "CT") return "HU";
   return said === "US" ? "" : said; // "US": unspecified (PS3.3 C.11.1.1.2)
 }
 
