@@ -1,6 +1,6 @@
 /** Present, absent or cannot say, for each target finding; by pointer and by keys. */
 
-import { useId } from "react";
+import { useId, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import classes from "./Reading.module.css";
@@ -18,6 +18,7 @@ const KEYS: Record<Answer, string> = { present: "⇧P", absent: "⇧A", cannot_s
 export function AnswerForm({ targets, answers, next, onAnswer }: Props) {
   const { t } = useTranslation();
   const id = useId();
+  const byPointer = useRef(false);
   return targets.map(({ target, words, required }) => (
     <fieldset key={target} className={classes.question} data-next={next === target}>
       <legend>
@@ -26,13 +27,27 @@ export function AnswerForm({ targets, answers, next, onAnswer }: Props) {
       </legend>
       <div className={classes.answers}>
         {ANSWERS.map((answer) => (
-          <label key={answer} data-answer={answer}>
+          <label
+            key={answer}
+            data-answer={answer}
+            onPointerDown={() => {
+              byPointer.current = true;
+            }}
+          >
             <input
               type="radio"
               name={`${id} ${target}`}
               checked={answers[target] === answer}
               onChange={() => {
                 onAnswer(target, answer);
+              }}
+              onKeyDown={() => {
+                byPointer.current = false;
+              }}
+              onClick={({ currentTarget }) => {
+                // After a click the arrows are for the slices again, and change no answer unseen.
+                if (byPointer.current) currentTarget.blur();
+                byPointer.current = false;
               }}
             />
             <span>
