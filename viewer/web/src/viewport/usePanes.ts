@@ -66,6 +66,8 @@ export function usePanes(study: Study) {
     const content = contentOf(inStudy, at, inStudy === study ? startOf(study, at) : middleOf(inStudy, at));
     if (layout === "two" && active === 1) setSecond(content);
     else setFirst(content);
+    // Whether the other series can be cut in planes is not known yet.
+    setLayout((before) => (before === "mpr" ? "one" : before));
   };
   return {
     layout, setLayout, active, setActive, first, second, other, views, compare, openPrior, openSeries, showFirst,
