@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 
+import { Boundary } from "./Boundary";
 import { showDialog, useOpenDialog } from "./dialogs";
 import { AiDialog } from "./list/AiDialog";
 import { ClaimProvider } from "./list/ClaimProvider";
@@ -23,11 +24,13 @@ export function ReadingRoom() {
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
   return (
     <ClaimProvider>
-      {openStudy === null ? (
-        <WorklistPage live={live} place={place} onPlace={setPlace} />
-      ) : (
-        <StudyPage key={openStudy} studyInstanceUid={openStudy} live={live} />
-      )}
+      <Boundary place={openStudy ?? ""}>
+        {openStudy === null ? (
+          <WorklistPage live={live} place={place} onPlace={setPlace} />
+        ) : (
+          <StudyPage key={openStudy} studyInstanceUid={openStudy} live={live} />
+        )}
+      </Boundary>
       <OpenDialog />
       <Notices />
     </ClaimProvider>

@@ -52,8 +52,18 @@ export function StudyPage({ studyInstanceUid, live }: Props) {
         >
           {t("study.back")}
         </Button>
-        {study.data !== undefined && <Patient study={study.data} />}
+        {study.data !== undefined && !wide && <Patient study={study.data} />}
       </TopBar>
+      {study.data !== undefined && wide && (
+        <div className={classes.whose}>
+          <Patient study={study.data} />
+        </div>
+      )}
+      {study.data !== undefined && study.isError && (
+        <p className={classes.stale} role="alert">
+          {t("study.not_refreshed")} {sentence(study.error.message)}
+        </p>
+      )}
       {study.data !== undefined && <ClaimBar row={study.data.row} />}
       {study.isPending && <Loader className={classes.loader} aria-label={t("study.loading")} />}
       {study.data !== undefined ? (

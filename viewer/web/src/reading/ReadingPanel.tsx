@@ -19,8 +19,9 @@ import {
   type Answers,
   findingWords,
   firstLookTargets,
-  myFirstLook,
+  imagesCame,
   nextUnanswered,
+  openingAnswers,
   type Reading,
   type ReadingActs,
 } from "./reading";
@@ -43,6 +44,8 @@ export function ReadingPanel({ study, reading, acts }: Props) {
   const [amending, setAmending] = useState(false);
   const isRead = study.row.reading_state === "read";
   const waits = firstLookTargets(study).length > 0;
+  // What the reader has seen, not what came meanwhile: the node refuses what was judged on less.
+  const [seen, setSeen] = useState(study.row.instance_count);
   return (
     <section className={classes.reading} aria-label={t("reading.heading")}>
       <h2>
@@ -53,10 +56,14 @@ export function ReadingPanel({ study, reading, acts }: Props) {
       {isReader && waits && !isRead && <FirstLook study={study} reading={reading} acts={acts} />}
       {isReader && !waits && (!isRead || amending) && (
         <Conclude
-          key={`${reading.conclusions.length}`}
+          key={`${reading.conclusions.length} ${study.row.reading_state}`}
           study={study}
           reading={reading}
           acts={acts}
+          seen={seen}
+          onSeen={() => {
+            setSeen(study.row.instance_count);
+          }}
           onDone={() => {
             setAmending(false);
           }}
@@ -127,9 +134,11 @@ function FirstLook({ study, reading, acts }: Props) {
   const { t } = useTranslation();
   const targets = firstLookTargets(study);
   const { firstLook } = acts;
+  const [assessed, setAssessed] = useState(reading.assessment_number); // when the reader began to look
+  const isNew = reading.assessment_number !== assessed;
   const submit = (said: Answers) => {
-    if (firstLook.isPending) return;
-    firstLook.mutate({ answers: said, assessmentNumber: reading.assessment_number });
+    if (firstLook.isPending || isNew) return;
+    firstLook.mutate({ answers: said, assessmentNumber: assessed });
   };
   const { answers, next, answer } = useAnswers(targets, {}, submit);
   return (
@@ -149,14 +158,41 @@ function FirstLook({ study, reading, acts }: Props) {
         onAnswer={answer}
       />
       {firstLook.isError && <p role="alert">{sentence(firstLook.error.message)}</p>}
-      <Button type="submit" size="compact-md" disabled={next !== null} loading={firstLook.isPending}>
+      {isNew && (
+        <News
+          words={t("reading.assessed_anew")}
+          onSeen={() => {
+            setAssessed(reading.assessment_number);
+          }}
+        />
+      )}
+      <Button type="submit" size="compact-md" disabled={next !== null || isNew} loading={firstLook.isPending}>
         {t("reading.show_marks")} <kbd className={classes.kbd}>{SUBMIT_KEY}</kbd>
       </Button>
     </form>
   );
 }
 
-function Conclude({ study, reading, acts, onDone }: Props & { onDone: () => void }) {
+/** Something changed under the reader, who must have seen it before it is answered for. */
+function News({ words, onSeen }: { words: string; onSeen: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <p role="alert" data-testid="news">
+      {words}{" "}
+      <Button variant="default" size="compact-xs" onClick={onSeen}>
+        {t("reading.seen")}
+      </Button>
+    </p>
+  );
+}
+
+interface ConcludeProps extends Props {
+  seen: number; // images
+  onSeen: () => void; // those that came were looked at
+  onDone: () => void;
+}
+
+function Conclude({ study, reading, acts, seen, onSeen, onDone }: ConcludeProps) {
   const { t } = useTranslation();
   const { claim } = study.row;
   const isMine = claim?.mine === true;
@@ -165,14 +201,13 @@ function Conclude({ study, reading, acts, onDone }: Props & { onDone: () => void
   const seconds = useReadingClock(study.row.study_instance_uid, isMine && !isRead);
   const open = reading.open_targets.filter((target) => !reading.targets.includes(target));
   const { conclude } = acts;
+  const came = imagesCame(seen, study.row.instance_count);
   const submit = (said: Answers) => {
-    if (conclude.isPending || isAnothers) return;
-    const { instance_count: instanceCount } = study.row;
-    const concluding = { answers: said, readingS: seconds, instanceCount, isFree: !isMine && !isRead };
+    if (conclude.isPending || isAnothers || came > 0) return;
+    const concluding = { answers: said, readingS: seconds, instanceCount: seen, isFree: !isMine && !isRead };
     conclude.mutate(concluding, { onSuccess: onDone });
   };
-  const before = reading.conclusions.at(-1)?.answers ?? myFirstLook(reading);
-  const { answers, next, answer } = useAnswers(reading.targets, before, submit);
+  const { answers, next, answer } = useAnswers(reading.targets, openingAnswers(reading, isRead), submit);
   const questions = [
     ...reading.targets.map((target) => ({ target, words: findingWords(study, target), required: true })),
     ...open.map((target) => ({ target, words: findingWords(study, target), required: false })),
@@ -189,8 +224,9 @@ function Conclude({ study, reading, acts, onDone }: Props & { onDone: () => void
       {questions.length === 0 && <p className={classes.lead}>{t("reading.no_targets")}</p>}
       <AnswerForm targets={questions} answers={answers} next={next} onAnswer={answer} />
       {conclude.isError && <p role="alert">{sentence(conclude.error.message)}</p>}
+      {came > 0 && <News words={t("reading.images_came", { count: came })} onSeen={onSeen} />}
       <div className={classes.submit}>
-        <Button type="submit" size="compact-md" disabled={next !== null || isAnothers} loading={conclude.isPending}>
+        <Button type="submit" size="compact-md" disabled={next !== null || isAnothers || came > 0} loading={conclude.isPending}>
           {t("reading.conclude")} <kbd className={classes.kbd}>{SUBMIT_KEY}</kbd>
         </Button>
         {isAnothers ? (

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Detector, Study } from "../api";
 import { chooseLanguage, t } from "../language";
-import { awaitingFirstLook, findingWords, firstLookTargets, myAgreement, myFirstLook, nextUnanswered, priorsWords, type Reading } from "./reading";
+import { awaitingFirstLook, findingWords, firstLookTargets, imagesCame, myAgreement, myFirstLook, nextUnanswered, openingAnswers, priorsWords, type Reading } from "./reading";
 import { clockWords, NOT_BEGUN, secondsOf, ticked } from "./readingClock";
 
 describe("the reading clock", () => {
@@ -69,6 +69,27 @@ describe("a first look", () => {
     expect(nextUnanswered(["x", "y"], { x: "absent" })).toBe("y");
     expect(nextUnanswered(["x"], { x: "cannot_say" })).toBeNull();
   });
+});
+
+describe("a conclusion begins with", () => {
+  const concluded = (mine: boolean): Reading => ({
+    ...reading, conclusions: [{ ...said, mine, answers: { fracture: "present" }, reading_s: null }],
+  });
+  it("one's own first look", () => {
+    expect(openingAnswers(reading, false)).toEqual({ fracture: "absent" });
+  });
+  it("one's own conclusion when it is amended, and nobody else's", () => {
+    expect(openingAnswers(concluded(true), true)).toEqual({ fracture: "present" });
+    expect(openingAnswers(concluded(false), true)).toEqual({});
+  });
+  it("nothing after it was reopened", () => {
+    expect(openingAnswers(concluded(true), false)).toEqual({});
+    expect(openingAnswers(concluded(false), false)).toEqual({});
+  });
+});
+
+it("images that came since the reader looked are counted", () => {
+  expect([imagesCame(30, 30), imagesCame(30, 32), imagesCame(30, 29)]).toEqual([0, 2, 0]);
 });
 
 it("the latest thing one said of a lesion counts, and others' words are not one's own", () => {

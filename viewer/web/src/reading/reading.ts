@@ -4,7 +4,10 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
 
 import { ask, change, type OutcomeState, type Study, studyPath } from "../api";
+import { t as say } from "../language";
+import { tell } from "../notices";
 import { useSession } from "../session";
+import { sentence } from "../words";
 
 export const ANSWERS = ["present", "absent", "cannot_say"] as const;
 export type Answer = (typeof ANSWERS)[number];
@@ -86,6 +89,21 @@ export function myFirstLook(reading: Reading): Answers {
   return Object.assign({}, ...reading.first_look.filter(({ mine }) => mine).map(({ answers }) => answers)) as Answers;
 }
 
+/**
+ * The answers that a conclusion begins with, of this person alone: the first look or, to amend it,
+ * the conclusion. A study that was reopened is answered anew.
+ */
+export function openingAnswers(reading: Reading, isRead: boolean): Answers {
+  const last = reading.conclusions.at(-1);
+  if (last === undefined) return myFirstLook(reading);
+  return isRead && last.mine ? last.answers : {};
+}
+
+/** How many images came that the reader has not seen. */
+export function imagesCame(seen: number, now: number): number {
+  return Math.max(0, now - seen);
+}
+
 /** Without a result there is nothing to withhold, nor to look at first. */
 const WITHOUT_RESULT: readonly OutcomeState[] = ["not_applicable", "failed", "not_run_yet", "running"];
 
@@ -148,6 +166,10 @@ export function useReadingActs(studyInstanceUid: string) {
   const settle = (study: Study) => {
     client.setQueryData(["study", studyInstanceUid], study);
   };
+  // Where the act has no form of its own to say so.
+  const refused = (error: Error) => {
+    tell(error instanceof TypeError ? say("app.no_answer") : sentence(error.message));
+  };
   const post = (what: string, body: unknown) => change<Study>("POST", `${path}/${what}`, token, body);
   return {
     firstLook: useMutation({
@@ -175,6 +197,7 @@ export function useReadingActs(studyInstanceUid: string) {
       mutationFn: (said: { detector: string; lesion: number | null; agrees: boolean }) =>
         post("agreements", { ...said, comment: null }),
       onSuccess: settle,
+      onError: refused,
     }),
     draw: useMutation({
       mutationFn: (drawing: Drawing) => post("drawn", drawing),
@@ -183,6 +206,7 @@ export function useReadingActs(studyInstanceUid: string) {
     withdraw: useMutation({
       mutationFn: (id: number) => change<Study>("DELETE", `${path}/drawn/${id}`, token),
       onSuccess: settle,
+      onError: refused,
     }),
   };
 }
@@ -193,23 +217,23 @@ export type ReadingActs = ReturnType<typeof useReadingActs>;
 export interface Priors {
   studies: readonly Prior[];
   limited: boolean; // there are older ones that are left out
+  failed: boolean; // it is not known whether there are any
 }
-
-const NO_PRIORS: Priors = { studies: [], limited: false };
 
 export function usePriors(studyInstanceUid: string, isReady: boolean): Priors {
   const priors = useQuery({
     queryKey: ["priors", studyInstanceUid],
     queryFn: ({ signal }) =>
-      ask<Priors>(`${studyPath(studyInstanceUid)}/priors`, signal),
+      ask<Omit<Priors, "failed">>(`${studyPath(studyInstanceUid)}/priors`, signal),
     staleTime: 60_000,
     enabled: isReady,
   });
-  return priors.data ?? NO_PRIORS;
+  const { studies, limited } = priors.data ?? { studies: [], limited: false };
+  return { studies, limited, failed: priors.isError };
 }
 
 /** How many earlier studies the menu holds, and whether those are all. */
-export function priorsWords(t: TFunction, { studies, limited }: Priors): string {
+export function priorsWords(t: TFunction, { studies, limited }: Omit<Priors, "failed">): string {
   if (limited) return t("viewer.priors_newest", { number: studies.length });
   return t("viewer.priors", { count: studies.length });
 }

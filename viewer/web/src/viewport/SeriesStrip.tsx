@@ -23,7 +23,7 @@ interface Props {
 export function SeriesStrip({ study, when, open, priors, onSeries, onPrior }: Props) {
   const { t } = useTranslation();
   const all = shownSeries(study);
-  if (all.length < 2 && priors.studies.length === 0) return null;
+  if (all.length < 2 && priors.studies.length === 0 && !priors.failed) return null;
   return (
     <div className={classes.strip}>
       {when !== "" && <b className={classes.when}>{when}</b>}
@@ -41,6 +41,11 @@ export function SeriesStrip({ study, when, open, priors, onSeries, onPrior }: Pr
           </button>
         ))}
       </div>
+      {priors.failed && (
+        <span className={classes.failed} role="alert">
+          {t("viewer.priors_failed")}
+        </span>
+      )}
       {priors.studies.length > 0 && (
         <Menu position="bottom-end" width={340}>
           <Menu.Target>

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import type { Series, Study } from "../api";
 import { frameScores } from "../evidence";
 import { framesOf, markedFrames } from "../frames";
+import { t as say } from "../language";
 import { findingWords, type Priors, usePriors } from "../reading/reading";
 import { calendarDay } from "../words";
 import { forgetImages } from "./cornerstone";
@@ -91,7 +92,6 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
   const [mpr, setMpr] = useState<MprView | null>(null);
   const opens = [useOpen(study, panes.other, panes.first), useOpen(study, panes.other, panes.second)] as const;
   const { layout, active, views } = panes;
-  const isMpr = layout === "mpr";
   const planes = useShownPlanes(mpr);
   const view = active === 0 ? views.first : views.second;
   const open = opens[layout === "two" ? active : 0];
@@ -100,6 +100,7 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
   const shown = active === 0 ? shownFirst : shownSecond;
   const book = useMeasurements(useDropTool(setTool));
   const volume = useVolume(opens[0]?.frames ?? NO_FRAMES, shownFirst?.facts != null);
+  const isMpr = layout === "mpr" && volume.isVolume; // images that come may make it none
   const stops = useMemo(() => stopsOf(study.series, study.regions), [study.series, study.regions]);
   const marked = useMemo(
     () => (open === null ? [] : markedFrames(framesOf(open.series), marksShown ? study.regions : [])),
@@ -263,10 +264,11 @@ function useDropTool(setTool: (tool: Tool) => void): () => void {
   }, [setTool]);
 }
 
+/** The day of an earlier study, in words where it has none; empty: the one being read. */
 function dayOf(shown: Study, current: Study, priors: Priors): string {
   if (shown === current) return "";
   const prior = priors.studies.find((one) => one.study_instance_uid === shown.row.study_instance_uid);
-  return prior?.study_date == null ? "" : calendarDay(prior.study_date);
+  return prior?.study_date == null ? say("viewer.no_date") : calendarDay(prior.study_date);
 }
 
 /** What can have been missed: what the study's detectors look for, the likely ones first. */

@@ -72,7 +72,9 @@ export class MprView {
       this.elements[plane].removeEventListener(Enums.Events.IMAGE_RENDERED, this.onDrawn);
       engine.disableElement(this.viewportId(plane));
     }
-    if (this.volume !== null) cache.removeVolumeLoadObject(this.volume.volumeId);
+    // Leaving the study empties the whole cache, which may come first.
+    const volumeId = this.volume?.volumeId ?? "";
+    if (cache.getVolumeLoadObject(volumeId) !== undefined) cache.removeVolumeLoadObject(volumeId);
     this.volume = null;
   }
 
