@@ -23,7 +23,7 @@ _NO_AGENT = re.compile(rf"(?:{_NO})(?: (?:{_NO}|{_OF_AN_AGENT}))*")
 # What nobody does without contrast agent.
 _ANGIOGRAPHY = re.compile(
     r"\b(?:CTA|CTV|CTP|(?:CT)?ANGIO\w*|PERFUSI\w*|VENOGRA\w*|TSA|CAROTID\w*|ARTERI\w*|ART\.? PHASE"
-    r"|VENOUS|VENOS[AO]|VEINEU\w*|BOLUS|TRACKER)\b"
+    r"|VENOUS|VPCT|PCT|PERF|4D|CBP|VENOS[AO]|VEINEU\w*|BOLUS|TRACKER)\b"
 )
 _PAIRS = (
     ("(?:WITH|W)", "(?:WITHOUT|W/?O)"),

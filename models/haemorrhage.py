@@ -215,10 +215,7 @@ class HaemorrhageDetector:
         )
 
     def _look_through(self, series: SeriesImages, clock: Stopwatch) -> Passes | Unsuitable:
-        """Look at each pass over the head; at images cut off or of another size not at all.
-
-        Those, and passes that may show a head but cannot be judged, are refused.
-        """
+        """Look at each pass; at the mean of too many, for what speaks against them."""
         images, thickness_mm = series.images, _thickness_mm(series.header)
         if not images:
             return Unsuitable(reason=_NO_IMAGES)
@@ -227,7 +224,8 @@ class HaemorrhageDetector:
         except NotAxial:
             return Unsuitable(reason=_NOT_AXIAL)
         if len(several) > MOST_PASSES:
-            return Unjudgeable(reason=TOO_MANY)
+            mean = self.look(images, thickness_mm, clock, tuple(sorted({*sum(several, ())})))
+            return mean if isinstance(mean, Unsuitable) else Unjudgeable(reason=TOO_MANY)
         looks = [(places, self.look(images, thickness_mm, clock, places)) for places in several]
         sights = [look for _, look in looks if isinstance(look, Sight)]
         refused = in_no_sight(images, looks)

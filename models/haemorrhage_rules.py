@@ -90,16 +90,18 @@ def why_instance_not_usable(instance: InstanceHeader) -> str | None:
     return why_in_colour(instance)
 
 
-def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:
+def aptness(series: SeriesHeader) -> tuple[int, bool, float, int, str]:
     """What reconstructions of one scan are ordered by, the most apt for blood first.
 
-    Soft kernels come before bone kernels, then slices near 5 mm, then many images.
+    Soft kernels come before bone kernels, then images of one size before those of several, some of
+    which will be refused, then slices near 5 mm, then many images.
     """
     named = plain(f"{series.convolution_kernel} {series.series_description}")
     count = sum(instance.number_of_frames for instance in series.instances)
     away = abs(min(_thickness_mm(series), 10.0) - 5.0)
     return (
         1 if _BONE_KERNEL.search(named) else 0,
+        _is_mixed(series),
         away,
         -count,
         str(series.series_instance_uid),
@@ -108,9 +110,12 @@ def aptness(series: SeriesHeader) -> tuple[int, float, int, str]:
 
 def why_less_apt(best: SeriesHeader, other: SeriesHeader) -> str:
     """Why one reconstruction of a scan is judged and not the other, a sentence."""
-    (bone, away, less, _), (other_bone, other_away, other_less, _) = aptness(best), aptness(other)
+    bone, mixed, away, less, _ = aptness(best)
+    other_bone, other_mixed, other_away, other_less, _ = aptness(other)
     if other_bone > bone:
         why = "this one has a bone kernel"
+    elif other_mixed > mixed:
+        why = "some of these images are of another size than most"
     elif other_away > away:
         why = (
             f"its slices of {_thickness_mm(best):g} mm are nearer to 5 mm than these of "
@@ -121,6 +126,12 @@ def why_less_apt(best: SeriesHeader, other: SeriesHeader) -> str:
     else:
         why = "both are alike"
     return f"Another series of the same scan is looked at instead: {why}."
+
+
+def _is_mixed(series: SeriesHeader) -> bool:
+    """Whether images that count differ in rows or columns, by their headers."""
+    usable = (i for i in series.instances if why_instance_not_usable(i) is None)
+    return len({(i.rows, i.columns) for i in usable}) > 1
 
 
 def _thickness_mm(series: SeriesHeader) -> float:

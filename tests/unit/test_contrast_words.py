@@ -79,7 +79,8 @@ def test_descriptions_without_contrast(text: str) -> None:
     [
         "CTA HEAD W WO CONTRAST", "CTA HEAD W/O & W", "CT ANGIOGRAPHY HEAD (NO DELAY)", "Angio-TAC",
         "CTA W/O", "ANGIO POLYGONE SANS", "CTV HEAD", "CTP", "Perfusion 5.0", "TSA",
-        "CAROTIDS ART PHASE", "temps veineux", "PRE BOLUS",
+        "CAROTIDS ART PHASE", "temps veineux", "PRE BOLUS", "VPCT 5.0", "Neuro PCT", "Head_Perf",
+        "Tete 4D", "CBP 10.0 H20f", "4D-CT sans",
     ],
 )  # fmt: skip
 def test_angiography_is_with_contrast_whatever_else_is_said(text: str) -> None:
@@ -105,6 +106,7 @@ def test_both_with_and_without_is_with(text: str) -> None:
         "", "HEAD 5.0 STD", "AXIAL 5MM", "HEAD AND C-SPINE", "HEAD + C SPINE", "HEAD W/C-SPINE",
         "HEAD + C-SPINE", "BRAIN W80 L40", "HEAD INJURY", "HEAD INJ", "POST FOSSA", "POST OP",
         "CORTES FINOS", "Head No 3", "NO TILT", "SERIES IV", "Centrum", "Cerebrum", "5 cm",
+        "PERFORATION", "14D", "PCTX",
     ],
 )  # fmt: skip
 def test_descriptions_that_say_nothing_of_contrast(text: str) -> None:

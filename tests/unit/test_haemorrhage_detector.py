@@ -277,6 +277,25 @@ def test_a_place_shown_too_often_cannot_be_judged() -> None:
     assert _detector().assess([series_of(images)]) == Unsuitable(reason=TOO_MANY)
 
 
+def test_perfusion_is_passed_over_beside_a_plain_head() -> None:
+    """What is seen in the mean of its many passes speaks against it, as in any series."""
+    volume = head()
+    z, y, x = np.indices(volume.shape)
+    for row, column in ((80, 96), (96, 75), (96, 117), (110, 96)):
+        volume[(np.hypot(y - row, x - column) < 4.5) & (z > 3)] = 320
+    images = [
+        replace(i, sop_instance_uid=SOPInstanceUID(f"1.9.{more}.{n}"), pixels=i.pixels + more)
+        for more in range(MOST_PASSES + 1)
+        for n, i in enumerate(images_of(volume))
+    ]
+    perfusion = _in_another_frame(series_of(images, 2))
+    answer = _detector().assess([series_of(images_of(head())), perfusion])
+    assert isinstance(answer, Assessment) and not answer.refused
+    assert [one.reason for one in answer.passed_over] == [
+        "There seems to be contrast agent in the vessels."
+    ]
+
+
 def test_thin_slices_share_the_score_and_the_region_of_their_slab() -> None:
     images = images_of(head(slices=104, gap_mm=1.25, bleed=BLEED), gap_mm=1.25)
     answer = _assess(images)

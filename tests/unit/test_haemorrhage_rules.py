@@ -188,6 +188,21 @@ def test_the_order_of_like_series_is_always_the_same() -> None:
     assert aptness(first) < aptness(replace(second, instances=first.instances))
 
 
+MIXED = header_of(
+    number=2,
+    instances=tuple(instance(n, rows=516 if n == 9 else 512) for n in range(1, 40)),
+)
+
+
+def test_images_of_one_size_come_after_soft_kernels_and_before_5_mm_and_many() -> None:
+    thin = header_of(instances=tuple(instance(n, slice_thickness_mm=0.6) for n in range(1, 30)))
+    sharp = header_of(convolution_kernel="H70h")
+    assert aptness(thin) < aptness(MIXED) < aptness(sharp)
+    small = replace(MIXED.instances[0], rows=64)  # is left out, and so makes no difference
+    one_size = replace(header_of(number=2), instances=(small, *MIXED.instances[:8]))
+    assert aptness(one_size) < aptness(MIXED)
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
@@ -197,9 +212,10 @@ def test_the_order_of_like_series_is_always_the_same() -> None:
             "5 mm are nearer to 5 mm than these of 0.6 mm",
         ),
         (header_of(20, number=2), "more images"),
+        (MIXED, "another size"),
         (header_of(number=2), "alike"),
     ],
-    ids=["kernel", "thickness", "images", "alike"],
+    ids=["kernel", "thickness", "images", "sizes", "alike"],
 )
 def test_a_series_that_does_not_judge_the_study_hears_why(other: SeriesHeader, words: str) -> None:
     assert aptness(header_of()) < aptness(other)
