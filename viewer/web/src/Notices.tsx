@@ -1,13 +1,14 @@
 import { IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 
+import { useClaims } from "./list/claims";
 import { dismiss, useNotices } from "./notices";
 import classes from "./Notices.module.css";
-import { openStudy } from "./route";
 
 /** The notices, in a corner where they hide no row that is read first. */
 export function Notices() {
   const { t } = useTranslation();
+  const { openByUid } = useClaims();
   return (
     <div className={classes.stack} role="status">
       {useNotices().map(({ id, words, study }) => (
@@ -20,7 +21,7 @@ export function Notices() {
               type="button"
               onClick={() => {
                 dismiss(id);
-                openStudy(study);
+                openByUid(study);
               }}
             >
               {t("notice.open")}

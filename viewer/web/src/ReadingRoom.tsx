@@ -19,7 +19,6 @@ export function ReadingRoom() {
   useEffect(noteSignedIn, []);
   const live = useLiveUpdates();
   useAppliedPreferences();
-  useFlagAlerts();
   const openStudy = useOpenStudy();
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
   return (
@@ -32,9 +31,16 @@ export function ReadingRoom() {
         )}
       </Boundary>
       <OpenDialog />
+      <FlagAlerts />
       <Notices />
     </ClaimProvider>
   );
+}
+
+/** Inside the claims: a notification opens as the list does. */
+function FlagAlerts() {
+  useFlagAlerts();
+  return null;
 }
 
 function OpenDialog() {

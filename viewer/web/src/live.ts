@@ -117,6 +117,7 @@ class Stale {
       void this.client.invalidateQueries();
     } else {
       void this.client.invalidateQueries({ queryKey: ["worklist"] });
+      void this.client.invalidateQueries({ queryKey: ["next-study"] }); // it may be another's now
       for (const uid of this.studies) {
         void this.client.invalidateQueries({ queryKey: ["study", uid] });
       }

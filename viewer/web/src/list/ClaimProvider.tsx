@@ -38,6 +38,15 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
       const body = { take_over: false };
       mutate({ act: "claim", uid, body }, { onError: refused(row, opening) });
     };
+    const open = (row: Row) => {
+      const isUnread = row.reading_state === "unread";
+      if (canClaim && isUnread && row.claim !== null && !row.claim.mine) {
+        setConflict({ row, claim: row.claim, opening: true });
+        return;
+      }
+      openStudy(row.study_instance_uid);
+      if (canClaim && claimOnOpen && isUnread && row.claim === null) ask(row, true);
+    };
     return {
       canClaim,
       claim: (row) => {
@@ -49,14 +58,11 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
         if (row.claim === null) return;
         mutate({ act: "release", uid: row.study_instance_uid }, { onError: refused(row, false) });
       },
-      open: (row) => {
-        const isUnread = row.reading_state === "unread";
-        if (canClaim && isUnread && row.claim !== null && !row.claim.mine) {
-          setConflict({ row, claim: row.claim, opening: true });
-          return;
-        }
-        openStudy(row.study_instance_uid);
-        if (canClaim && claimOnOpen && isUnread && row.claim === null) ask(row, true);
+      open,
+      openByUid: (uid) => {
+        askRow(uid, new AbortController().signal).then(open, () => {
+          openStudy(uid); // whose page says what is the matter
+        });
       },
     };
   }, [canClaim, claimOnOpen, mutate, t]);

@@ -9,6 +9,7 @@ export interface Claims {
   claim: (row: Row) => void; // says so if somebody else has it
   release: (row: Row) => void;
   open: (row: Row) => void; // show the study; says so first if somebody else has it
+  openByUid: (studyInstanceUid: string) => void; // the same from where no row is at hand
 }
 
 export const ClaimsContext = createContext<Claims | null>(null);

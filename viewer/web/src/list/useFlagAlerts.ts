@@ -2,15 +2,16 @@ import { nodeNow } from "../clock";
 import { t } from "../language";
 import { type Flag, useLiveChange } from "../live";
 import { usePreferences } from "../preferences";
-import { openStudy } from "../route";
 import { due, probability } from "../words";
 import { once, permission, ring } from "./alerts";
+import { useClaims } from "./claims";
 import { isQuiet } from "./quiet";
 import { askRow } from "./useRows";
 
 /** Tell of new flags as the reader chose. A notification names no patient: others see the desk. */
 export function useFlagAlerts(): void {
   const { preferences } = usePreferences();
+  const { openByUid } = useClaims();
   useLiveChange(({ event_id: event, study_instance_uid: uid, flagged }) => {
     if (flagged == null || uid === null) return;
     const { notifications, sound, quiet_from: from, quiet_to: to } = preferences;
@@ -19,12 +20,12 @@ export function useFlagAlerts(): void {
     if (!pops && !sound) return;
     once(`flag-${event}`, () => {
       if (sound) ring();
-      if (pops) void notify(flagged, uid);
+      if (pops) void notify(flagged, uid, openByUid);
     });
   });
 }
 
-async function notify(flag: Flag, uid: string): Promise<void> {
+async function notify(flag: Flag, uid: string, open: (uid: string) => void): Promise<void> {
   let finding = flag.detector;
   let body = "";
   try {
@@ -39,7 +40,7 @@ async function notify(flag: Flag, uid: string): Promise<void> {
   const notification = new Notification(title, { body, tag: uid });
   notification.onclick = () => {
     window.focus();
-    openStudy(uid);
+    open(uid);
     notification.close();
   };
 }

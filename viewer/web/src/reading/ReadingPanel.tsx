@@ -134,6 +134,7 @@ function FirstLook({ study, reading, acts }: Props) {
   const { t } = useTranslation();
   const targets = firstLookTargets(study);
   const { firstLook } = acts;
+  useReadingClock(study.row.study_instance_uid, study.row.claim?.mine === true); // this is reading, too
   const [assessed, setAssessed] = useState(reading.assessment_number); // when the reader began to look
   const isNew = reading.assessment_number !== assessed;
   const submit = (said: Answers) => {

@@ -3,22 +3,22 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { ask, type WorklistPage } from "../api";
-import { openStudy } from "../route";
+import { useClaims } from "../list/claims";
 
-/** Opens it; null while there is none. */
+/** Opens it as the list does, which may claim it; null while there is none. */
 export function useNextStudy(after: string): (() => void) | null {
+  const { open } = useClaims();
   const next = useQuery({
     queryKey: ["next-study", after],
     queryFn: async ({ signal }) => {
       const { rows } = await ask<WorklistPage>("/api/worklist?limit=20", signal);
-      const free = rows.find((row) => row.study_instance_uid !== after && row.claim == null);
-      return free?.study_instance_uid ?? null;
+      return rows.find((row) => row.study_instance_uid !== after && row.claim == null) ?? null;
     },
   });
-  const uid = next.data ?? null;
-  return uid === null
+  const row = next.data ?? null;
+  return row === null
     ? null
     : () => {
-        openStudy(uid);
+        open(row);
       };
 }
