@@ -86,13 +86,48 @@ def test_less_than_half_a_plane_more_is_how_scanners_round(gap_mm: float, told: 
         (evenly(2.5, without=[12]), 5.0),  # its neighbours are thick enough to show it
         ([0.0, 5.0, 5.02, 10.0, 15.0, 20.0], 5.0),  # two at one place
         (list(reversed(evenly(5.0))), 5.0),
+        (
+            [*evenly(2.5, 20), *(47.5 + z for z in (7.5, 15.0, 22.5))],
+            2.5,
+        ),  # thin slices, a wide top
     ],
-    ids=["far apart", "two thicknesses", "none stated", "overlapping", "twice", "downwards"],
+    ids=["far apart", "two thicknesses", "none stated", "overlapping", "twice", "downwards", "run"],
 )
 def test_planes_that_were_meant_to_be_so_are_not_missing(
     heights: Heights, thickness_mm: float | Sequence[float] | None
 ) -> None:
     assert missing_of(series_at(heights, thickness_mm)) is None
+
+
+def test_two_wide_gaps_side_by_side_are_not_yet_meant() -> None:
+    said = missing_of(series_at([*evenly(2.5, 20), 55.0, 62.5], 2.5))
+    assert said == Missing(widest_mm=5.0, total_mm=10.0, places=2)
+
+
+@pytest.mark.parametrize("without", [[], [4]])
+@pytest.mark.parametrize("downwards", [False, True])
+def test_where_the_gantry_tilts_anew_nothing_is_missing_but_what_is(
+    without: list[int], downwards: bool
+) -> None:
+    """The middles of planes lie evenly on the table's way; corners jump by several cm."""
+    series = series_at(evenly(5.0, 24), 5.0)
+    images = []
+    for number, image in enumerate(series.images):
+        tilt = np.deg2rad(20.0 if number < 12 else 0.0)
+        below = (0.0, float(np.cos(tilt)), float(np.sin(tilt)))
+        corner = (-125.0, -125.0 * below[1], 5.0 * number - 125.0 * below[2])
+        images.append(
+            replace(
+                image,
+                pixel_spacing_mm=(250 / 7, 250 / 7),
+                image_position_mm=corner,
+                image_orientation=(1.0, 0.0, 0.0, *below),
+            )
+        )
+    kept = [image for number, image in enumerate(images) if number not in without]
+    said = missing_between(kept[::-1] if downwards else kept, series.header.instances)
+    assert (said is not None) is bool(without)
+    assert said is None or 4.0 < said.widest_mm < 5.1
 
 
 def test_where_places_are_not_known_nothing_is_said() -> None:
