@@ -187,6 +187,7 @@ def _refused(said: object) -> Refused:
         sop_instance_uid=_image(said.sop_instance_uid),
         frame_number=_whole(said.frame_number, "a frame number"),
         reason=_text(said.reason, "a reason"),
+        place_judged=bool(said.place_judged),
     )
 
 

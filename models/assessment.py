@@ -152,7 +152,7 @@ def look(
     problems = [
         *selection.unread,
         *_missed(assessment, offered, broken),
-        *(words for _, words in not_looked_at),
+        *(words for _, words in _not_looked_at(seen, _counting(assessment))),
         *(one.reason for one in not_shown if one.may_hide),
     ]
     outcome = _outcome(assessment, detector.card.operating_point, problems, has_seen=bool(seen))
@@ -279,6 +279,16 @@ def _left_out(
         return (), {}
     refused = {(r.sop_instance_uid, r.frame_number): r.reason for r in assessment.refused}
     return assessment.passed_over, refused
+
+
+def _counting(assessment: Assessment | Unsuitable | None) -> _Refusals:
+    """The images refused whose place no other shows."""
+    refused = assessment.refused if isinstance(assessment, Assessment) else ()
+    return {
+        (one.sop_instance_uid, one.frame_number): one.reason
+        for one in refused
+        if not one.place_judged
+    }
 
 
 def _not_looked_at(seen: Sequence[SeriesOnDemand], refused: _Refusals) -> list[tuple[str, str]]:

@@ -132,6 +132,7 @@ class Refused:
     sop_instance_uid: SOPInstanceUID
     frame_number: int  # counts from 1
     reason: str  # a sentence for people
+    place_judged: bool = False  # on another image: the study does not fail for this one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -154,7 +154,14 @@ class NoduleDetector:
             probability=by_suspicion[0][1].probability,
             regions=findings.regions,
             evidence=findings.evidence,
-            refused=(*scans.refused, *(one for _, seen in by_suspicion for one in seen.stack.odd)),
+            refused=(
+                *scans.refused,
+                *(
+                    one
+                    for _, seen in by_suspicion
+                    for one in (*seen.stack.odd, *seen.stack.doubles)
+                ),
+            ),
             passed_over=(
                 *scans.passed_over,
                 *(less_suspect(one, seen.probability) for one, seen in by_suspicion[1:]),

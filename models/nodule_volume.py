@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ COARSE_MM = 1.5  # wanted between the voxels of the coarse copy
 LARGEST_GAP_MM = 5.5  # between slices, their median; the detector was made for 5 mm
 _LARGEST_PIXEL_MM = 2.0
 _SAME_PLACE_MM = 0.05  # slices closer than this are two versions of one
+DOUBLE = "Another image at the same place is looked at instead."
 LEAST_SLICES, LEAST_HEIGHT_MM = 10, 50.0
 _SAME_SPACING, _SAME_COSINE = 0.01, 0.02  # share, and difference, that count as one grid
 _STEEPEST = 0.5  # of the normal's component along the body's axis an axial stack may miss
@@ -39,6 +40,7 @@ class Stack:
     coarse_z_mm: npt.NDArray[np.float64]  # (plane,)
     factor: int  # pixels of a slice that one coarse voxel spans
     odd: tuple[Refused, ...] = ()  # images in another grid than most, or cut off
+    doubles: tuple[Refused, ...] = ()  # unlike the one that was taken at their place
 
     @property
     def gap_mm(self) -> float:
@@ -76,8 +78,9 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     Slices of another grid than most are odd, and so are a few that are cut off. If no stack is
     left without them, or if slices say nothing of where they lie, a chest may be shown that cannot
     be judged: ``Unjudgeable``.
-    Of two slices at one place the first is taken. Gaps may be uneven: coarse planes without a
-    slice of their own are interpolated, which shows nothing that lay there (``nodule_missing``).
+    Of two slices at one place the first is taken, and one that differs is a double. Gaps may be
+    uneven: coarse planes without a slice of their own are interpolated, which shows nothing that
+    lay there (``nodule_missing``).
     """
     grid, odd = _without_cut(*_one_grid(series.images))
     why_not = _why_no_stack(grid)
@@ -93,6 +96,7 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     for place in order[1:]:
         if heights[place] - heights[kept[-1]] > _SAME_PLACE_MM:
             kept.append(place)
+    doubles = _doubles([grid[place] for place in order], [place in kept for place in order])
     images, z_mm = tuple(grid[place] for place in kept), heights[kept]
     reason = _why_not_dense(z_mm)
     if reason is not None:
@@ -110,7 +114,19 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
         coarse_z_mm=coarse_z_mm,
         factor=factor,
         odd=odd,
+        doubles=doubles,
     )
+
+
+def _doubles(images: Sequence[Image], kept: Sequence[bool]) -> tuple[Refused, ...]:
+    """The images not kept that differ from the one before them that was."""
+    doubles, taken = [], images[0]
+    for image, is_kept in zip(images, kept, strict=True):
+        if is_kept:
+            taken = image
+        elif not np.array_equal(image.pixels, taken.pixels):
+            doubles.append(replace(_refused(image, DOUBLE), place_judged=True))
+    return tuple(doubles)
 
 
 def _in_doubt(why_not: Unsuitable, odd: Sequence[Refused]) -> Unsuitable:

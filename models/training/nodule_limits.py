@@ -19,6 +19,8 @@ _LEARNT = (
     "for; a large mass can be passed over altogether.",
     "Slices that are missing at either end of a scan are not noticed, nor that every other one is "
     "missing: of the lungs on them nothing is said.",
+    "Of two slices at one place the first in the series counts: what only the other shows is not "
+    "looked for, and it is named as not looked at.",
     "Diameters are those of a ball of the outlined volume; outlines at vessels and the chest wall "
     "are guesses.",
 )

@@ -281,6 +281,24 @@ class Refuses:
         return Assessment(probability=self._probability, refused=tuple(refused))
 
 
+class Doubles(Refuses):
+    """The images that it refuses lie where others do that it judged."""
+
+    def assess(self, series: Sequence[SeriesImages]) -> Assessment:
+        said = super().assess(series)
+        refused = tuple(replace(one, place_judged=True) for one in said.refused)
+        return replace(said, refused=refused)
+
+
+def test_p6_an_image_whose_place_was_judged_on_another_is_not_seen_and_fails_nothing(
+    tmp_path: Path,
+) -> None:
+    answer = _looked_at_by(Doubles(0.4999, "1.2.3.31"), tmp_path)
+    assert answer.outcome == NotFlagged(probability=0.4999)
+    assert "1.2.3.31" not in [uid for uid, _ in answer.instances]
+    assert answer.not_used == (("1.2.3.103", "1 of 2 images not looked at: It is cut off."),)
+
+
 def test_p4_a_study_with_an_image_that_was_refused_never_reads_as_not_flagged(
     tmp_path: Path,
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from models.detector import SeriesImages, Unsuitable
 from models.guard import CUT_OFF
 from models.missing_planes import Missing, missing_between
-from models.nodule_volume import Stack, block_mean, stack_of
+from models.nodule_volume import DOUBLE, Stack, block_mean, stack_of
 from models.scans import Unjudgeable
 from tests.nodule_scans import AXIAL, series
 
@@ -73,6 +73,11 @@ def test_of_two_slices_at_one_place_the_first_counts() -> None:
     stack = stacked(replace(made, images=(*made.images, double)))
     assert len(stack.images) == len(made.images)
     assert stack.coarse.max() < 400
+    (said,) = stack.doubles
+    assert (said.sop_instance_uid, said.reason) == (double.sop_instance_uid, DOUBLE)
+    assert said.place_judged and not stack.odd
+    same = stacked(replace(made, images=(*made.images, made.images[3])))
+    assert same.doubles == ()
 
 
 @pytest.mark.parametrize(
