@@ -50,8 +50,8 @@ def animal_of(data_set: Dataset) -> str:
     """What a header calls a patient that is an animal; empty: a person, for all it says.
 
     Species and breed (PS3.3 C.7.1.1) count first, and a species that is human settles it; a breed
-    that names people counts for nothing. Then
-    Anatomical Orientation Type, Responsible Person Role, and the texts that name what was exposed.
+    that names people counts for nothing. Then Anatomical Orientation Type, Responsible Person Role,
+    and the texts that name what was exposed.
     """
     species = [text for text in _species(data_set) if not _is_unsaid(text)]
     if species:

@@ -199,7 +199,7 @@ def _cut_off(image: Image) -> Image:
 def test_p4_an_image_cut_off_hides_no_blood_on_the_others(
     bleeding: tuple[Image, ...], assessment: Assessment
 ) -> None:
-    """The last image of the base is cut: yesterday it cleared the study of the blood above."""
+    """One image of the base is cut: that clears nobody of the blood above."""
     answer = _assess((_cut_off(bleeding[3]), *bleeding[:3], *bleeding[4:]))
     assert answer.probability == pytest.approx(assessment.probability, abs=1e-6)
     (refused,) = answer.refused
