@@ -101,6 +101,7 @@ MODEL = ModelView(
         "limits": ["<b>Metal</b> raises the probability."],
         "training_data": ["FracAtlas, CC BY 4.0"],
         "licence": "",
+        "guards": {"radiograph_guard": "0" * 64},
         "calibration": {"weights": [1.0], "bias": -0.5},
         "performance": {"auc": 0.9, "subgroups": {"hand": {"n": 12, "auc": None}}},
     },

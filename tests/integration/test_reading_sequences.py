@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import FRACTURE, HAEMORRHAGE, NOON, account, arrival, provenance
+from viewer.ports import SiteLinks
 from viewer.reading_schemas import opened_study
 from worklist.conclusion import Answer
 from worklist.due_time import DueTargets, probability_in_words
@@ -111,7 +112,7 @@ class Site:
         """Nothing of what this looker must not see is in the answer; the rest of the marks is."""
         self.now += timedelta(seconds=1)
         shown = self.worklist.show(self.reader.study(self.uid, self.now), one, now=self.now)
-        answer = opened_study(shown, None)
+        answer = opened_study(shown, SiteLinks())
         hidden = self.must_not_see(one)
         assert set(answer.withheld) == hidden
         text = answer.model_dump_json()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.builders import NOON
 from tests.viewer_parts import INSTANCE, ROW, SERIES
+from viewer.ports import SiteLinks
 from viewer.reading_schemas import opened_study
 from worklist.due_time import probability_in_words
 from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
@@ -221,7 +222,7 @@ def as_json(view: StudyView, withheld: set[str]) -> str:
         withheld=frozenset(withheld),
         revealed=frozenset(),
     )
-    return opened_study(shown, None).model_dump_json()
+    return opened_study(shown, SiteLinks()).model_dump_json()
 
 
 def marks_of(name: str) -> tuple[str, ...]:
