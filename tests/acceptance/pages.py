@@ -106,9 +106,10 @@ def active(page: Page) -> str | None:
 
 
 def go_to(page: Page, uid: str) -> None:
-    """With the keys, from the top."""
+    """With the keys, from the top, once the list shows the study."""
+    wait_until(lambda: uid in shown_order(page), "the list shows the study")
     page.keyboard.press("g")
-    wait_until(lambda: active(page) == shown_order(page)[0], "the keys are at the top")
+    wait_until(lambda: active(page) in shown_order(page)[:1], "the keys are at the top")
     for _ in range(shown_order(page).index(uid)):
         page.keyboard.press("j")
     wait_until(lambda: active(page) == uid, "the keys are at the study")
