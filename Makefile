@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# So many share the tests; most of them wait for something.
+PROCESSES ?= 3
 
 .PHONY: setup demo test check format bench screenshots clean
 
@@ -19,7 +21,7 @@ demo: setup
 	$(BIN)/vigie demo $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .
