@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_PACKAGES = ("vigie", "dicom_listener", "models", "worklist", "viewer")
+_PACKAGES = ("vigie", "dicom_listener", "models", "results", "worklist", "viewer")
 _PROGRAM = """
 import importlib, json, sys
 print(json.dumps({name: importlib.import_module(name).__file__ for name in sys.argv[1:]}))

@@ -1,0 +1,74 @@
+"""What Vigie says in objects: short English sentences in ASCII, right in every character set."""
+
+import unicodedata
+
+from results.facts import AssessmentFacts, DetectorResult
+from worklist.finding import Failed, Flagged, NotFlagged
+from worklist.study import Completeness
+
+UNREVIEWED = "AI result, not reviewed, not for diagnostic use."
+_LIKE = str.maketrans(
+    {
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        **dict.fromkeys("\u2018\u2019", "'"),
+        **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
+        "\u00d7": "x", "\u2264": "<=", "\u2265": ">=", "\u2192": "->", "\u00df": "ss",
+        "\u00e6": "ae", "\u0153": "oe", "\\": "/", "~": "-",
+    }
+)  # fmt: skip
+
+
+def ascii_text(text: str) -> str:
+    """The text in ASCII: accents dropped, what has no likeness as a question mark.
+
+    Without backslash and tilde, which are other signs in Japanese sets (PS3.3 C.12.1.1.2), and
+    without control characters.
+    """
+    flat = unicodedata.normalize("NFKD", text.translate(_LIKE)).translate(_LIKE)
+    bare = "".join(one for one in flat if not unicodedata.combining(one))
+    known = bare.encode("ascii", "replace").decode("ascii")
+    return " ".join("".join(one if one.isprintable() else " " for one in known).split())
+
+
+def long_string(text: str, most: int = 64) -> str:
+    """The text in ASCII, cut to what a short value holds (LO: 64 characters)."""
+    flat = ascii_text(text)
+    return flat if len(flat) <= most else flat[: most - 3] + "..."
+
+
+def percent(share: float) -> str:
+    """A probability or score as people read it; never rounded to what it is not."""
+    if 0.995 <= share < 1.0:
+        return "above 99 %"
+    if 0.0 < share < 0.005:
+        return "below 1 %"
+    return f"{100 * share:.0f} %"
+
+
+def model_words(result: DetectorResult) -> str:
+    """Which model speaks, in a few words."""
+    detector = result.provenance.detector
+    return f"{detector.name} {detector.version}"
+
+
+def statement(facts: AssessmentFacts, result: DetectorResult) -> str:
+    """What the detector came to, with everything that it rests not on."""
+    parts = [_outcome(result), UNREVIEWED]
+    if facts.completeness is Completeness.INCOMPLETE:
+        parts.append("The study was not complete when it was looked at.")
+    not_used = result.provenance.not_eligible if result.marks else ()
+    parts.extend(f"Not, or not wholly, used: series {uid}: {why}." for uid, why in not_used)
+    return ascii_text(" ".join(parts))
+
+
+def _outcome(result: DetectorResult) -> str:
+    finding = result.provenance.detector.target.words
+    match result.outcome:
+        case Flagged():
+            return f"Suspected: {finding}."
+        case NotFlagged():
+            return f"Not flagged for {finding}; this does not say that there is none."
+        case Failed(reason=reason):
+            return f"Not evaluated for {finding}, because it failed: {reason}."
+        case other:
+            return f"Not evaluated for {finding}, because it does not apply: {other.reason}."

@@ -1,0 +1,150 @@
+"""Every kind of object that goes back, judged by programs that are not ours."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+
+from results.document import ResultObject
+from results.facts import AssessmentFacts
+from results.report import build_report
+from results.source import source_image_of
+from tests.made_up_headers import enhanced_ct, plain_header, read_back, tilted_ct
+from tests.result_facts import (
+    FRACTURE,
+    HAEMORRHAGE,
+    NODULE,
+    PHANTOMS,
+    facts_of,
+    flagged,
+    region_on,
+    result,
+    usual_facts,
+)
+from worklist.finding import NotFlagged
+
+Build = Callable[[AssessmentFacts], list[ResultObject]]
+
+_PHANTOMS = sorted(path.parent.name for path in PHANTOMS.glob("*/case.toml"))
+_REAL = (
+    "chestct_a0001", "headct051", "headct070", "headct104",
+    "img0003742", "img0003820", "img0003851", "img0003904", "img0003934",
+    "img0003954", "img0003988", "img0004012", "img0004044", "img0004071",
+)  # fmt: skip
+
+
+def _superseding(facts: AssessmentFacts) -> list[ResultObject]:
+    return [build_report(facts, supersedes=[build_report(facts).reference])]
+
+
+KINDS: dict[str, Build] = {
+    "report": lambda facts: [build_report(facts)],
+    "superseding report": _superseding,
+}
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[*_PHANTOMS, *_REAL, "tilted", "multi-frame", "radiograph without spacing"],
+)
+def facts(request: pytest.FixtureRequest) -> AssessmentFacts:
+    """Facts of every study that there is to make them of."""
+    if request.param in _PHANTOMS:
+        return usual_facts(PHANTOMS / request.param)
+    if request.param in _REAL:
+        return usual_facts(request.getfixturevalue("shared_dicom") / "studies" / request.param)
+    return _made_up(request.param)
+
+
+def _made_up(name: str) -> AssessmentFacts:
+    if name == "tilted":
+        return _one_lesion(tilted_ct())
+    if name == "multi-frame":
+        source = enhanced_ct()
+        image = source_image_of(source)
+        regions = [region_on(image, frame_number=number, lesion=1) for number in (2, 3, 4)]
+        return facts_of([source], [result(NODULE, flagged(regions), [image])])
+    source = read_back(plain_header())
+    image = source_image_of(source)
+    return facts_of([source], [result(FRACTURE, flagged([region_on(image)]), [image])])
+
+
+def _one_lesion(source: list[Dataset]) -> AssessmentFacts:
+    images = [source_image_of(one) for one in source]
+    regions = [region_on(one, lesion=1) for one in images[1:4]]
+    return facts_of(
+        source,
+        [
+            result(HAEMORRHAGE, flagged(regions), images),
+            result(FRACTURE, NotFlagged(probability=0.01), images),
+        ],
+    )
+
+
+def _written(built: list[ResultObject], folder: Path) -> list[Path]:
+    paths = []
+    for number, one in enumerate(built, start=1):
+        paths.append(folder / f"{number}.dcm")
+        paths[-1].write_bytes(one.file)
+    return paths
+
+
+def _errors(dciodvfy: str, path: Path) -> list[str]:
+    done = subprocess.run([dciodvfy, path], capture_output=True, text=True, check=False)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line for line in lines if line.startswith("Error")]
+
+
+@every_kind
+def test_dciodvfy_finds_no_error_in_any_object(
+    kind: str, facts: AssessmentFacts, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    paths = _written(KINDS[kind](facts), tmp_path)
+    assert [_errors(program("dciodvfy"), path) for path in paths] == [[] for _ in paths]
+
+
+@every_kind
+def test_dciodvfy_would_find_an_error(
+    kind: str, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    for path in _written(KINDS[kind](usual_facts(PHANTOMS / "head_ct_bleed")), tmp_path):
+        path.write_bytes(path.read_bytes().replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x61\x00CS"))
+        assert _errors(program("dciodvfy"), path)
+
+
+@every_kind
+def test_dcmtk_reads_every_object_and_says_it_in_json(
+    kind: str, facts: AssessmentFacts, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    for path in _written(KINDS[kind](facts), tmp_path):
+        dumped = subprocess.run(
+            [program("dcmdump"), "-q", path], capture_output=True, check=True
+        ).stdout
+        assert facts.study.study_instance_uid.encode() in dumped
+        told = subprocess.run(
+            [program("dcm2json"), "-q", path], capture_output=True, check=True
+        ).stdout
+        said = json.loads(told.decode("utf-8"))
+        assert said["0020000D"]["Value"] == [str(facts.study.study_instance_uid)]
+
+
+def test_dsrdump_prints_the_report_as_a_person_reads_it(
+    facts: AssessmentFacts, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    (path,) = _written([build_report(facts)], tmp_path)
+    done = subprocess.run(
+        [program("dsrdump"), "+Pl", path], capture_output=True, check=True, text=True,
+        errors="replace",
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "UNVERIFIED" in done.stdout
+    assert "PRELIMINARY" in done.stdout
+    for one in facts.results:
+        assert f'"{one.provenance.detector.name}, whole study"' in done.stdout
+    assert done.stdout.count("AI result, not reviewed, not for diagnostic use.") >= len(
+        facts.results
+    )
