@@ -40,12 +40,13 @@ _PROCEDURES = (
 
 def scheme_identification() -> CodingSchemeIdentificationItem:
     """Whose the codes of our own scheme are (PS3.3 C.12.1)."""
-    return CodingSchemeIdentificationItem(
+    item = CodingSchemeIdentificationItem(
         designator=SCHEME,
         name="Vigie states of an AI result",
-        uid=_SCHEME_UID,
         responsible_organization="Vigie",
     )
+    item.CodingSchemeUID = _SCHEME_UID
+    return item
 
 
 def concept(code: Code) -> CodedConcept:

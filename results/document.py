@@ -15,7 +15,6 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import correct_ambiguous_vr, write_data_element, write_file_meta_info
 from pydicom.uid import UID
 
-from results.codes import scheme_identification
 from results.facts import AssessmentFacts, ObjectReference, PatientAndStudy, SourceImage
 from results.patient_and_study import TAGS, encoded_element, first_value
 from results.uids import series_uid
@@ -102,21 +101,35 @@ def image_stand_in(study: PatientAndStudy, image: SourceImage) -> Dataset:
     return dataset
 
 
-def referenced_series(references: Iterable[ObjectReference]) -> list[Dataset]:
-    """Items of a Referenced Series Sequence, by series (PS3.3 table 10-4)."""
+def referenced_series(
+    references: Iterable[ObjectReference], within: str = "ReferencedSOPSequence"
+) -> list[Dataset]:
+    """Items of a Referenced Series Sequence.
+
+    Parameters
+    ----------
+    within
+        Keyword of the sequence of objects: Referenced SOP Sequence in documents (PS3.3 table
+        C.17-3), Referenced Instance Sequence in images (table C.12-8).
+    """
     by_series = defaultdict(list)
     for one in references:
-        item = Dataset()
-        item.ReferencedSOPClassUID = one.sop_class_uid
-        item.ReferencedSOPInstanceUID = one.sop_instance_uid
-        by_series[one.series_instance_uid].append(item)
+        by_series[one.series_instance_uid].append(referenced_object(one))
     series = []
     for uid, items in by_series.items():
         item = Dataset()
         item.SeriesInstanceUID = uid
-        item.ReferencedSOPSequence = items
+        setattr(item, within, items)
         series.append(item)
     return series
+
+
+def referenced_object(reference: ObjectReference) -> Dataset:
+    """The class and instance of an object (PS3.3 table 10-11)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = reference.sop_class_uid
+    item.ReferencedSOPInstanceUID = reference.sop_instance_uid
+    return item
 
 
 def referenced_study(study: PatientAndStudy, references: Iterable[ObjectReference]) -> Dataset:
@@ -144,7 +157,6 @@ def finished(built: Dataset, facts: AssessmentFacts, at: datetime) -> ResultObje
     if "ContributingEquipmentSequence" in built:
         del built.ContributingEquipmentSequence  # highdicom names itself, and the wrong time
     built.StationName = long_string(facts.device.station_name, 16)
-    built.CodingSchemeIdentificationSequence = [scheme_identification()]
     return ResultObject(
         reference=ObjectReference(
             sop_class_uid=str(built.SOPClassUID),

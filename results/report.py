@@ -81,6 +81,7 @@ def build_report(
         report.CurrentRequestedProcedureEvidenceSequence = [
             referenced_study(facts.study, references.values())
         ]
+    report.CodingSchemeIdentificationSequence = [c.scheme_identification()]
     return finished(report, facts, facts.finished_at)
 
 

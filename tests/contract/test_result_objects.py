@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from results.document import ResultObject
 from results.facts import AssessmentFacts
 from results.report import build_report
+from results.segmentation import build_segmentations
 from results.source import source_image_of
 from tests.made_up_headers import enhanced_ct, plain_header, read_back, tilted_ct
 from tests.result_facts import (
@@ -43,6 +44,7 @@ def _superseding(facts: AssessmentFacts) -> list[ResultObject]:
 KINDS: dict[str, Build] = {
     "report": lambda facts: [build_report(facts)],
     "superseding report": _superseding,
+    "segmentation": build_segmentations,
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
