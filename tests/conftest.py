@@ -20,6 +20,11 @@ _REPOSITORY = Path(__file__).parent.parent
 _SHARED = _REPOSITORY.parent / "shared"
 
 
+def pytest_configure() -> None:
+    """Tables are as wide as each test says, not as the processes that share the tests are told."""
+    os.environ.pop("COLUMNS", None)
+
+
 def skip_or_fail(reason: str) -> None:
     """Skip on a stranger's machine; fail where CI promises that everything is there."""
     if os.environ.get("CI") == "true":
