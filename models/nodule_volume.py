@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from models.detector import Image, InstanceHeader, Refused, SeriesImages, Unsuitable
 from models.guard import CUT_OFF, few_cut_off
+from models.reconstructions import shows_again
 from models.scans import Unjudgeable
 
 Floats = npt.NDArray[np.float32]
@@ -40,7 +41,7 @@ class Stack:
     coarse_z_mm: npt.NDArray[np.float64]  # (plane,)
     factor: int  # pixels of a slice that one coarse voxel spans
     odd: tuple[Refused, ...] = ()  # images in another grid than most, or cut off
-    doubles: tuple[Refused, ...] = ()  # unlike the one that was taken at their place
+    doubles: tuple[Refused, ...] = ()  # what they show, other images show that were taken
 
     @property
     def gap_mm(self) -> float:
@@ -75,9 +76,9 @@ class Stack:
 def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     """Order the slices in space and make the coarse copy, or say why they are no chest CT stack.
 
-    Slices of another grid than most are odd, and so are a few that are cut off. If no stack is
-    left without them, or if slices say nothing of where they lie, a chest may be shown that cannot
-    be judged: ``Unjudgeable``.
+    Slices of another grid than most are odd, unless those show all that they do (two fields of view
+    of one scan), and so are a few that are cut off. If no stack is left without them, or if slices
+    say nothing of where they lie, a chest may be shown that cannot be judged: ``Unjudgeable``.
     Of two slices at one place the first is taken, and one that differs is a double. Gaps may be
     uneven: coarse planes without a slice of their own are interpolated, which shows nothing that
     lay there (``nodule_missing``).
@@ -86,36 +87,47 @@ def stack_of(series: SeriesImages) -> Stack | Unsuitable:
     why_not = _why_no_stack(grid)
     if why_not is not None:
         return _in_doubt(why_not, odd)
-    first = grid[0]
-    orientation = np.array(first.image_orientation, float)
-    positions = np.array([image.image_position_mm for image in grid], float)
-    normal = np.cross(orientation[:3], orientation[3:])
-    heights = positions @ (normal / np.linalg.norm(normal))
-    order = np.argsort(heights, kind="stable")
-    kept = [order[0]]
-    for place in order[1:]:
-        if heights[place] - heights[kept[-1]] > _SAME_PLACE_MM:
-            kept.append(place)
-    doubles = _doubles([grid[place] for place in order], [place in kept for place in order])
+    heights = _heights_mm(grid)
+    order = np.argsort(heights, kind="stable").tolist()
+    kept = _at_different_places(order, heights)
     images, z_mm = tuple(grid[place] for place in kept), heights[kept]
     reason = _why_not_dense(z_mm)
     if reason is not None:
         return _in_doubt(Unsuitable(reason=reason), odd)
-    spacing = first.pixel_spacing_mm or (1.0, 1.0)  # it states one, or was refused above
+    spacing = images[0].pixel_spacing_mm or (1.0, 1.0)  # it states one, or was refused above
     factor = max(1, round(COARSE_MM / min(spacing)))
     coarse, coarse_z_mm = _coarse(images, z_mm, factor)
+    again = _shown_again(series, grid, odd)
+    doubles = _doubles([grid[place] for place in order], [place in kept for place in order])
     return Stack(
         images=images,
-        positions_mm=positions[kept],
-        orientation=orientation,
+        positions_mm=np.array([image.image_position_mm for image in images], float),
+        orientation=np.array(grid[0].image_orientation, float),
         z_mm=z_mm,
         spacing_mm=spacing,
         coarse=coarse,
         coarse_z_mm=coarse_z_mm,
         factor=factor,
-        odd=odd,
-        doubles=doubles,
+        odd=tuple(one for one in odd if _place(one) not in map(_place, again)),
+        doubles=(*doubles, *again),
     )
+
+
+def _heights_mm(grid: Sequence[Image]) -> npt.NDArray[np.float64]:
+    """Of the slices of one grid along its normal."""
+    orientation = np.array(grid[0].image_orientation, float)
+    normal = np.cross(orientation[:3], orientation[3:])
+    positions = np.array([image.image_position_mm for image in grid], float)
+    return np.asarray(positions @ (normal / np.linalg.norm(normal)))
+
+
+def _at_different_places(order: Sequence[int], heights: npt.NDArray[np.float64]) -> list[int]:
+    """Of what lies in this order at these heights, the first at each."""
+    kept = [order[0]]
+    for place in order[1:]:
+        if heights[place] - heights[kept[-1]] > _SAME_PLACE_MM:
+            kept.append(place)
+    return kept
 
 
 def _doubles(images: Sequence[Image], kept: Sequence[bool]) -> tuple[Refused, ...]:
@@ -129,6 +141,32 @@ def _doubles(images: Sequence[Image], kept: Sequence[bool]) -> tuple[Refused, ..
     return tuple(doubles)
 
 
+def _shown_again(
+    series: SeriesImages, taken: Sequence[Image], odd: Sequence[Refused]
+) -> tuple[Refused, ...]:
+    """The images of each other grid all of which those taken show again, as another scan might."""
+    places = {_place(one) for one in odd if one.reason != CUT_OFF}
+    others = [image for image in series.images if _place(image) in places]
+    judged = _as_series(series, taken)
+    return tuple(
+        replace(_refused(image, DOUBLE), place_judged=True)
+        for grid in _grids(others)
+        if shows_again(_as_series(series, grid), judged)
+        for image in grid
+    )
+
+
+def _place(one: Image | Refused) -> tuple[str, int]:
+    return one.sop_instance_uid, one.frame_number
+
+
+def _as_series(series: SeriesImages, images: Sequence[Image]) -> SeriesImages:
+    """Some images of a series as one of their own."""
+    uids = {image.sop_instance_uid for image in images}
+    instances = tuple(i for i in series.header.instances if i.sop_instance_uid in uids)
+    return SeriesImages(header=replace(series.header, instances=instances), images=tuple(images))
+
+
 def _in_doubt(why_not: Unsuitable, odd: Sequence[Refused]) -> Unsuitable:
     """What slices of one grid make no stack may with those of the others."""
     return Unjudgeable(reason=odd[0].reason) if odd else why_not
@@ -139,6 +177,17 @@ def _one_grid(images: Sequence[Image]) -> tuple[Sequence[Image], tuple[Refused, 
 
     All of them where none says where it lies.
     """
+    grids = _grids(images)
+    if not grids:
+        return images, ()
+    most = max(grids, key=_how_apt)
+    reasons = [(image, _why_nowhere(image) or why_other_grid(image, most[0])) for image in images]
+    odd = tuple(_refused(image, reason) for image, reason in reasons if reason is not None)
+    return most, odd
+
+
+def _grids(images: Sequence[Image]) -> list[list[Image]]:
+    """The images that say where they lie, those of one grid together."""
     grids: list[list[Image]] = []
     for image in images:
         if _why_nowhere(image) is not None:
@@ -148,12 +197,7 @@ def _one_grid(images: Sequence[Image]) -> tuple[Sequence[Image], tuple[Refused, 
             grids.append([image])
         else:
             same.append(image)
-    if not grids:
-        return images, ()
-    most = max(grids, key=_how_apt)
-    reasons = [(image, _why_nowhere(image) or why_other_grid(image, most[0])) for image in images]
-    odd = tuple(_refused(image, reason) for image, reason in reasons if reason is not None)
-    return most, odd
+    return grids
 
 
 def _without_cut(
@@ -170,10 +214,15 @@ def _refused(image: Image, reason: str) -> Refused:
     return Refused(sop_instance_uid=uid, frame_number=frame, reason=reason)
 
 
-def _how_apt(grid: Sequence[Image]) -> tuple[bool, int, str]:
-    """Axial rather than not, then more rather than fewer; whatever order the images come in."""
-    axial = why_not_axial(grid[0].image_orientation) is None
-    return axial, len(grid), min(image.sop_instance_uid for image in grid)
+def _how_apt(grid: Sequence[Image]) -> tuple[bool, int, float, str]:
+    """Axial rather than not, then more rather than fewer, then the larger field of view.
+
+    Whatever order the images come in.
+    """
+    first = grid[0]
+    axial = why_not_axial(first.image_orientation) is None
+    field_mm2 = math.prod(first.pixels.shape) * math.prod(first.pixel_spacing_mm or ())
+    return axial, len(grid), field_mm2, min(image.sop_instance_uid for image in grid)
 
 
 def _why_nowhere(image: Image) -> str | None:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.detector import SeriesImages, Unsuitable
+from models.detector import Image, SeriesImages, Unsuitable
 from models.guard import CUT_OFF
 from models.missing_planes import Missing, missing_between
 from models.nodule_volume import DOUBLE, Stack, block_mean, stack_of
 from models.scans import Unjudgeable
-from tests.nodule_scans import AXIAL, series
+from tests.nodule_scans import AXIAL, header, instance, series
+from worklist.uid import SOPInstanceUID
 
 
 def flat(heights: np.ndarray, value: float = 0.0):  # type: ignore[no-untyped-def]
@@ -128,6 +129,70 @@ def test_of_slices_that_differ_the_grid_of_most_makes_the_stack(
     assert len(stack.images) == 37
     assert not {image.sop_instance_uid for image in stack.images} & set(uids)
     assert not stacked(made).odd
+
+
+def two_fields(
+    *, near_mm: float = 1.8, shift_mm: float = 0.0, frame: str = "1.2.9", late_s: float = 0.0
+) -> SeriesImages:
+    """One series: 40 slices of a wide field of view, and 40 of a nearer one around its middle."""
+    heights = np.arange(0.0, 100.0, 2.5)
+    images, instances = [], []
+    for field, (pixel_mm, low_mm, at_s) in enumerate(
+        ((2.0, 0.0, 100.0), (near_mm, shift_mm, 100.0 + late_s))
+    ):
+        corner = (2.0 - pixel_mm) * 96
+        for number, z in enumerate(heights):
+            uid = SOPInstanceUID(f"1.2.3.{field + 1}.{number}")
+            place = (corner, corner, float(z + low_mm))
+            made = {"pixel_spacing_mm": (pixel_mm, pixel_mm), "image_position_mm": place}
+            images.append(
+                Image(
+                    sop_instance_uid=uid,
+                    frame_number=1,
+                    pixels=np.full((192, 192), z, np.float32),
+                    image_orientation=AXIAL,
+                    **made,
+                )
+            )
+            extent = {"rows": 192, "columns": 192, "frame_of_reference_uid": frame}
+            instances.append(instance(sop_instance_uid=uid, acquired_s=at_s, **extent, **made))
+    return SeriesImages(header=header(instances), images=tuple(images))
+
+
+def test_of_two_fields_of_view_of_one_scan_the_wider_is_judged_and_the_other_not_missed() -> None:
+    for made in (two_fields(), replace(two_fields(), images=two_fields().images[::-1])):
+        stack = stacked(made)
+        assert stack.spacing_mm == (2.0, 2.0) and not stack.odd
+        again = {one.sop_instance_uid for one in stack.doubles}
+        assert again == {i.sop_instance_uid for i in made.images} - {
+            i.sop_instance_uid for i in stack.images
+        }
+        assert len(again) == 40
+        assert all(one.place_judged and one.reason == DOUBLE for one in stack.doubles)
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "missed"),
+    [
+        ({"shift_mm": 9.0}, 0),
+        ({"shift_mm": 12.0}, 40),
+        ({"late_s": 10.0}, 0),
+        ({"late_s": 11.0}, 40),
+        ({"frame": ""}, 40),
+    ],
+)
+def test_p4_a_field_of_view_that_shows_something_else_is_missed(
+    otherwise: dict[str, Any], missed: int
+) -> None:
+    stack = stacked(two_fields(**otherwise))
+    assert len(stack.odd) == missed and len(stack.doubles) == 40 - missed
+
+
+def test_p4_more_images_aimed_at_one_lung_do_not_stand_for_the_wide_ones() -> None:
+    made = two_fields(near_mm=1.2)
+    stack = stacked(replace(made, images=made.images[1:]))  # the near ones are more by one
+    assert stack.spacing_mm == (1.2, 1.2)
+    assert len(stack.odd) == 39 and not stack.doubles
 
 
 @pytest.mark.parametrize(("cut", "refused"), [(1, 1), (24, 24), (25, 0)])
