@@ -17,6 +17,7 @@ from models.detector import (
     NotShown,
     PassedOver,
     Refused,
+    Unjudgeable,
     Unsuitable,
 )
 from worklist.errors import InvalidUID
@@ -88,6 +89,8 @@ def plain_answer(said: object) -> Assessment | Unsuitable:
     OddAnswer
         If it is no assessment, or a part of it is not what it should be.
     """
+    if isinstance(said, Unjudgeable):
+        return Unjudgeable(reason=_text(said.reason, "a reason"))
     if isinstance(said, Unsuitable):
         return Unsuitable(reason=_text(said.reason, "a reason"))
     if not isinstance(said, Assessment):

@@ -14,6 +14,7 @@ from models.detector import (
     PassedOver,
     SeriesHeader,
     SeriesImages,
+    Unjudgeable,
     Unsuitable,
 )
 from models.headers import SeriesHeaders
@@ -321,7 +322,12 @@ def not_used(why_not: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 def judge(assessment: Assessment | Unsuitable, operating_point: float) -> Outcome:
-    """Flag at or above the operating point; images that are none for the detector: not at all."""
+    """Flag at or above the operating point; images that are none for the detector: not at all.
+
+    Those that might be, and cannot be judged, it should have judged.
+    """
+    if isinstance(assessment, Unjudgeable):
+        return Failed(reason=assessment.reason)
     if isinstance(assessment, Unsuitable):
         return NotApplicable(reason=assessment.reason)
     probability, regions = assessment.probability, assessment.regions

@@ -166,6 +166,17 @@ class Unsuitable:
     reason: str  # a sentence for people
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unjudgeable(Unsuitable):
+    """The images may be what the detector was made for, but not so that it can tell.
+
+    An answer of this kind is a failure (P4): the detector should have looked and could not. Beside
+    a series that was judged, so does one of this kind fail the study, unless flagged.
+    """
+
+    fails_alone: bool = True  # False: without such a series the study is none for the detector
+
+
 class Detector(Protocol):
     """One model with its rule of use (DESIGN.md section 6).
 

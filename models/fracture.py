@@ -22,13 +22,14 @@ from models.detector import (
     Refused,
     SeriesHeader,
     SeriesImages,
+    Unjudgeable,
     Unsuitable,
 )
 from models.fracture_rules import instances_left_out, why_not_usable
 from models.guard import plain_fault
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.loading import Machine, loading
-from models.radiograph_guard import ImageGuard, load_radiograph_guard
+from models.radiograph_guard import NO_RADIOGRAPH, ImageGuard, load_radiograph_guard
 from models.runtime import Blueprint, Floats, Network
 from models.stopwatch import Stopwatch
 from worklist.finding import Region
@@ -102,7 +103,8 @@ class FractureDetector:
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
         """Look at every frame of every image that looks like a radiograph of a limb.
 
-        The others are refused: what they show is not known.
+        The others are refused: what they show is not known. If all are, it is ``Unjudgeable``,
+        unless none of them looks like a radiograph of a limb at all.
         """
         clock = Stopwatch()
         images = [image for one in series for image in one.images]
@@ -120,7 +122,7 @@ class FractureDetector:
             probability = max(probability or 0.0, sight.probability)
             regions.extend(self._regions(image, sight))
         if probability is None:
-            return Unsuitable(reason=" ".join(dict.fromkeys(one.reason for one in refused)))
+            return _why_none(list(dict.fromkeys(one.reason for one in refused)))
         regions.sort(key=lambda region: -region.score)
         return Assessment(
             probability=probability,
@@ -198,6 +200,13 @@ class FractureDetector:
             if sight.scores[place] >= self._least_score or (flagged and place == 0)
         ]
         return [_region(image, sight.boxes[place], float(sight.scores[place])) for place in shown]
+
+
+def _why_none(reasons: Sequence[str]) -> Unsuitable:
+    """What these reasons against all images of a study come to."""
+    if set(reasons) == {NO_RADIOGRAPH}:
+        return Unsuitable(reason=NO_RADIOGRAPH)
+    return Unjudgeable(reason=" ".join(reasons))
 
 
 def _refused(image: Image, reason: str) -> Refused:

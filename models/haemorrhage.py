@@ -21,6 +21,7 @@ from models.detector import (
     Refused,
     SeriesHeader,
     SeriesImages,
+    Unjudgeable,
     Unsuitable,
 )
 from models.guard import why_cut_off
@@ -50,7 +51,7 @@ from models.haemorrhage_volume import (
 )
 from models.loading import Machine, loading
 from models.runtime import Blueprint, Floats, Network
-from models.scans import Unjudgeable, less_suspect, scans_of
+from models.scans import less_suspect, scans_of
 from models.skull_signs import SkullSigns, find_signs
 from models.stopwatch import Stopwatch
 from models.upright_guard import HeadGuard, load_upright_guard
@@ -173,13 +174,12 @@ class HaemorrhageDetector:
     def assess(self, series: Sequence[SeriesImages]) -> Assessment | Unsuitable:
         """Look at one reconstruction of every scan; the most suspect scan judges the study.
 
-        Of several reconstructions the one most apt for blood is looked at, and another only if
-        that one cannot be decoded or shows no head; what is no reconstruction of another is judged
-        by itself: the base and the vertex of a head scanned apart, a control some time later, and
-        so is each pass of a series that shows its places several times.
-        Series that show no head without contrast are passed over; if all are, the first's reason
-        is the answer. The images of what may be one are refused (``look``), unless another
-        series shows it.
+        Of several reconstructions the one most apt for blood is looked at, another if that cannot
+        be decoded or shows no head; what is no reconstruction of another is judged by itself (the
+        base and the vertex of a head scanned apart, a control), as is each pass of a series that
+        shows its places several times. Series that show no head without contrast are passed over,
+        the images of what may be one are refused (``look``), unless another series shows it. If
+        none is judged, the first that may be one is the answer (``Unjudgeable``), else the first.
         """
         clock = Stopwatch()
         scans = scans_of(
@@ -189,8 +189,7 @@ class HaemorrhageDetector:
             lambda passes: passes.refused,
         )
         if not scans.judged:
-            reasons = [one.reason for one in scans.passed_over]
-            return Unsuitable(reason=reasons[0] if reasons else _NO_IMAGES)
+            return scans.why_none or Unsuitable(reason=_NO_IMAGES)
         by_suspicion = sorted(scans.judged, key=lambda scan: -scan[1].sights[0].probability)
         findings = together([self._findings(one, passes) for one, passes in by_suspicion])
         first = [(one, passes.sights[0]) for one, passes in by_suspicion]
@@ -234,7 +233,8 @@ class HaemorrhageDetector:
             return Passes(sights=tuple(sights), refused=refused)
         why = [look for _, look in looks if isinstance(look, Unsuitable)]
         first = next((look for look in why if isinstance(look, Unjudgeable)), why[0])
-        return Unjudgeable(reason=first.reason) if refused else first
+        in_doubt = bool(refused) and not isinstance(first, Unjudgeable)
+        return Unjudgeable(reason=first.reason) if in_doubt else first
 
     def look(
         self,
@@ -275,7 +275,9 @@ class HaemorrhageDetector:
         reason = why_no_head(content)
         if reason is not None and content.slabs >= LEAST_SLABS:
             return Unsuitable(reason=reason)
-        reason = reason or clock.time("guard", lambda: self._guard(stack, skull))
+        if reason is not None:  # of a head cut off, or of another part that shows some of it
+            return Unjudgeable(reason=reason, fails_alone=False)
+        reason = clock.time("guard", lambda: self._guard(stack, skull))
         if reason is not None:
             return Unjudgeable(reason=reason)
         canvases = clock.time("prepare", lambda: _canvases(stack, skull))

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.detector import Image, Refused
+from models.detector import Image, Refused, Unjudgeable
 from models.guard import CUT_OFF, few_cut_off
 from models.haemorrhage_rules import LEAST_IMAGES
 from models.haemorrhage_volume import SAME_MM, heights_mm, of_one_size
-from models.scans import Unjudgeable
 
 Places = tuple[int, ...]  # of images in their series, ascending
 

@@ -19,6 +19,7 @@ from models.detector import (
     NotEligible,
     SeriesHeader,
     SeriesImages,
+    Unjudgeable,
     Unsuitable,
 )
 from models.guard import why_cut_off
@@ -33,7 +34,7 @@ from models.nodule_rules import best_first, instances_left_out, why_not_usable, 
 from models.nodule_vessels import lost_to_vessels, runs_through
 from models.nodule_volume import LEAST_SLICES, Stack, stack_of
 from models.runtime import Blueprint, Floats, Network
-from models.scans import Unjudgeable, less_suspect, scans_of
+from models.scans import less_suspect, scans_of
 from models.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -134,9 +135,10 @@ class NoduleDetector:
         lower half of a chest, a chest scanned twice. Series that show no lungs are passed over; if
         all are, the first's reason is the answer. The images of a series whose values are no CT's,
         most of whose images are cut off, or that lies another way than its header says, are
-        refused, unless another that was judged shows what it does; so are images of another grid
-        than most of their series, and a few that are cut off. What is on no image between those of
-        a judged series is told (``nodule_missing``).
+        refused, unless another that was judged shows what it does; if none can be judged, such a
+        one's reason is the answer: ``Unjudgeable``. Refused are images of another grid than most of
+        their series, too, and a few that are cut off. What is on no image between those of a judged
+        series is told (``nodule_missing``).
         """
         if not series:
             raise ValueError("there are no images to look at")
@@ -146,8 +148,7 @@ class NoduleDetector:
             ordered, lambda one: self._sight(one, clock), why_rather, lambda seen: seen.stack.odd
         )
         if not scans.judged:
-            reasons = [one.reason for one in scans.passed_over]
-            return Unsuitable(reason=reasons[0] if reasons else "No series can be decoded.")
+            return scans.why_none or Unsuitable(reason="No series can be decoded.")
         by_suspicion = sorted(scans.judged, key=lambda scan: -scan[1].probability)
         findings = together([sight.findings for _, sight in by_suspicion])
         return Assessment(

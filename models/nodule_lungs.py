@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from models.detector import Unsuitable
+from models.detector import Unjudgeable, Unsuitable
 from models.nodule_volume import Stack, block_mean
-from models.scans import Unjudgeable
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]

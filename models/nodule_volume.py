@@ -7,10 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.detector import Image, InstanceHeader, Refused, SeriesImages, Unsuitable
+from models.detector import (
+    Image,
+    InstanceHeader,
+    Refused,
+    SeriesImages,
+    Unjudgeable,
+    Unsuitable,
+)
 from models.guard import CUT_OFF, few_cut_off
 from models.reconstructions import shows_again
-from models.scans import Unjudgeable
 
 Floats = npt.NDArray[np.float32]
 

@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from models.detector import PassedOver, Refused, SeriesHeader, SeriesImages, Unsuitable
+from models.detector import (
+    PassedOver,
+    Refused,
+    SeriesHeader,
+    SeriesImages,
+    Unjudgeable,
+    Unsuitable,
+)
 from models.images import UndecodableImage
 from models.reconstructions import shows_again
 
 Sight = TypeVar("Sight")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unjudgeable(Unsuitable):
-    """The images may be what the detector was made for, but not so that it can tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +25,7 @@ class Scans(Generic[Sight]):
     judged: tuple[tuple[SeriesImages, Sight], ...]  # one reconstruction of each scan
     passed_over: tuple[PassedOver, ...]  # the others, but for what nothing replaces:
     refused: tuple[Refused, ...]  # the images of unjudgeable ones (and none of broken ones)
+    why_none: Unsuitable | None = None  # what speaks against all of them, if it is not their files
 
 
 def scans_of(
@@ -87,7 +90,16 @@ def scans_of(
         judged=tuple(judged),
         passed_over=(*seen, *passed_over),
         refused=tuple(image for each in lost for image in _refused(*each)),
+        why_none=None if judged else _why_none([why for _, why in unfit]),
     )
+
+
+def _why_none(why: Sequence[Unsuitable]) -> Unsuitable | None:
+    """Of several reasons the first of what should have been judged, else the first."""
+    for one in why:
+        if isinstance(one, Unjudgeable) and one.fails_alone:
+            return one
+    return Unsuitable(reason=why[0].reason) if why else None
 
 
 def less_suspect(series: SeriesImages, probability: float) -> PassedOver:

@@ -12,7 +12,7 @@ import pytest
 from pydicom import dcmread
 
 from models.card import read_card
-from models.detector import Assessment, Eligible, Image, SeriesImages, Unsuitable
+from models.detector import Assessment, Eligible, Image, SeriesImages, Unjudgeable, Unsuitable
 from models.headers import read_series_headers
 from models.images import UndecodableImage, load_series
 from models.nodule import CARD_PATH, NoduleDetector, blueprint, load
@@ -362,7 +362,10 @@ def test_images_without_lungs_are_unsuitable(detector: NoduleDetector) -> None:
     heights = tuple(np.arange(0.0, 120.0, 2.5))
     empty = series(heights, slices=[np.zeros((SIDE, SIDE), np.float32)] * len(heights))
     said = detector.assess([empty])
-    assert isinstance(said, Unsuitable) and "empty" in said.reason
+    assert isinstance(said, Unjudgeable) and "empty" in said.reason
+    soft = series(heights, slices=[np.maximum(slice_hu(z), -300) for z in heights])
+    said = detector.assess([soft])
+    assert type(said) is Unsuitable and "lungs" in said.reason
     with pytest.raises(ValueError, match="no images"):
         detector.assess([])
 

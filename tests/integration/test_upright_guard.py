@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.detector import Assessment, Image, Unsuitable
+from models.detector import Assessment, Image, Unjudgeable
 from models.haemorrhage import load
 from models.haemorrhage_volume import find_skull, stack_of
 from models.training.upright_guard import WAYS
@@ -99,7 +99,7 @@ def test_the_detector_refuses_a_head_stored_upside_down_under_a_header_that_does
         ),
     )
     assert isinstance(detector.assess([series]), Assessment)
-    assert detector.assess([turned]) == Unsuitable(reason=UPSIDE_DOWN)
+    assert detector.assess([turned]) == Unjudgeable(reason=UPSIDE_DOWN)
 
 
 def test_the_weights_are_small() -> None:

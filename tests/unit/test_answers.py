@@ -19,6 +19,7 @@ from models.detector import (
     NotShown,
     PassedOver,
     Refused,
+    Unjudgeable,
     Unsuitable,
 )
 from tests.haemorrhage_heads import card
@@ -120,6 +121,7 @@ class Naming(pickle.Unpickler):
     [
         lambda: plain_answer(ANSWER),
         lambda: plain_answer(Unsuitable(reason=Translated("It is odd."))),
+        lambda: plain_answer(Unjudgeable(reason=Translated("It is odd."))),
         lambda: plain_eligibility(NotEligible(reason=Why.ODD)),
         lambda: plain_eligibility(
             Eligible(left_out=((cast(SOPInstanceUID, Translated("1.2")), Why.ODD),))
@@ -206,3 +208,8 @@ def test_what_is_no_eligibility_or_target_is_named() -> None:
         plain_eligibility(True)
     with pytest.raises(OddAnswer, match="str as its target finding"):
         plain_identity(replace(odd_card(), target=cast(TargetFinding, "flu")))
+
+
+def test_p4_an_answer_that_it_could_not_tell_stays_one() -> None:
+    assert plain_answer(Unjudgeable(reason="It is cut.")) == Unjudgeable(reason="It is cut.")
+    assert plain_answer(Unsuitable(reason="It is a hand.")) == Unsuitable(reason="It is a hand.")

@@ -22,6 +22,7 @@ from models.detector import (
     Refused,
     SeriesHeader,
     SeriesImages,
+    Unjudgeable,
     Unsuitable,
 )
 from models.headers import SeriesHeaders, read_series_headers
@@ -64,6 +65,12 @@ def test_p4_what_is_no_probability_is_a_failure(probability: float) -> None:
 def test_p4_images_that_are_none_for_the_detector_are_not_applicable() -> None:
     outcome = judge(Unsuitable(reason="These images show no head."), 0.0)
     assert outcome == NotApplicable(reason="These images show no head.")
+
+
+def test_p4_images_that_should_have_been_judged_and_could_not_are_a_failure() -> None:
+    for alone in (True, False):
+        said = Unjudgeable(reason="The head is upside down.", fails_alone=alone)
+        assert judge(said, 0.0) == Failed(reason="The head is upside down.")
 
 
 LESION = Lesion(

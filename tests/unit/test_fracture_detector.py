@@ -17,11 +17,12 @@ from models.detector import (
     Refused,
     SeriesHeader,
     SeriesImages,
+    Unjudgeable,
     Unsuitable,
 )
 from models.fracture import FractureDetector
 from models.letterbox import STRIDE
-from models.radiograph_guard import ImageGuard
+from models.radiograph_guard import NO_RADIOGRAPH, ImageGuard
 from worklist.finding import TargetFinding
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -257,7 +258,7 @@ def test_one_unsuitable_view_does_not_keep_the_others_from_being_assessed() -> N
     assert isinstance(answer, Assessment)
     assert {region.sop_instance_uid for region in answer.regions} == {FIRST}
     alone = detector.assess([_series(empty)])
-    assert isinstance(alone, Unsuitable)
+    assert isinstance(alone, Unjudgeable)
     assert answer.refused == (
         Refused(sop_instance_uid=SECOND, frame_number=1, reason=alone.reason),
     )
@@ -265,7 +266,7 @@ def test_one_unsuitable_view_does_not_keep_the_others_from_being_assessed() -> N
 
 def test_an_image_that_the_guard_refuses_is_left_out_and_never_looked_at() -> None:
     def guard(pixels: np.ndarray) -> str | None:
-        return "No radiograph." if pixels.shape[0] < 700 else None
+        return NO_RADIOGRAPH if pixels.shape[0] < 700 else None
 
     odd = replace(_image(SECOND), pixels=_image().pixels[:600])
     network = BrightestPixel()
@@ -275,7 +276,10 @@ def test_an_image_that_the_guard_refuses_is_left_out_and_never_looked_at() -> No
     assert {region.sop_instance_uid for region in answer.regions} == {FIRST}
     assert network.calls == 2
     assert [(one.sop_instance_uid, one.reason) for one in answer.refused] == [
-        (SECOND, "No radiograph.")
+        (SECOND, NO_RADIOGRAPH)
     ]
-    assert detector.assess([_series(odd, odd)]) == Unsuitable(reason="No radiograph.")
+    assert detector.assess([_series(odd, odd)]) == Unsuitable(reason=NO_RADIOGRAPH)
+    empty = replace(odd, pixels=np.zeros_like(odd.pixels))
+    both = detector.assess([_series(odd, empty)])  # the empty one may have been of a limb
+    assert isinstance(both, Unjudgeable) and both.reason.startswith(NO_RADIOGRAPH)
     assert network.calls == 2

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from models.detector import Unsuitable
+from models.detector import Unjudgeable, Unsuitable
 from models.haemorrhage import HaemorrhageDetector
-from models.scans import Unjudgeable
 from tests.haemorrhage_heads import PIXEL_MM, card, head, images_of, sound_walls, upright
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.detector import Assessment, Image, Unsuitable
+from models.detector import Assessment, Image, Unjudgeable
 from models.guard import CUT_OFF
 from models.haemorrhage_passes import MOST_PASSES, OTHER_SIZE, TOO_MANY
 from tests.haemorrhage_heads import (
@@ -70,7 +70,7 @@ def test_p4_a_head_most_of_whose_images_are_cut_off_cannot_be_judged(
     places = (*range(1, 26, 2), 0)[:cut]
     images = tuple(_cut_off(i) if n in places else i for n, i in enumerate(images_of(head())))
     answer = detector().assess([series_of(images)])
-    assert isinstance(answer, Assessment if judged else Unsuitable)
+    assert isinstance(answer, Assessment if judged else Unjudgeable)
 
 
 def test_a_whole_reconstruction_stands_for_one_of_which_an_image_is_cut_off(
@@ -129,7 +129,7 @@ def test_a_place_shown_too_often_cannot_be_judged() -> None:
         for more in range(MOST_PASSES + 1)
         for n, i in enumerate(images_of(head()))
     ]
-    assert detector().assess([series_of(images)]) == Unsuitable(reason=TOO_MANY)
+    assert detector().assess([series_of(images)]) == Unjudgeable(reason=TOO_MANY)
 
 
 def test_perfusion_is_passed_over_beside_a_plain_head() -> None:

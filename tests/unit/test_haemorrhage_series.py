@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.detector import Assessment, Image, SeriesImages, Unsuitable
+from models.detector import Assessment, Image, SeriesImages, Unjudgeable, Unsuitable
 from models.haemorrhage_volume import Skull, Stack
 from models.images import UndecodableImage
 from models.series_on_demand import SeriesOnDemand
@@ -158,7 +158,7 @@ def test_a_series_that_is_no_head_is_passed_over(bleeding: tuple[Image, ...]) ->
     assert (other.series_instance_uid, other.seen) == ("1.2.3.1", True)
     assert "empty" in other.reason
     alone = asked.assess([series_of(empty, 1)])
-    assert isinstance(alone, Unsuitable) and "empty" in alone.reason
+    assert isinstance(alone, Unjudgeable) and "empty" in alone.reason
 
 
 @pytest.mark.parametrize("what", ["values", "short", "turned"])
@@ -188,6 +188,9 @@ def test_p4_another_scan_that_cannot_be_judged_is_refused_and_not_taken_for_clea
         image.sop_instance_uid for image in other.images
     ]
     assert all(reason in one.reason for one in answer.refused)
+    alone = asked.assess([other])  # with little of a skull it may as well be of sinuses or a neck
+    assert type(alone) is (Unsuitable if what == "short" else Unjudgeable)
+    assert reason in alone.reason
     again = asked.assess([clear, other])  # the same scan: the clear one shows it
     assert isinstance(again, Assessment) and again.refused == ()
     assert [one.series_instance_uid for one in again.passed_over] == ["1.2.3.2"]

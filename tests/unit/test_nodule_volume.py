@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.detector import Image, SeriesImages, Unsuitable
+from models.detector import Image, SeriesImages, Unjudgeable, Unsuitable
 from models.guard import CUT_OFF
 from models.missing_planes import Missing, missing_between
 from models.nodule_volume import DOUBLE, Stack, block_mean, stack_of
-from models.scans import Unjudgeable
 from tests.nodule_scans import AXIAL, header, instance, series
 from worklist.uid import SOPInstanceUID
 
