@@ -57,6 +57,15 @@ def guards_of(*names: str) -> dict[str, str]:
     }
 
 
+def guard_limits_of(*names: str) -> dict[str, float]:
+    """The limits of installed guards: what a network's log odds are compared with."""
+    limits = {}
+    for name in names:
+        said = tomllib.loads((GUARDS / f"{name}.toml").read_text(encoding="utf-8"))
+        limits[name] = float(said["least_logit" if "least_logit" in said else "least_margin"])
+    return limits
+
+
 def card_content(card: ModelCard) -> dict[str, Any]:
     """The whole card as plain JSON values; a figure that is no finite number becomes null."""
     content: dict[str, Any] = _plain(asdict(card))
@@ -87,12 +96,12 @@ def _text(value: object) -> str:
 def read_card(path: Path) -> ModelCard:
     """Read a card and check that the weights beside it and its guards are the ones it names.
 
-    So one version of a model has one set of weights, its guards' included (P6).
+    So one version of a model has one set of weights, its guards' and their limits included (P6).
 
     Raises
     ------
     CardError
-        If a field is missing, or a SHA-256 differs.
+        If a field is missing, or a SHA-256 or a guard's limit differs.
     """
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     card = replace(parse_card(content, str(path)), guards=content.get("guards", {}))
@@ -104,6 +113,9 @@ def read_card(path: Path) -> ModelCard:
         digest = guards_of(name)[name]
         if digest != said:
             raise CardError(f"{name} has SHA-256 {digest}, its card says {said}")
+    limits, said_limits = guard_limits_of(*card.guards), card.calibration.get("guards", {})
+    if limits != said_limits:
+        raise CardError(f"the limits of its guards are {limits}, its card says {said_limits}")
     return card
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.calibration import LogisticCalibration, match_boxes
-from models.card import ModelCard, guards_of
+from models.card import ModelCard, guard_limits_of, guards_of
 from models.fracture import CARD_PATH, assemble
 from models.loading import Machine
 from models.training.calibrating import cross_fitted_evenly, operating_point
@@ -20,6 +20,7 @@ from models.training.progress import Progress
 from models.training.robustness import robustness
 from worklist.finding import TargetFinding
 
+GUARDS = ("radiograph_guard",)
 CARD_NAME, WEIGHTS_NAME = "fracture.toml", "fracture.safetensors"
 # Of the radiographs with a fracture, by image. Four of five come forward; for more, on the valid
 # images, each further one brings several without a fracture with it. What is below still rises a
@@ -100,6 +101,7 @@ def export(
             "image_size": image_size,
             "verdict_sizes": [round(_SMALLER * image_size)],
             "region_score": region_score(judged),
+            "guards": guard_limits_of(*card.guards),
         },
     )
     card = replace(
@@ -165,8 +167,9 @@ def _neutral_card(weights: Path, image_size: int, version: str) -> ModelCard:
             "image_size": image_size,
             "verdict_sizes": [round(_SMALLER * image_size)],
             "region_score": 0.0,
+            "guards": guard_limits_of(*GUARDS),
         },
         performance={},
         licence=LICENCE,
-        guards=guards_of("radiograph_guard"),
+        guards=guards_of(*GUARDS),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calibration import Floats, LogisticCalibration
-from models.card import ModelCard, guards_of
+from models.card import ModelCard, guard_limits_of, guards_of
 from models.haemorrhage import CARD_PATH, FRACTURE, PLANES, WALLS, assemble
 from models.haemorrhage_network import KINDS, HaemorrhageNetwork
 from models.loading import Machine
@@ -252,7 +252,7 @@ def _card(weights: Path, calibration: Mapping[str, Any], version: str) -> ModelC
         weights_file=weights.name,
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
         operating_point=float(calibration.get("operating_point", 0.5)),
-        calibration=dict(calibration),
+        calibration={**calibration, "guards": guard_limits_of("upright_guard")},
         performance={},
         licence=LICENCE,
         guards=guards_of("upright_guard"),

@@ -51,3 +51,18 @@ def test_p6_a_card_whose_guard_is_not_the_installed_one_is_refused(tmp_path: Pat
     write_card(replace(card, guards={"radiograph_guard": "0" * 64}), tmp_path / "fracture.toml")
     with pytest.raises(CardError, match="radiograph_guard has SHA-256"):
         read_card(tmp_path / "fracture.toml")
+
+
+@pytest.mark.parametrize("limits", [{"radiograph_guard": -0.5}, {}])
+def test_p6_a_card_whose_guard_has_another_limit_is_refused(
+    tmp_path: Path, limits: dict[str, float]
+) -> None:
+    """The limit decides what is refused as much as the weights do."""
+    weights = tmp_path / "fracture.safetensors"
+    weights.write_bytes(b"weights")
+    card = _neutral_card(weights, 448, "1.0")
+    assert set(card.calibration["guards"]) == set(card.guards)
+    other = replace(card, calibration={**card.calibration, "guards": limits})
+    write_card(other, tmp_path / "fracture.toml")
+    with pytest.raises(CardError, match="limits of its guards"):
+        read_card(tmp_path / "fracture.toml")
