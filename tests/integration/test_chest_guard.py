@@ -2,6 +2,7 @@
 that the card's page states.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,49 +42,71 @@ def _is_refused(scan: SeriesImages, way: str) -> bool:
     return said is not None
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "model_cards" / "nodule.md"
+ONE, PARTS = "`chestct_a0001`", "11 parts of it, 11 slices (5 cm) each"
+VARIED = "20 variations of it (`varied`, seed 2)"
+AGENTS = (350, 500, 900)
+CONTRAST = "it with contrast agent of 350, 500 and 900 HU drawn into heart and great vessels"
+DRAWN = "the drawn chests (`test_images`)"
+# of so many scans, how many are refused in each way of WAYS; None: not counted here
+COUNTS: dict[str, tuple[int, tuple[int | None, ...]]] = {
+    ONE: (1, (0, 1, 1, 1, 1)),
+    PARTS: (11, (0, 9, 9, 11, 11)),
+    VARIED: (20, (0, 20, None, None, None)),
+    CONTRAST: (3, (0, None, 0, 3, None)),
+    DRAWN: (2, (0, 2, 2, 2, 2)),
+}
+COUNTED = [
+    (what, way, count)
+    for what, (_, counts) in COUNTS.items()
+    for way, count in zip(WAYS, counts, strict=True)
+    if count is not None
+]
+
+
 @pytest.fixture(scope="module")
 def chest(shared_dicom: Path) -> SeriesImages:
     return read_series(shared_dicom / "studies" / "chestct_a0001")
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_real_chest_and_the_drawn_ones_pass_upright_and_in_no_other_way(
-    chest: SeriesImages, way: str
+def scans_of(what: str, chest: SeriesImages) -> list[SeriesImages]:
+    """The scans of a row of the page."""
+    if what == ONE:
+        return [chest]
+    if what == PARTS:
+        return [replace(chest, images=chest.images[n : n + 11]) for n in range(11)]
+    if what == VARIED:
+        random = np.random.default_rng(2)
+        return [varied(chest, [], random)[0] for _ in range(20)]
+    if what == CONTRAST:
+        return [_with_contrast(chest, agent_hu) for agent_hu in AGENTS]
+    return [read_series(folder) for folder in sorted(PHANTOMS.glob("chest_ct_*"))]
+
+
+@pytest.mark.parametrize(("what", "way", "count"), COUNTED)
+def test_as_many_chests_are_refused_in_each_way_to_lie_as_the_page_says(
+    chest: SeriesImages, what: str, way: str, count: int
 ) -> None:
-    drawn = [read_series(folder) for folder in sorted(PHANTOMS.glob("chest_ct_*"))]
-    assert len(drawn) == 2
-    assert refused([chest, *drawn], way) == (0 if way == "upright" else 3)
+    scans = scans_of(what, chest)
+    assert len(scans) == COUNTS[what][0]
+    assert refused(scans, way) == count
 
 
-@pytest.mark.parametrize(
-    ("way", "count"),
-    [
-        ("upright", 0),
-        ("mirrored top to bottom", 9),
-        ("turned by 180 degrees", 9),
-        ("turned to one side", 11),
-        ("turned to the other side", 11),
-    ],
-)
-def test_most_parts_of_a_chest_are_known_too(chest: SeriesImages, way: str, count: int) -> None:
-    parts = [replace(chest, images=chest.images[n : n + 11]) for n in range(11)]
-    assert refused(parts, way) == count
-
-
-@pytest.mark.parametrize(("way", "count"), [("upright", 0), ("mirrored top to bottom", 20)])
-def test_variations_of_the_chest_are_known_too(chest: SeriesImages, way: str, count: int) -> None:
-    random = np.random.default_rng(2)
-    assert refused([varied(chest, [], random)[0] for _ in range(20)], way) == count
-
-
-@pytest.mark.parametrize(
-    ("way", "count"), [("upright", 0), ("turned by 180 degrees", 0), ("turned to one side", 3)]
-)
-def test_with_contrast_agent_in_the_heart_a_chest_passes_either_way_up(
-    chest: SeriesImages, way: str, count: int
-) -> None:
-    full = [_with_contrast(chest, agent_hu) for agent_hu in (350, 500, 900)]
-    assert refused(full, way) == count
+def test_the_page_says_what_is_counted_here_and_marks_what_is_not() -> None:
+    cells = {}
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| ") and line.count("|") == 6:
+            what, *said = (cell.strip() for cell in line.strip("|").split("|"))
+            cells[what] = said
+    for what, (of, counts) in COUNTS.items():
+        ways = [*cells[what][:3], *re.split(", | and ", cells[what][3])]
+        for said, count in zip(ways, counts, strict=True):
+            number = re.sub(" refused$| of [0-9]+( refused)?$", "", said)
+            assert number.endswith("*") is (count is None), (what, said)
+            if of > 1 and count is not None:
+                assert int(number) == count and (f" of {of}" in said or said == number)
+            elif count is not None:
+                assert said == ("refused" if count else "passes")
 
 
 def _with_contrast(scan: SeriesImages, agent_hu: float) -> SeriesImages:
