@@ -140,6 +140,17 @@ def referenced_study(study: PatientAndStudy, references: Iterable[ObjectReferenc
     return item
 
 
+def name_sources(built: Dataset, facts: AssessmentFacts) -> None:
+    """Give every reference to an object of the study the class that it really has."""
+    for element in built.iterall():
+        if element.VR != "SQ":
+            continue
+        for item in element.value:
+            uid = item.get("ReferencedSOPInstanceUID")
+            if uid is not None and uid in facts.references:
+                item.ReferencedSOPClassUID = facts.references[uid].sop_class_uid
+
+
 def finished(built: Dataset, facts: AssessmentFacts, at: datetime) -> ResultObject:
     """The object with patient and study of its source.
 
@@ -152,8 +163,12 @@ def finished(built: Dataset, facts: AssessmentFacts, at: datetime) -> ResultObje
     """
     when = local_time(facts, at)
     date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
-    built.InstanceCreationDate = built.ContentDate = built.SeriesDate = date
-    built.InstanceCreationTime = built.ContentTime = built.SeriesTime = time
+    built.InstanceCreationDate = built.SeriesDate = date
+    built.InstanceCreationTime = built.SeriesTime = time
+    for kind in ("Content", "PresentationCreation"):  # those that this kind of object has
+        if f"{kind}Date" in built:
+            setattr(built, f"{kind}Date", date)
+            setattr(built, f"{kind}Time", time)
     if "ContributingEquipmentSequence" in built:
         del built.ContributingEquipmentSequence  # highdicom names itself, and the wrong time
     built.StationName = long_string(facts.device.station_name, 16)

@@ -51,6 +51,16 @@ def model_words(result: DetectorResult) -> str:
     return f"{detector.name} {detector.version}"
 
 
+def mark_words(result: DetectorResult, score: float) -> str:
+    """Beside an outline: which model, how probable in the study, how sure of this place."""
+    finding = result.provenance.detector.target.words
+    share = "" if result.probability is None else f" {percent(result.probability)}"
+    return ascii_text(
+        f"AI {model_words(result)}: {finding} suspected{share}, this place {percent(score)}."
+        " Not reviewed."
+    )
+
+
 def statement(facts: AssessmentFacts, result: DetectorResult) -> str:
     """What the detector came to, with everything that it rests not on."""
     parts = [_outcome(result), UNREVIEWED]

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from results.document import ResultObject
 from results.facts import AssessmentFacts
+from results.presentation import build_presentations
 from results.report import build_report
 from results.segmentation import build_segmentations
 from results.source import source_image_of
@@ -45,6 +46,7 @@ KINDS: dict[str, Build] = {
     "report": lambda facts: [build_report(facts)],
     "superseding report": _superseding,
     "segmentation": build_segmentations,
+    "presentation": build_presentations,
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
