@@ -152,7 +152,7 @@ def _annotation(
         ],
         text_objects=[
             TextObject(
-                mark_words(result, mark.place.score),
+                mark_words(result, mark.place.score, mark.region.kind),
                 "PIXEL",
                 bounding_box=_text_box(points, mark.image),
                 text_justification="LEFT",

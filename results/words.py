@@ -51,13 +51,18 @@ def model_words(result: DetectorResult) -> str:
     return f"{detector.name} {detector.version}"
 
 
-def mark_words(result: DetectorResult, score: float) -> str:
+def place_words(score: float, kind: str) -> str:
+    """How sure the model is of one place, and what it likens it to, if it says so."""
+    return ascii_text(f"this place {percent(score)}" + (f" ({kind})" if kind else ""))
+
+
+def mark_words(result: DetectorResult, score: float, kind: str) -> str:
     """Beside an outline: which model, how probable in the study, how sure of this place."""
     finding = result.provenance.detector.target.words
     share = "" if result.probability is None else f" {percent(result.probability)}"
     return ascii_text(
-        f"AI {model_words(result)}: {finding} suspected{share}, this place {percent(score)}."
-        " Not reviewed."
+        f"AI {model_words(result)}: {finding} suspected{share}, "
+        f"{place_words(score, kind)}. Not reviewed."
     )
 
 

@@ -9,6 +9,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from results.facts import AssessmentFacts, DetectorResult, Device, SourceImage
+from results.key_image import Picture
+from results.key_regions import key_regions
 from results.patient_and_study import patient_and_study_of
 from results.source import source_image_of
 from worklist.finding import (
@@ -198,3 +200,13 @@ def usual_facts(folder: Path) -> AssessmentFacts:
             ),
         ],
     )
+
+
+def grey_pictures(facts: AssessmentFacts) -> list[Picture]:
+    """A picture of one grey for each key region, in place of what a viewer decodes."""
+    pictures = []
+    for key in key_regions(facts):
+        image = facts.image(key.region)
+        grey = np.full((image.rows, image.columns), 60, np.uint8)
+        pictures.append(Picture(key=key, pixels=grey))
+    return pictures

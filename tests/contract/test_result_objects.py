@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from results.document import ResultObject
 from results.facts import AssessmentFacts
+from results.key_image import build_key_image
 from results.presentation import build_presentations
 from results.report import build_report
 from results.segmentation import build_segmentations
@@ -22,6 +23,7 @@ from tests.result_facts import (
     PHANTOMS,
     facts_of,
     flagged,
+    grey_pictures,
     region_on,
     result,
     usual_facts,
@@ -42,11 +44,16 @@ def _superseding(facts: AssessmentFacts) -> list[ResultObject]:
     return [build_report(facts, supersedes=[build_report(facts).reference])]
 
 
+def _key_image(facts: AssessmentFacts) -> list[ResultObject]:
+    return [build_key_image(facts, grey_pictures(facts))]
+
+
 KINDS: dict[str, Build] = {
     "report": lambda facts: [build_report(facts)],
     "superseding report": _superseding,
     "segmentation": build_segmentations,
     "presentation": build_presentations,
+    "key image": _key_image,
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -116,7 +123,7 @@ def test_dciodvfy_would_find_an_error(
     kind: str, program: Callable[[str], str], tmp_path: Path
 ) -> None:
     for path in _written(KINDS[kind](usual_facts(PHANTOMS / "head_ct_bleed")), tmp_path):
-        path.write_bytes(path.read_bytes().replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x61\x00CS"))
+        path.write_bytes(path.read_bytes().replace(b"\x20\x00\x0d\x00UI", b"\x20\x00\x0c\x00UI"))
         assert _errors(program("dciodvfy"), path)
 
 
