@@ -11,12 +11,10 @@ from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
     Comprehensive3DSR,
-    DeviceObserverIdentifyingAttributes,
     Measurement,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
-    ObserverContext,
     QualitativeEvaluation,
     RelationshipTypeValues,
     SourceImageForMeasurementGroup,
@@ -24,13 +22,10 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import codes
 from pydicom.uid import UID, SecondaryCaptureImageStorage
 
 from results import codes as c
 from results.document import (
-    MANUFACTURER,
-    MODEL_NAME,
     ResultObject,
     equipment,
     finished,
@@ -39,6 +34,7 @@ from results.document import (
     stand_in,
 )
 from results.facts import AssessmentFacts, DetectorResult, ObjectReference
+from results.observer import observer
 from results.places import places_of
 from results.report_regions import RegionGroup, region_group
 from results.uids import derived_uid, object_uid, whole_study_uid
@@ -105,20 +101,6 @@ def _content(facts: AssessmentFacts) -> MeasurementReport:
         observation_context=ObservationContext(observer_device_context=observer(facts)),
         procedure_reported=_procedure(facts),
         imaging_measurements=list(groups),
-    )
-
-
-def observer(facts: AssessmentFacts) -> ObserverContext:
-    """The device that speaks (TID 1004)."""
-    return ObserverContext(
-        observer_type=codes.DCM.Device,
-        observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
-            uid=facts.device.uid,
-            name=ascii_text(facts.device.station_name),
-            manufacturer_name=MANUFACTURER,
-            model_name=MODEL_NAME,
-            serial_number=facts.device.uid,
-        ),
     )
 
 

@@ -14,9 +14,11 @@ from results.key_image import build_key_image
 from results.presentation import build_presentations
 from results.report import build_report
 from results.segmentation import build_segmentations
+from results.selection import Rejection, build_rejection, build_selections
 from results.source import source_image_of
 from tests.made_up_headers import enhanced_ct, plain_header, read_back, tilted_ct
 from tests.result_facts import (
+    AT,
     FRACTURE,
     HAEMORRHAGE,
     NODULE,
@@ -48,12 +50,27 @@ def _key_image(facts: AssessmentFacts) -> list[ResultObject]:
     return [build_key_image(facts, grey_pictures(facts))]
 
 
+def _rejections(facts: AssessmentFacts) -> list[ResultObject]:
+    """Of everything that is made of these facts."""
+    made = [
+        build_report(facts),
+        *build_segmentations(facts),
+        *build_presentations(facts),
+        *_key_image(facts),
+        *build_selections(facts),
+    ]
+    sent = [one.reference for one in made]
+    return [build_rejection(facts, sent, why, now=AT) for why in Rejection]
+
+
 KINDS: dict[str, Build] = {
     "report": lambda facts: [build_report(facts)],
     "superseding report": _superseding,
     "segmentation": build_segmentations,
     "presentation": build_presentations,
     "key image": _key_image,
+    "selection": build_selections,
+    "rejection": _rejections,
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
