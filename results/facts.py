@@ -152,7 +152,8 @@ class AssessmentFacts:
                 self.image(region)
 
     @cached_property
-    def _by_uid(self) -> Mapping[SOPInstanceUID, SourceImage]:
+    def images_by_uid(self) -> Mapping[SOPInstanceUID, SourceImage]:
+        """The images by their UID."""
         return {one.reference.sop_instance_uid: one for one in self.images}
 
     @cached_property
@@ -176,7 +177,7 @@ class AssessmentFacts:
 
     def image(self, region: Region) -> SourceImage:
         """The image that a region lies on."""
-        image = self._by_uid.get(region.sop_instance_uid)
+        image = self.images_by_uid.get(region.sop_instance_uid)
         if image is None or not 1 <= region.frame_number <= image.number_of_frames:
             raise UnknownImage(
                 f"no header of frame {region.frame_number} of {region.sop_instance_uid}"

@@ -26,7 +26,7 @@ from results.document import (
     referenced_object,
     referenced_series,
 )
-from results.facts import AssessmentFacts, DetectorResult, Plane, SourceImage
+from results.facts import AssessmentFacts, DetectorResult, Plane
 from results.mask import Mask, mask_of
 from results.places import Place, places_of
 from results.uids import derived_uid, lesion_uid, object_uid
@@ -142,7 +142,7 @@ def _height(plane: Plane) -> float:
 
 def _frame_stand_in(facts: AssessmentFacts, uid: SOPInstanceUID, frame_number: int) -> Dataset:
     """One frame as if it were an image of its own; `_refer_to_sources` says what it is."""
-    image = _image(facts, uid)
+    image = facts.images_by_uid[uid]
     dataset = image_stand_in(facts.study, image)
     dataset.SOPClassUID = CTImageStorage  # highdicom copies by class, and there may be others
     dataset.SOPInstanceUID = derived_uid("frame", uid, frame_number)
@@ -154,10 +154,6 @@ def _frame_stand_in(facts: AssessmentFacts, uid: SOPInstanceUID, frame_number: i
         dataset.PixelSpacing = list(plane.spacing_mm)
         dataset.SliceThickness = plane.thickness_mm
     return dataset
-
-
-def _image(facts: AssessmentFacts, uid: SOPInstanceUID) -> SourceImage:
-    return next(one for one in facts.images if one.reference.sop_instance_uid == uid)
 
 
 def _pixels(block: _Block, frames: Sequence[_Frame], segments: Sequence[_Segment]) -> Labels:
@@ -227,11 +223,11 @@ def _refer_to_sources(
         if stands_for is None:
             continue  # done: frames of several segments share one item
         uid, frame_number = stands_for
-        image = _image(facts, uid)
+        image = facts.images_by_uid[uid]
         item.ReferencedSOPClassUID = image.reference.sop_class_uid
         item.ReferencedSOPInstanceUID = uid
         if image.number_of_frames > 1:
             item.ReferencedFrameNumber = frame_number
-    images = dict.fromkeys(_image(facts, uid).reference for uid, _ in frames)
+    images = dict.fromkeys(facts.images_by_uid[uid].reference for uid, _ in frames)
     built.SourceImageSequence = [referenced_object(one) for one in images]
     built.ReferencedSeriesSequence = referenced_series(images, "ReferencedInstanceSequence")

@@ -179,7 +179,6 @@ def _document(
 def _stand_in(facts: AssessmentFacts, reference: ObjectReference) -> Dataset:
     """The object as highdicom asks for it: an image is what has rows and columns."""
     dataset = stand_in(facts.study, reference)
-    is_source = any(one.reference == reference for one in facts.images)
-    if is_source or reference.sop_class_uid in _IMAGES:
+    if reference.sop_instance_uid in facts.images_by_uid or reference.sop_class_uid in _IMAGES:
         dataset.Rows = dataset.Columns = 1
     return dataset

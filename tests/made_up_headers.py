@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -11,6 +12,33 @@ from pydicom.uid import ExplicitVRLittleEndian
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
+
+
+CHARACTER_SETS = {
+    "ISO_IR 100": "M\u00fcller^J\u00fcrgen".encode("latin-1"),
+    "ISO_IR 192": "山田^太郎".encode(),
+    "\\ISO 2022 IR 87": b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
+    "GB18030": "王^小东".encode("gb18030"),
+    "ISO_IR 13": b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3",
+}
+"""Specific Character Sets and a name in each."""
+
+
+def file_with_name(character_set: str, name: bytes, header: Dataset) -> bytes:
+    """A file whose bytes are these, written by nobody who would mend them."""
+    header.ReferringPhysicianName = ""
+    name_there, set_there = b"N" * (len(name) + len(name) % 2), b"S" * (len(character_set) | 1)
+    header.SpecificCharacterSet = set_there.decode()
+    header.PatientName = name_there.decode()
+    if not character_set:
+        del header.SpecificCharacterSet
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unknown encoding", UserWarning)  # none is called SSS
+        file = as_file(header)
+    file = file.replace(name_there, name.ljust(len(name_there)))
+    if character_set:
+        file = file.replace(set_there, character_set.encode().ljust(len(set_there)))
+    return file
 
 
 def as_file(header: Dataset) -> bytes:

@@ -1,11 +1,13 @@
 """Every kind of object that goes back, judged by programs that are not ours."""
 
+import io
 import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from results.document import ResultObject
@@ -16,7 +18,14 @@ from results.report import build_report
 from results.segmentation import build_segmentations
 from results.selection import Rejection, build_rejection, build_selections
 from results.source import source_image_of
-from tests.made_up_headers import enhanced_ct, plain_header, read_back, tilted_ct
+from tests.made_up_headers import (
+    CHARACTER_SETS,
+    enhanced_ct,
+    file_with_name,
+    plain_header,
+    read_back,
+    tilted_ct,
+)
 from tests.result_facts import (
     AT,
     FRACTURE,
@@ -122,7 +131,9 @@ def _written(built: list[ResultObject], folder: Path) -> list[Path]:
 
 
 def _errors(dciodvfy: str, path: Path) -> list[str]:
-    done = subprocess.run([dciodvfy, path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [dciodvfy, path], capture_output=True, text=True, errors="replace", check=False
+    )
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if line.startswith("Error")]
 
@@ -176,3 +187,30 @@ def test_dsrdump_prints_the_report_as_a_person_reads_it(
     assert done.stdout.count("AI result, not reviewed, not for diagnostic use.") >= len(
         facts.results
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("character_set", CHARACTER_SETS)
+def test_dcmtk_reads_the_same_name_from_source_and_object(
+    kind: str, character_set: str, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    name = CHARACTER_SETS[character_set]
+    file = file_with_name(character_set, name, enhanced_ct())
+    (tmp_path / "source.dcm").write_bytes(file)
+    source = dcmread(io.BytesIO(file))
+    image = source_image_of(source)
+    regions = [region_on(image, frame_number=number, lesion=1) for number in (2, 3)]
+    facts = facts_of([source], [result(NODULE, flagged(regions), [image])])
+    for path in _written(KINDS[kind](facts), tmp_path):
+        assert _errors(program("dciodvfy"), path) == []
+        assert _name_in_json(program, path) == _name_in_json(program, tmp_path / "source.dcm")
+
+
+def _name_in_json(program: Callable[[str], str], path: Path) -> dict[str, str] | None:
+    """As DCMTK decodes it to UTF-8; None: it was built without that character set."""
+    done = subprocess.run([program("dcm2json"), path], capture_output=True, check=False)
+    if b"is not supported by the utilized character set" in done.stderr:
+        return None
+    done.check_returncode()
+    (name,) = json.loads(done.stdout.decode("utf-8"))["00100010"]["Value"]
+    return dict(name)

@@ -18,16 +18,12 @@ from results.errors import UnusableSource
 from results.facts import PatientAndStudy
 from results.patient_and_study import patient_and_study_of
 from results.report import build_report
-from tests.made_up_headers import as_file, plain_header, read_back
+from tests.made_up_headers import CHARACTER_SETS, file_with_name, plain_header, read_back
 from tests.result_facts import FRACTURE, facts_of, result
 from worklist.finding import NotFlagged
 
 _NAMES = {
-    "ISO_IR 100": "M\u00fcller^J\u00fcrgen".encode("latin-1"),
-    "ISO_IR 192": "山田^太郎".encode(),
-    "\\ISO 2022 IR 87": b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
-    "GB18030": "王^小东".encode("gb18030"),
-    "ISO_IR 13": b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3",
+    **CHARACTER_SETS,
     "ISO_IR 999": b"no \xff set \x81 has this",  # neither the set nor the bytes are any good
     "": b"Doe^J\xe9r\xf4me",  # no set declared, and not ASCII
 }
@@ -42,20 +38,7 @@ def _no_such_set() -> Iterator[None]:
 
 
 def _with_name(character_set: str, name: bytes) -> Dataset:
-    """A header whose bytes are these, written by nobody who would mend them."""
-    header = plain_header()
-    header.ReferringPhysicianName = ""
-    name_there, set_there = b"N" * (len(name) + len(name) % 2), b"S" * (len(character_set) | 1)
-    header.SpecificCharacterSet = set_there.decode()
-    header.PatientName = name_there.decode()
-    if not character_set:
-        del header.SpecificCharacterSet
-    with _no_such_set():
-        file = as_file(header)
-    wanted = character_set.encode().ljust(len(set_there))
-    file = file.replace(name_there, name.ljust(len(name_there)))
-    if character_set:
-        file = file.replace(set_there, wanted)
+    file = file_with_name(character_set, name, plain_header())
     with _no_such_set():
         return dcmread(io.BytesIO(file))
 
