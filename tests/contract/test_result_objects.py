@@ -201,8 +201,9 @@ def test_dcmtk_reads_the_same_name_from_source_and_object(
     image = source_image_of(source)
     regions = [region_on(image, frame_number=number, lesion=1) for number in (2, 3)]
     facts = facts_of([source], [result(NODULE, flagged(regions), [image])])
+    in_source = set(_errors(program("dciodvfy"), tmp_path / "source.dcm"))  # it knows no ISO_IR 13
     for path in _written(KINDS[kind](facts), tmp_path):
-        assert _errors(program("dciodvfy"), path) == []
+        assert set(_errors(program("dciodvfy"), path)) <= in_source
         assert _name_in_json(program, path) == _name_in_json(program, tmp_path / "source.dcm")
 
 
