@@ -6,9 +6,12 @@ import { useTranslation } from "react-i18next";
 
 import { ask, type Study, studyPath } from "./api";
 import { useNow } from "./clock";
+import { surestPlace } from "./frames";
 import { ClaimBar } from "./list/ClaimBar";
+import { useClaims } from "./list/claims";
 import type { LiveState } from "./live";
-import { awaitingFirstLook, useReadingActs } from "./reading/reading";
+import { claimKeys } from "./reading/claimKeys";
+import { useReadingActs } from "./reading/reading";
 import { readingKeys } from "./reading/readingKeys";
 import { openList } from "./route";
 import { useSession } from "./session";
@@ -16,8 +19,8 @@ import classes from "./StudyPage.module.css";
 import { StudySide } from "./StudySide";
 import { TopBar } from "./TopBar";
 import { type KeyAct, useKeys } from "./viewport/keys";
+import type { ViewerHandle } from "./viewport/useGoing";
 import { useWide } from "./viewport/useWide";
-import type { ViewerHandle } from "./viewport/Viewer";
 import { age, calendarDay, personName, sentence } from "./words";
 
 /** Fetched only when a study is opened: the list needs none of it. */
@@ -110,19 +113,18 @@ function OpenStudy({ study, wide, onWide }: { study: Study; wide: boolean; onWid
     group: t("viewer.group.layout"),
     run: openList,
   };
-  useKeys([back]);
+  const claiming = claimKeys(t, study.row, useClaims());
+  useKeys([...claiming, back]);
   return (
     <div className={classes.columns}>
       <main className={classes.images}>
         <Suspense fallback={<Loader className={classes.loader} aria-label={t("study.loading")} />}>
           <Viewer
-            // What was withheld and is shown now opens the pictures anew, at what was marked.
-            key={awaitingFirstLook(study).join(" ")}
             study={study}
             ref={viewer}
             canDraw={isReader && study.reading !== undefined}
             wide={wide}
-            moreKeys={[...readingKeys(t), back]}
+            moreKeys={[...claiming, ...readingKeys(t), back]}
             onWide={onWide}
             onDrawn={({ frame, polygon }, target) => {
               acts.draw.mutate({
@@ -140,6 +142,10 @@ function OpenStudy({ study, wide, onWide }: { study: Study; wide: boolean; onWid
         acts={acts}
         onShow={(seriesAt, index) => {
           viewer.current?.go({ seriesAt, index });
+        }}
+        onRevealed={({ series, regions }) => {
+          const place = surestPlace(series, regions);
+          if (place !== null) viewer.current?.go(place);
         }}
       />
     </div>

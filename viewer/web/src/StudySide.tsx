@@ -4,14 +4,14 @@ import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import type { Detector, Evidence, OutcomeState, Provenance, Region, Study } from "./api";
+import type { Detector, Evidence, OutcomeState, Provenance, Study } from "./api";
 import { useNow } from "./clock";
 import { byUrgency, DetectorChip } from "./DetectorChip";
-import { byKind, extentOf, seriesName, sliceWords, suspicion } from "./evidence";
-import { framesOf, markedFrames } from "./frames";
+import { seriesName, suspicion } from "./evidence";
 import { t as say } from "./language";
+import { Lesions, Places } from "./MarkList";
 import { ModelCardDrawer } from "./ModelCardDrawer";
-import { Agree, AgreeWhole } from "./reading/Agree";
+import { AgreeWhole } from "./reading/Agree";
 import { DrawnFindings } from "./reading/DrawnFindings";
 import { type ReadingActs, withheldResults } from "./reading/reading";
 import { ReadingPanel } from "./reading/ReadingPanel";
@@ -33,14 +33,18 @@ interface Props {
   onShow: (seriesAt: number, frameAt: number) => void;
 }
 
+interface SideProps extends Props {
+  onRevealed: (study: Study) => void; // what was withheld is shown, by this person's first look
+}
+
 /** Beside the images: what AI came to, why the study stands where it stands, what happened. */
-export function StudySide({ study, acts, onShow }: Props) {
+export function StudySide({ study, acts, onShow, onRevealed }: SideProps) {
   const { t } = useTranslation();
   const [card, setCard] = useState<string | null>(null);
   return (
     <aside className={classes.side}>
       {study.reading !== undefined && (
-        <ReadingPanel study={study} reading={study.reading} acts={acts} />
+        <ReadingPanel study={study} reading={study.reading} acts={acts} onRevealed={onRevealed} />
       )}
       <section>
         <h2>{t("result.heading")}</h2>
@@ -207,96 +211,6 @@ function Kinds({ evidence: { kinds } }: { evidence: Evidence }) {
         kinds: kinds.map((one) => `${one.name} (${suspicion(one.score)})`).join(", "),
       })}
     </p>
-  );
-}
-
-const LESIONS_SHOWN = 10;
-
-function Lesions({ evidence, study, acts, onShow }: { evidence: Evidence } & Props) {
-  const { t } = useTranslation();
-  const [all, { toggle }] = useDisclosure(false);
-  const { detector, lesions } = evidence;
-  if (lesions.length === 0) return null;
-  return (
-    <ol className={classes.lesions} aria-label={t("result.lesions", { detector })}>
-      {(all ? lesions : lesions.slice(0, LESIONS_SHOWN)).map((lesion) => {
-        const extent = extentOf(lesion, detector, study.series, study.regions);
-        return (
-          <li key={lesion.number}>
-            <button
-              type="button"
-              disabled={extent === null}
-              onClick={() => {
-                if (extent !== null) onShow(extent.seriesAt, extent.surest);
-              }}
-            >
-              <b>{lesion.number}</b>
-              <span>
-                {lesion.diameter_mm === null
-                  ? t("result.size_unknown")
-                  : t("result.size", { mm: decimals(lesion.diameter_mm, 1) })}
-              </span>
-              <span>{extent === null ? t("result.images_not_here") : sliceWords(extent)}</span>
-              <span title={t("result.score", { score: decimals(lesion.score, 2) })}>
-                {suspicion(lesion.score)}
-              </span>
-            </button>
-            <Agree study={study} acts={acts} detector={detector} lesion={lesion.number} />
-          </li>
-        );
-      })}
-      {lesions.length > LESIONS_SHOWN && (
-        <li>
-          <UnstyledButton className={classes.more} onClick={toggle} aria-expanded={all}>
-            {all ? t("result.fewer") : t("result.all", { total: lesions.length })}
-          </UnstyledButton>
-        </li>
-      )}
-    </ol>
-  );
-}
-
-const PLACES_SHOWN = 12;
-
-function Places({ detector, ...props }: { detector: Detector } & Props) {
-  const regions = props.study.regions.filter(
-    ({ detector: by, lesion }) => by === detector.name && lesion === null, // lesions have a list
-  );
-  return byKind(regions).map(([kind, ofKind]) => (
-    <PlacesOfKind key={kind} kind={kind} regions={ofKind} {...props} />
-  ));
-}
-
-function PlacesOfKind(
-  { kind, regions, study, onShow }: { kind: string; regions: readonly Region[] } & Props,
-) {
-  const { t } = useTranslation();
-  const places = study.series.flatMap((series, seriesAt) =>
-    markedFrames(framesOf(series), regions).map((frameAt) => ({ series, seriesAt, frameAt })),
-  );
-  return (
-    <div className={classes.places}>
-      {kind === ""
-        ? t("result.places", { count: regions.length })
-        : t("result.places_as", { count: regions.length, kind })}
-      {places.slice(0, PLACES_SHOWN).map(({ series, seriesAt, frameAt }) => (
-        <button
-          key={`${series.series_instance_uid} ${frameAt}`}
-          type="button"
-          onClick={() => {
-            onShow(seriesAt, frameAt);
-          }}
-        >
-          {framesOf(series).length > 1
-            ? t("evidence.slice", { slice: frameAt + 1 })
-            : series.description === ""
-              ? t("result.image", { number: seriesAt + 1 })
-              : series.description}
-        </button>
-      ))}
-      {places.length > PLACES_SHOWN &&
-        t("result.more_images", { count: places.length - PLACES_SHOWN })}
-    </div>
   );
 }
 

@@ -139,6 +139,7 @@ export interface Series {
 /** (0, 0) is the top-left corner of the top-left pixel, column first, as in SCOORD. */
 export interface Region {
   detector: string;
+  number: number; // counts from 1 within the detector's result
   sop_instance_uid: string;
   frame_number: number;
   polygon: [number, number][];

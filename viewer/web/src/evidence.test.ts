@@ -28,6 +28,7 @@ const series = (uid: string, frames: number[]): Series => ({
 });
 const region = (uid: string, frame: number, lesion: number | null, score = 0.5): Region => ({
   detector: "nodule",
+  number: 1,
   sop_instance_uid: uid,
   frame_number: frame,
   polygon: [],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Region, Series } from "./api";
-import { firstFrame, firstSeries, framesOf, markedFrames } from "./frames";
+import { firstFrame, firstSeries, framesOf, markedFrames, surestPlace } from "./frames";
 
 const series = (uid: string, frames: number[], rows: number | null = 512): Series => ({
   series_instance_uid: uid,
@@ -18,6 +18,7 @@ const series = (uid: string, frames: number[], rows: number | null = 512): Serie
 });
 const region = (uid: string, frame: number, score: number): Region => ({
   detector: "d",
+  number: 1,
   sop_instance_uid: uid,
   frame_number: frame,
   polygon: [],
@@ -61,5 +62,16 @@ describe("what is opened first", () => {
   it("is the middle of the first series with pixels when nothing is marked", () => {
     expect(firstSeries([series("0", [1], null), ...both], [])).toBe(1);
     expect(firstFrame(framesOf(series("2", [1, 1, 1])), [])).toBe(1);
+  });
+});
+
+describe("the surest place of a study", () => {
+  const both = [series("1", [1]), series("2", [1, 2])];
+  it("is a frame of a series", () => {
+    expect(surestPlace(both, [region("1.1", 1, 0.2), region("2.2", 2, 0.9)])).toEqual({ seriesAt: 1, index: 2 });
+  });
+  it("is nowhere without marks, or where the marked images are not here", () => {
+    expect(surestPlace(both, [])).toBeNull();
+    expect(surestPlace(both, [region("3.1", 1, 0.9)])).toBeNull();
   });
 });

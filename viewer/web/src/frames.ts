@@ -61,6 +61,20 @@ export function firstFrame(frames: readonly Frame[], regions: readonly Region[])
   return Math.floor((frames.length - 1) / 2);
 }
 
+/** Where the surest region of a study is; null: it has none. */
+export function surestPlace(
+  series: readonly Series[],
+  regions: readonly Region[],
+): { seriesAt: number; index: number } | null {
+  for (const region of surestFirst(regions)) {
+    for (const [seriesAt, one] of series.entries()) {
+      const index = framesOf(one).findIndex((frame) => isOn(region, frame));
+      if (index >= 0) return { seriesAt, index };
+    }
+  }
+  return null;
+}
+
 /** The series to open: the one with the surest region, else the first that has frames. */
 export function firstSeries(series: readonly Series[], regions: readonly Region[]): number {
   for (const region of surestFirst(regions)) {

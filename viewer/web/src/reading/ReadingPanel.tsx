@@ -37,7 +37,11 @@ interface Props {
   acts: ReadingActs;
 }
 
-export function ReadingPanel({ study, reading, acts }: Props) {
+interface PanelProps extends Props {
+  onRevealed: (study: Study) => void; // by this person's first look
+}
+
+export function ReadingPanel({ study, reading, acts, onRevealed }: PanelProps) {
   const { t } = useTranslation();
   const roles = useSession().data?.roles ?? [];
   const isReader = roles.includes("radiologist");
@@ -53,7 +57,7 @@ export function ReadingPanel({ study, reading, acts }: Props) {
         <Links study={study} reading={reading} />
       </h2>
       {!waits && <Comparison study={study} reading={reading} />}
-      {isReader && waits && !isRead && <FirstLook study={study} reading={reading} acts={acts} />}
+      {isReader && waits && !isRead && <FirstLook study={study} reading={reading} acts={acts} onRevealed={onRevealed} />}
       {isReader && !waits && (!isRead || amending) && (
         <Conclude
           key={`${reading.conclusions.length} ${study.row.reading_state}`}
@@ -130,7 +134,7 @@ function useAnswers(targets: readonly string[], begin: Answers, onSubmit: (answe
 }
 
 /** Before marks are shown: what does the reader see without them? */
-function FirstLook({ study, reading, acts }: Props) {
+function FirstLook({ study, reading, acts, onRevealed }: PanelProps) {
   const { t } = useTranslation();
   const targets = firstLookTargets(study);
   const { firstLook } = acts;
@@ -139,7 +143,7 @@ function FirstLook({ study, reading, acts }: Props) {
   const isNew = reading.assessment_number !== assessed;
   const submit = (said: Answers) => {
     if (firstLook.isPending || isNew) return;
-    firstLook.mutate({ answers: said, assessmentNumber: assessed });
+    firstLook.mutate({ answers: said, assessmentNumber: assessed }, { onSuccess: onRevealed });
   };
   const { answers, next, answer } = useAnswers(targets, {}, submit);
   return (

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Detector, Study } from "../api";
 import { chooseLanguage, t } from "../language";
-import { awaitingFirstLook, findingWords, firstLookTargets, imagesCame, myAgreement, myFirstLook, nextUnanswered, openingAnswers, priorsWords, type Reading } from "./reading";
+import { awaitingFirstLook, findingWords, firstLookTargets, imagesCame, myAgreement, myFirstLook, nextUnanswered, openingAnswers, othersAgreements, priorsWords, type Reading, WHOLE } from "./reading";
 import { clockWords, NOT_BEGUN, secondsOf, ticked } from "./readingClock";
 
 describe("the reading clock", () => {
@@ -93,8 +93,29 @@ it("images that came since the reader looked are counted", () => {
 });
 
 it("the latest thing one said of a lesion counts, and others' words are not one's own", () => {
-  expect(myAgreement(reading, "a", 1)?.agrees).toBe(false);
-  expect(myAgreement(reading, "a", null)).toBeNull();
+  expect(myAgreement(reading, "a", { lesion: 1, region: null })?.agrees).toBe(false);
+  expect(myAgreement(reading, "a", WHOLE)).toBeNull();
+  expect(othersAgreements(reading, "a", WHOLE).map(({ by }) => by)).toEqual(["anna"]);
+});
+
+it("what is said of a region, of a lesion and of the whole stays apart, each with its comment", () => {
+  const one = { ...said, mine: true, detector: "a", agrees: true };
+  const ben = { ...one, by: "ben", mine: false };
+  const spoken: Reading = {
+    ...reading,
+    agreements: [
+      { ...one, lesion: null, region: 1, comment: "a vessel" },
+      { ...one, lesion: 1, region: null, comment: null },
+      { ...one, lesion: null, region: null, comment: "all of it" },
+      { ...ben, lesion: null, region: 1, comment: "at first" },
+      { ...ben, lesion: null, region: 1, agrees: false, comment: "a suture" },
+    ],
+  };
+  expect(myAgreement(spoken, "a", { lesion: null, region: 1 })?.comment).toBe("a vessel");
+  expect(myAgreement(spoken, "a", { lesion: 1, region: null })?.comment).toBeNull();
+  expect(myAgreement(spoken, "a", WHOLE)?.comment).toBe("all of it");
+  expect(othersAgreements(spoken, "a", { lesion: null, region: 1 }).map(({ agrees, comment }) => [agrees, comment])).toEqual([[false, "a suture"]]);
+  expect(othersAgreements(spoken, "b", { lesion: null, region: 1 })).toEqual([]);
 });
 
 it("findings are named as their detectors name them", () => {

@@ -29,10 +29,16 @@ export interface Conclusion extends Said {
   reading_s: number | null;
 }
 
-export interface Agreement extends Said {
-  detector: string;
+/** What of a detector's result is meant: a lesion, a region that is of none, or, both null, all of it. */
+export interface About {
   lesion: number | null;
-  region: number | null; // null with lesion null: the result as a whole
+  region: number | null;
+}
+
+export const WHOLE: About = { lesion: null, region: null };
+
+export interface Agreement extends Said, About {
+  detector: string;
   agrees: boolean;
   comment: string | null;
 }
@@ -145,17 +151,22 @@ export function findingWords(study: Study, target: string): string {
   );
 }
 
-/** What this person last said of a result; null: nothing. */
-export function myAgreement(
-  reading: Reading,
-  detector: string,
-  lesion: number | null,
-): Agreement | null {
-  return (
-    reading.agreements.findLast(
-      (one) => one.mine && one.detector === detector && one.lesion === lesion && one.region === null,
-    ) ?? null
-  );
+function isAbout(one: Agreement, detector: string, { lesion, region }: About): boolean {
+  return one.detector === detector && one.lesion === lesion && one.region === region;
+}
+
+/** What this person last said of a result, or of a part of it; null: nothing. */
+export function myAgreement(reading: Reading, detector: string, about: About): Agreement | null {
+  return reading.agreements.findLast((one) => one.mine && isAbout(one, detector, about)) ?? null;
+}
+
+/** What each of the others last said of it. */
+export function othersAgreements(reading: Reading, detector: string, about: About): Agreement[] {
+  const latest = new Map<string, Agreement>();
+  for (const one of reading.agreements) {
+    if (!one.mine && isAbout(one, detector, about)) latest.set(one.by, one);
+  }
+  return [...latest.values()];
 }
 
 /** Everything a reader can do to a study; the answers replace what the page shows. */
@@ -194,8 +205,8 @@ export function useReadingActs(studyInstanceUid: string) {
       onSuccess: settle,
     }),
     agree: useMutation({
-      mutationFn: (said: { detector: string; lesion: number | null; agrees: boolean }) =>
-        post("agreements", { ...said, comment: null }),
+      mutationFn: (said: About & { detector: string; agrees: boolean; comment: string | null }) =>
+        post("agreements", said),
       onSuccess: settle,
       onError: refused,
     }),

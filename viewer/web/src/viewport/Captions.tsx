@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { depthOf, drawnPlane, type Spot } from "./geometry";
 import type { ImageFacts } from "./imageFacts";
 import { valueAt } from "./measure";
-import { fixed } from "./numbers";
+import { figure, fixed, windowFigure } from "./numbers";
 import classes from "./StackPane.module.css";
 import { magnification } from "./stackMatrix";
 import type { Shown } from "./stackView";
@@ -64,7 +64,7 @@ function Facts({ shown, facts, count }: { shown: Shown; facts: ImageFacts; count
       <span className={classes.dim}>
         {!isColour && (
           <span data-testid="window">
-            {t("viewer.window_words", { center: fixed(window.center, 0), width: fixed(window.width, 0) })} {name}
+            {t("viewer.window_words", { center: windowFigure(window.center, window.width), width: windowFigure(window.width, window.width) })} {name}
           </span>
         )}
         {matrix !== null && (
@@ -104,7 +104,7 @@ function Hover({ facts, hover, values }: { facts: ImageFacts; hover: Spot; value
   return (
     <div className={`${classes.corner} ${classes.bottomRight}`} data-testid="hover">
       <span>
-        {fixed(value, Number.isInteger(value) ? 0 : 1)} {facts.unit}
+        {figure(value)} {facts.unit}
       </span>
       <span className={classes.dim}>
         {Math.floor(hover[0]) + 1} × {Math.floor(hover[1]) + 1}

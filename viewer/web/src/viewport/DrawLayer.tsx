@@ -8,7 +8,7 @@ import { type MeasurementKind, SPOTS } from "./measure";
 import classes from "./StackPane.module.css";
 import { type Matrix, onPane } from "./stackMatrix";
 import type { StackView } from "./stackView";
-import { placeOn, type Tool } from "./usePaneTools";
+import { isDrawing, placeOn, type Tool } from "./usePaneTools";
 
 interface Props {
   tool: Exclude<Tool, "window" | "scroll" | "pan" | "zoom">;
@@ -25,6 +25,8 @@ const MOST_POINTS = 400; // the node takes 500
 const SMALLEST = 4; // px² of the image: less is a slip of the hand
 const CLICK = 4; // px of the screen: less is a click and no drag
 
+const ELLIPSE_CORNERS = 48;
+
 /** Over the picture while one draws; the left button is its own. */
 export function DrawLayer({ tool, facts, matrix, view, surface, onMeasured, onDrawn }: Props) {
   const [spots, setSpots] = useState<readonly Spot[]>([]);
@@ -35,8 +37,12 @@ export function DrawLayer({ tool, facts, matrix, view, surface, onMeasured, onDr
   const finish = (all: readonly Spot[]) => {
     setSpots([]);
     setGrip(null);
-    if (tool !== "draw") onMeasured(tool, all);
-    else if (areaOf(all) >= SMALLEST) onDrawn(inside(reduced(all, MOST_POINTS), facts));
+    if (!isDrawing(tool)) {
+      onMeasured(tool, all);
+      return;
+    }
+    const outline = tool === "draw" ? reduced(all, MOST_POINTS) : boxEllipse(all, ELLIPSE_CORNERS);
+    if (areaOf(outline) >= SMALLEST) onDrawn(inside(outline, facts));
   };
   const onDown = (event: PointerEvent<SVGRectElement>) => {
     const spot = at(event);
@@ -62,13 +68,14 @@ export function DrawLayer({ tool, facts, matrix, view, surface, onMeasured, onDr
     if (tool === "draw") finish(spots);
     // A click sets one place and lets the next follow the pointer; a drag sets both.
     else if (wasClick && spots.length === 2 && !isPlaced(spots)) return;
-    else if (spots.length === SPOTS[tool]) finish(spots);
+    else if (spots.length === (tool === "draw_ellipse" ? 2 : SPOTS[tool])) finish(spots);
     else setSpots([...spots, spots.at(-1) ?? [0, 0]]);
   };
 
-  const outline = tool === "ellipse" && spots.length === 2 ? boxEllipse(spots) : spots;
+  const isEllipse = tool === "ellipse" || tool === "draw_ellipse";
+  const outline = isEllipse && spots.length === 2 ? boxEllipse(spots, 64) : spots;
   const points = outline.map((spot) => onPane(matrix, spot).join(",")).join(" ");
-  const Shape = tool === "draw" || tool === "ellipse" ? "polygon" : "polyline";
+  const Shape = tool === "draw" || isEllipse ? "polygon" : "polyline";
   return (
     <>
       <rect
@@ -82,7 +89,7 @@ export function DrawLayer({ tool, facts, matrix, view, surface, onMeasured, onDr
         onPointerUp={onUp}
       />
       {spots.length > 0 && (
-        <Shape className={tool === "draw" ? classes.drawn : classes.line} points={points} />
+        <Shape className={isDrawing(tool) ? classes.drawn : classes.line} points={points} />
       )}
     </>
   );
@@ -92,6 +99,6 @@ function isPlaced([from, to]: readonly Spot[]): boolean {
   return from !== undefined && to !== undefined && (from[0] !== to[0] || from[1] !== to[1]);
 }
 
-function boxEllipse([from, to]: readonly Spot[]): Spot[] {
-  return ellipse(from ?? [0, 0], to ?? [0, 0], 64);
+function boxEllipse([from, to]: readonly Spot[], corners: number): Spot[] {
+  return ellipse(from ?? [0, 0], to ?? [0, 0], corners);
 }

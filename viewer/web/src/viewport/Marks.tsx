@@ -8,6 +8,7 @@ import { type Matrix, onPane } from "./stackMatrix";
 
 export interface Mark {
   key: string;
+  thing: string; // what belongs together from slice to slice
   by: "ai" | "person";
   polygon: readonly Spot[];
   label: string;

@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { ellipse, type Spot } from "./geometry";
 import type { ImageFacts } from "./imageFacts";
 import { angleOf, lengthOf, type Measurement, sampleOf, type Size, SPOTS, valueAt } from "./measure";
-import { fixed } from "./numbers";
+import { figure, fixed, spread } from "./numbers";
 import classes from "./StackPane.module.css";
 import { type Matrix, onPane } from "./stackMatrix";
 import type { StackView } from "./stackView";
@@ -111,7 +111,7 @@ function useFigureWords({ kind, spots }: Measurement, facts: ImageFacts, view: S
   if (first === undefined) return [];
   if (kind === "value") {
     const value = valueAt(view.values() ?? [], facts, first);
-    return value === null ? [] : [`${fixed(value, Number.isInteger(value) ? 0 : 1)}${unit}`];
+    return value === null ? [] : [`${figure(value)}${unit}`];
   }
   if (second === undefined) return [];
   if (kind === "length") return [sizeWords(lengthOf(facts, first, second))];
@@ -122,8 +122,8 @@ function useFigureWords({ kind, spots }: Measurement, facts: ImageFacts, view: S
   const sample = sampleOf(view.values() ?? [], facts, first, second);
   if (sample === null) return [];
   return [
-    `${fixed(sample.mean, 1)} ± ${fixed(sample.deviation, 1)}${unit}`,
-    t("viewer.from_to", { from: fixed(sample.lowest, 0), to: fixed(sample.highest, 0) }),
+    `${spread(sample.mean, sample.deviation)}${unit}`,
+    t("viewer.from_to", { from: figure(sample.lowest), to: figure(sample.highest) }),
     sizeWords(sample.area, "²"),
   ];
 }

@@ -7,15 +7,20 @@ import type { Spot } from "./geometry";
 import type { Vector, VoiWindow } from "./imageFacts";
 import { type Cut, type MprShown, MprView, PLANES, type PlaneName } from "./mprView";
 import classes from "./MprPanes.module.css";
-import { fixed } from "./numbers";
+import { type Mark, Marks } from "./Marks";
+import { windowFigure } from "./numbers";
+import { type MarkedVolume, marksOn, onPlane } from "./planeMarks";
 import pane from "./StackPane.module.css";
+import type { Matrix } from "./stackMatrix";
 import { placeOn, type Tool } from "./usePaneTools";
+import { dragged } from "./windows";
 
 interface Props {
   imageIds: readonly string[]; // memoised
   point: Vector | null; // mm, to begin with
   window: VoiWindow; // to begin with
   tool: Tool;
+  marked: MarkedVolume | null; // null: no marks to show
   onView: (view: MprView | null) => void;
 }
 
@@ -27,7 +32,7 @@ export function useShownPlanes(view: MprView | null): MprShown | null {
   return useSyncExternalStore<MprShown | null>(view?.subscribe ?? NEVER, view?.now ?? NOTHING);
 }
 
-export function MprPanes({ imageIds, point, window, tool, onView }: Props) {
+export function MprPanes({ imageIds, point, window, tool, marked, onView }: Props) {
   const { t } = useTranslation();
   const elements = useRef<Partial<Record<PlaneName, HTMLDivElement>>>({});
   const [view, setView] = useState<MprView | null>(null);
@@ -62,6 +67,8 @@ export function MprPanes({ imageIds, point, window, tool, onView }: Props) {
           plane={plane}
           view={view}
           cut={shown?.cuts[plane] ?? null}
+          marked={marked}
+          slabMm={shown?.slabMm ?? 0}
           tool={tool}
           element={(made) => {
             if (made !== null) elements.current[plane] = made;
@@ -83,8 +90,8 @@ export function MprPanes({ imageIds, point, window, tool, onView }: Props) {
         <div className={`${pane.corner} ${pane.bottomLeft}`}>
           <span className={pane.dim} data-testid="window">
             {t("viewer.window_words", {
-              center: fixed(shown.window.center, 0),
-              width: fixed(shown.window.width, 0),
+              center: windowFigure(shown.window.center, shown.window.width),
+              width: windowFigure(shown.window.width, shown.window.width),
             })}
           </span>
         </div>
@@ -97,6 +104,8 @@ interface PlaneProps {
   plane: PlaneName;
   view: MprView | null;
   cut: Cut | null;
+  marked: MarkedVolume | null;
+  slabMm: number;
   tool: Tool;
   element: (made: HTMLDivElement | null) => void;
 }
@@ -122,7 +131,7 @@ function doing(button: number, tool: Tool, [x, y]: Spot, crossing: Spot | null):
   return isOnLine ? "cross" : "window";
 }
 
-function Plane({ plane, view, cut, tool, element }: PlaneProps) {
+function Plane({ plane, view, cut, marked, slabMm, tool, element }: PlaneProps) {
   const { t } = useTranslation();
   const surface = useRef<HTMLDivElement>(null);
   const held = useRef<Held | null>(null);
@@ -161,9 +170,7 @@ function Plane({ plane, view, cut, tool, element }: PlaneProps) {
     else if (drag.does === "pan") view.pan(plane, dx, dy);
     else if (drag.does === "zoom") view.zoom(plane, Math.exp(-dy / 200));
     else {
-      const { center, width } = view.now().window;
-      const step = Math.max(0.25, width / 300);
-      view.setWindow({ center: center + dy * step, width: Math.max(1, width + dx * step) });
+      view.setWindow(dragged(view.now().window, dx, dy, view.isExact()));
     }
   };
 
@@ -191,7 +198,8 @@ function Plane({ plane, view, cut, tool, element }: PlaneProps) {
       >
         <div ref={element} className={pane.picture} />
         {cut?.crossing != null && (
-          <svg className={pane.overlay} aria-hidden>
+          <svg className={pane.overlay}>
+            {marked !== null && <PlaneMarks cut={cut} marked={marked} slabMm={slabMm} />}
             <Cross at={cut.crossing} plane={plane} />
           </svg>
         )}
@@ -213,6 +221,21 @@ function Plane({ plane, view, cut, tool, element }: PlaneProps) {
   );
 }
 
+/** What is marked, on this plane: its outline, or the range of its slices seen from beside. */
+function PlaneMarks({ cut, marked, slabMm }: { cut: Cut; marked: MarkedVolume; slabMm: number }) {
+  const { cutting, projection } = cut;
+  if (cutting === null || projection === null) return null;
+  const marks = marksOn(marked, cutting, slabMm).map(({ mark, isRange, corners }, at): Mark => ({
+    ...mark,
+    key: `${at}`,
+    sure: isRange ? "" : mark.sure, // that is said of one slice
+    polygon: corners.map((corner) => onPlane(projection, corner)),
+  }));
+  return <Marks marks={marks} matrix={AS_PLACED} />;
+}
+
+const AS_PLACED: Matrix = { a: 1, b: 0, c: 0, d: 1, e: 0, f: 0 };
+
 const GAP = 14; // px around the point that stay free, so that the lines hide nothing there
 
 const UPRIGHT: Record<PlaneName, PlaneName> = { axial: "sagittal", coronal: "sagittal", sagittal: "coronal" };
@@ -221,7 +244,7 @@ const LEVEL: Record<PlaneName, PlaneName> = { axial: "coronal", coronal: "axial"
 /** Where the two other planes cut this one, each line in its plane's colour. */
 function Cross({ at: [x, y], plane }: { at: readonly [number, number]; plane: PlaneName }) {
   return (
-    <g className={classes.cross}>
+    <g className={classes.cross} aria-hidden>
       <line data-plane={UPRIGHT[plane]} x1={x} x2={x} y1={0} y2={y - GAP} />
       <line data-plane={UPRIGHT[plane]} x1={x} x2={x} y1={y + GAP} y2={9999} />
       <line data-plane={LEVEL[plane]} x1={0} x2={x - GAP} y1={y} y2={y} />

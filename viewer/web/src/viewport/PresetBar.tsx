@@ -73,14 +73,12 @@ export function PresetBar(props: Props) {
           />
         </label>
       )}
-      {slabMm === null && (
-        <button type="button" className={classes.marks} aria-pressed={marksShown} onClick={props.onMarks}>
-          <Eye size={15} aria-hidden />
-          {marksShown ? t("image.marks_shown") : t("image.marks_hidden")}
-          <kbd>M</kbd>
-        </button>
-      )}
-      {slabMm === null && stops > 0 && (
+      <button type="button" className={classes.marks} aria-pressed={marksShown} onClick={props.onMarks}>
+        <Eye size={15} aria-hidden />
+        {marksShown ? t("image.marks_shown") : t("image.marks_hidden")}
+        <kbd>M</kbd>
+      </button>
+      {stops > 0 && (
         <span className={classes.stops}>
           <button type="button" aria-label={t("viewer.previous_mark")} onClick={() => { props.onStop(-1); }}>
             <IconChevronLeft size={15} aria-hidden />

@@ -5,6 +5,7 @@ import {
   IconAngle,
   IconArrowsMove,
   IconBoxMultiple,
+  IconCircleDashed,
     IconColorPicker,
   IconColumns2,
   IconContrast,
@@ -79,12 +80,15 @@ export function Toolbar({ tool, onTool, can, state, act }: ToolbarProps) {
         ))}
         {isStack && can.measure && <Item words={t("viewer.erase")} shortcut={t("viewer.delete_key")} Icon={IconEraser} onClick={act.erase} />}
         {isStack && can.draw && (
-          <Item words={t("viewer.tool.draw")} shortcut="D" Icon={IconLasso} pressed={tool === "draw"} onClick={() => { onTool("draw"); }} />
+          <>
+            <Item words={t("viewer.tool.draw")} shortcut="D" Icon={IconLasso} pressed={tool === "draw"} onClick={() => { onTool("draw"); }} />
+            <Item words={t("viewer.tool.draw_ellipse")} shortcut="⇧ D" Icon={IconCircleDashed} pressed={tool === "draw_ellipse"} onClick={() => { onTool("draw_ellipse"); }} />
+          </>
         )}
       </div>
       {isStack && (
         <div className={classes.group}>
-          <Item words={t("viewer.rotate")} shortcut="R" Icon={IconRotateClockwise} onClick={act.rotate} />
+          <Item words={t("viewer.rotate")} shortcut="Q" Icon={IconRotateClockwise} onClick={act.rotate} />
           <Item words={t("viewer.flip_horizontal")} shortcut="H" Icon={IconFlipVertical} onClick={act.flipHorizontal} />
           <Item words={t("viewer.flip_vertical")} shortcut="V" Icon={IconFlipHorizontal} onClick={act.flipVertical} />
           <Item words={t("viewer.invert")} shortcut="I" Icon={IconContrast2} pressed={state.inverted} onClick={act.invert} />

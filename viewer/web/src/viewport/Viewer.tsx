@@ -1,6 +1,6 @@
 /** The pictures of a study: panes side by side or three planes, their tools and keys. */
 
-import { type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useState } from "react";
+import { type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Series, Study } from "../api";
@@ -11,7 +11,7 @@ import { findingWords, type Priors, usePriors } from "../reading/reading";
 import { calendarDay } from "../words";
 import { forgetImages } from "./cornerstone";
 import { DrawnDialog, type PendingDrawing } from "./DrawnDialog";
-import { nextStop, type Stop, stopsOf } from "./findings";
+import { type Stop, stopsOf } from "./findings";
 import type { VoiWindow } from "./imageFacts";
 import { KeysHelp } from "./KeysHelp";
 import { type KeyAct, useKeys } from "./keys";
@@ -25,19 +25,18 @@ import { type MeasurementBook, StackPane, useShown } from "./StackPane";
 import type { Shown, StackView } from "./stackView";
 import { Toolbar } from "./Toolbar";
 import { rateOf, useCine } from "./useCine";
+import { isLinked } from "./linking";
+import { useGoing, type ViewerHandle } from "./useGoing";
 import { useLinking } from "./useLinking";
+import { useMarkedVolume } from "./useMarkedVolume";
 import { useMarks } from "./useMarks";
 import { useMeasurements } from "./useMeasurements";
-import type { Tool } from "./usePaneTools";
+import { isDrawing, type Tool } from "./usePaneTools";
 import { type Panes, type Side, usePanes } from "./usePanes";
 import { useVolume } from "./useVolume";
 import classes from "./Viewer.module.css";
 import { useViewerKeys } from "./viewerKeys";
 import { CT_PRESETS } from "./windows";
-
-export interface ViewerHandle {
-  go: (stop: Stop) => void; // show a place
-}
 
 export interface ViewerProps {
   study: Study;
@@ -49,16 +48,16 @@ export interface ViewerProps {
   onDrawn: (drawing: PendingDrawing, target: string) => void;
 }
 
-export default function Viewer(props: ViewerProps) {
-  const { study, ref } = props;
+export default function Viewer({ ref, ...props }: ViewerProps) {
+  const { study } = props;
   const { t } = useTranslation();
   useEffect(() => forgetImages, []);
   const panes = usePanes(study);
-  const { showFirst } = panes;
-  useImperativeHandle(ref, () => ({ go: showFirst }), [showFirst]);
+  const going = useRef<((stop: Stop) => void) | null>(null); // the room's way to a place
+  useImperativeHandle(ref, () => ({ go: (stop) => going.current?.(stop) }), []);
   const priors = usePriors(study.row.study_instance_uid, study.reading !== undefined);
   if (panes.first === null) return <p className={classes.none}>{t("study.no_images")}</p>;
-  return <Room {...props} panes={panes} priors={priors} />;
+  return <Room {...props} panes={panes} priors={priors} onGoing={(go) => { going.current = go; }} />;
 }
 
 interface Open {
@@ -80,12 +79,17 @@ function useOpen(study: Study, other: Study | undefined, content: PaneContent | 
   return of === undefined || series === undefined ? null : { study: of, series, seriesAt, frames };
 }
 
-function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
+interface RoomProps extends Omit<ViewerProps, "ref"> {
+  panes: Panes;
+  priors: Priors;
+  onGoing: (go: (stop: Stop) => void) => void;
+}
+
+function Room(props: RoomProps) {
   const { study, panes, priors, wide, canDraw } = props;
   const { t } = useTranslation();
   const [tool, setTool] = useState<Tool>("window");
   const [marksShown, setMarksShown] = useState(true);
-  const [linked, setLinked] = useState(true);
   const [rate, setRate] = useState<number | null>(null);
   const [helpShown, setHelpShown] = useState(false);
   const [pending, setPending] = useState<PendingDrawing | null>(null);
@@ -101,16 +105,18 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
   const book = useMeasurements(useDropTool(setTool));
   const volume = useVolume(opens[0]?.frames ?? NO_FRAMES, shownFirst?.facts != null);
   const isMpr = layout === "mpr" && volume.isVolume; // images that come may make it none
+  const marksOf = useMarks(study, marksShown, null);
+  const markedIn = useMarkedVolume(opens[0]?.frames ?? NO_FRAMES, marksOf, isMpr);
   const stops = useMemo(() => stopsOf(study.series, study.regions), [study.series, study.regions]);
   const marked = useMemo(
     () => (open === null ? [] : markedFrames(framesOf(open.series), marksShown ? study.regions : [])),
     [open, marksShown, study.regions],
   );
   useCine(isMpr ? null : view, rate);
-  useLinking(
+  const linking = useLinking(
     { view: views.first, frames: opens[0]?.frames ?? NO_FRAMES },
     { view: views.second, frames: opens[1]?.frames ?? NO_FRAMES },
-    linked && layout === "two",
+    layout === "two",
   );
 
   const isCt = open?.series.modality === "CT";
@@ -118,11 +124,18 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
     if (isMpr) mpr?.setWindow(window ?? opening(open));
     else view?.setWindow(window);
   };
-  const goToStop = (by: 1 | -1) => {
-    const here = { seriesAt: opens[0]?.seriesAt ?? 0, index: shownFirst?.wanted ?? 0 };
-    const next = nextStop(marksShown ? stops : [], here, by);
-    if (next !== null) panes.showFirst(next);
-  };
+  const goToStop = useGoing(
+    props.onGoing,
+    {
+      seriesAt: opens[0]?.seriesAt ?? 0,
+      frames: opens[0]?.frames ?? NO_FRAMES,
+      index: shownFirst?.wanted ?? 0,
+      planes: isMpr ? mpr : null,
+      marksOf,
+      show: panes.showFirst,
+    },
+    marksShown ? stops : [],
+  );
   const toggleCine = () => {
     setRate((before) => (before === null ? rateOf(shown?.facts?.frameTimeMs ?? null) : null));
   };
@@ -140,7 +153,7 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
     erase: book.remove,
     cine: toggleCine,
     two: panes.compare,
-    link: () => { setLinked(!linked); },
+    link: linking.toggle,
     mpr: () => { if (isMpr) panes.setLayout("one"); else if (volume.isVolume) panes.setLayout("mpr"); },
     wide: props.onWide,
     help: () => { setHelpShown(true); },
@@ -187,9 +200,9 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
           mpr: volume.isVolume,
           measure: book.all.length > 0,
           cine: (open?.frames.length ?? 0) > 1,
-          link: layout === "two",
+          link: linking.state !== null,
         }}
-        state={{ layout, inverted: shown?.inverted ?? false, cine: rate !== null, linked, wide }}
+        state={{ layout, inverted: shown?.inverted ?? false, cine: rate !== null, linked: isLinked(linking.state), wide }}
         act={act}
       />
       <div className={classes.main}>
@@ -219,6 +232,11 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
           slabMm={isMpr ? (planes?.slabMm ?? 0) : null}
           onSlab={(slabMm) => mpr?.setSlab(slabMm)}
         />
+        {linking.state !== null && (
+          <p className={classes.link} role="status" data-testid="link" data-state={linking.state}>
+            {t(`viewer.link_state.${linking.state}`)}
+          </p>
+        )}
         <div className={classes.panes} data-layout={layout}>
           {isMpr ? (
             <MprPanes
@@ -226,6 +244,7 @@ function Room(props: ViewerProps & { panes: Panes; priors: Priors }) {
               point={volume.pointOf(shownFirst)}
               window={shownFirst?.window ?? opening(open)}
               tool={tool}
+              marked={markedIn}
               onView={setMpr}
             />
           ) : (
@@ -309,7 +328,7 @@ function Pane({ side, open, current, panes, priors, marksShown, pending, tool, b
       frames={frames}
       first={content?.first ?? 0}
       window={openingWindow(series)}
-      tool={tool === "draw" && !isCurrent ? "window" : tool}
+      tool={isDrawing(tool) && !isCurrent ? "window" : tool}
       active={panes.layout === "two" && panes.active === side}
       marksOf={marksOf}
       marked={isCurrent && marksShown ? marked : []}

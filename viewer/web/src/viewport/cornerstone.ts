@@ -69,12 +69,13 @@ function provide(type: string, imageId: unknown): unknown {
 
 function pixelModule(facts: ImageFacts) {
   const isColour = !isGrey(facts);
+  const bits = Math.min(32, facts.bitsAllocated); // double precision is drawn in single
   return {
     rows: facts.rows,
     columns: facts.columns,
-    bitsAllocated: isColour ? 8 : facts.bitsAllocated,
-    bitsStored: isColour ? 8 : facts.bitsStored,
-    highBit: (isColour ? 8 : facts.bitsStored) - 1,
+    bitsAllocated: isColour ? 8 : bits,
+    bitsStored: isColour ? 8 : Math.min(bits, facts.bitsStored),
+    highBit: (isColour ? 8 : Math.min(bits, facts.bitsStored)) - 1,
     samplesPerPixel: isColour ? 3 : 1,
     pixelRepresentation: facts.signed ? 1 : 0,
     photometricInterpretation: isColour ? "RGB" : facts.photometric,
@@ -110,13 +111,12 @@ async function load(imageId: string): Promise<Types.IImage> {
   // Both at once: of most images the values can be used as they are.
   const [facts, bytes] = await Promise.all([source.factsOf(imageId), plainBytes(imageId, frame)]);
   if (isGrey(facts) && bytes !== null) {
-    const { values, lowest, highest, window } = greyPixels(bytes, facts);
-    return made(imageId, facts, { values, components: 1, lowest, highest, window });
+    return made(imageId, facts, { ...greyPixels(bytes, facts), components: 1 });
   }
   const values =
     isPlain(facts) && bytes !== null ? colourPixels(bytes, facts) : await drawnByNode(frame);
   const window = { center: 128, width: 256 };
-  return made(imageId, facts, { values, components: 3, lowest: 0, highest: 255, window });
+  return made(imageId, facts, { values, drawn: values, components: 3, lowest: 0, highest: 255, window });
 }
 
 /** The bytes of a frame; null where it is known by now that they would be of no use. */
@@ -144,21 +144,29 @@ async function drawnByNode(frame: FrameRef): Promise<Uint8Array> {
 }
 
 interface Made {
-  values: Values;
+  values: Values; // of the modality
+  drawn: Values; // what is made grey; the same, but where a table or no number lies between
   components: 1 | 3;
   lowest: number;
   highest: number;
   window: VoiWindow;
 }
 
+const measured = new WeakMap<object, Values>(); // of images that are drawn from other values
+
+/** The modality values of an image, row by row. */
+export function valuesOf(image: Types.IImage): ArrayLike<number> {
+  return measured.get(image) ?? image.getPixelData();
+}
+
 function made(imageId: string, facts: ImageFacts, pixels: Made): Types.IImage {
   const { rows, columns } = facts;
-  const { values, components, window } = pixels;
+  const { values, drawn, components, window } = pixels;
   const voxelManager = utilities.VoxelManager.createImageVoxelManager({
     width: columns,
     height: rows,
     numberOfComponents: components,
-    scalarData: values,
+    scalarData: drawn,
   });
   const photometric = components === 3 ? "RGB" : facts.photometric;
   const image = {
@@ -181,8 +189,8 @@ function made(imageId: string, facts: ImageFacts, pixels: Made): Types.IImage {
     rowPixelSpacing: facts.rowSpacingMm,
     invert: photometric === "MONOCHROME1",
     photometricInterpretation: photometric,
-    sizeInBytes: values.byteLength,
-    dataType: values.constructor.name,
+    sizeInBytes: drawn.byteLength + (values === drawn ? 0 : values.byteLength),
+    dataType: drawn.constructor.name,
     preScale: {
       enabled: true,
       scaled: true,
@@ -192,5 +200,6 @@ function made(imageId: string, facts: ImageFacts, pixels: Made): Types.IImage {
     voxelManager,
     getPixelData: () => voxelManager.getScalarData(),
   };
+  if (values !== drawn) measured.set(image, values);
   return image as unknown as Types.IImage;
 }

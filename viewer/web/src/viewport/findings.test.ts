@@ -10,7 +10,7 @@ const series = (uid: string, count: number): Series => ({
   })),
 });
 const region = (uid: string, score: number, lesion: number | null = 1): Region => ({
-  detector: "d", sop_instance_uid: uid, frame_number: 1, polygon: [], score, kind: "", lesion,
+  detector: "d", number: 1, sop_instance_uid: uid, frame_number: 1, polygon: [], score, kind: "", lesion,
 });
 
 describe("the way through the marks", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { areaOf, cut, edgeLetters, ellipse, inside, isVolume, lettersToward, nearestSlice, opposite, pixelAt, reduced, thinned, toImage, toWorld } from "./geometry";
 import type { ImageFacts, Plane, Vector } from "./imageFacts";
-import { follow, linkOf } from "./linking";
+import { follow, isLinked, linkOf, linkState } from "./linking";
 import { onPane } from "./stackMatrix";
 import { FACTS } from "./testFacts";
 
@@ -82,6 +82,18 @@ describe("linked panes", () => {
   it("do not link what is not parallel", () => {
     expect(linkOf(axial(0), sagittal)).toBeNull();
     expect(linkOf(axial(0), FACTS)).toBeNull();
+    expect(linkState(axial(0), sagittal, true)).toBe("crossing");
+    expect(linkState(axial(0), FACTS, true)).toBe("unplaced");
+  });
+  it("are linked in one frame of reference unless somebody lets them go", () => {
+    expect([null, true, false].map((choice) => linkState(axial(0), axial(5), choice))).toEqual(["one_space", "one_space", "off"]);
+  });
+  it("are not linked across frames of reference unless somebody does it", () => {
+    const other = axial(0, { frameOfReferenceUid: "1.3" });
+    const nameless = axial(0, { frameOfReferenceUid: "" });
+    expect([null, true, false].map((choice) => linkState(axial(0), other, choice))).toEqual(["two_spaces", "by_hand", "two_spaces"]);
+    expect(linkState(nameless, nameless, null)).toBe("two_spaces");
+    expect((["one_space", "by_hand", "off", "two_spaces", "crossing", "unplaced"] as const).filter(isLinked)).toEqual(["one_space", "by_hand"]);
   });
 });
 
@@ -90,6 +102,9 @@ describe("the line where one image cuts another", () => {
     const line = cut(sagittal, axial(5)); // the plane x = 10 mm
     expect(line?.map(([column]) => column)).toEqual([5.5, 5.5]);
     expect(line?.map(([, row]) => row)).toEqual([0, 100]);
+  });
+  it("is none across frames of reference: nobody knows where the planes meet", () => {
+    expect(cut(sagittal, axial(5, { frameOfReferenceUid: "1.3" }))).toBeNull();
   });
   it("is none for parallel planes, or beside the image", () => {
     expect(cut(axial(1), axial(5))).toBeNull();

@@ -139,8 +139,18 @@ export function nearestSlice(
   return best;
 }
 
-/** Where the plane of one image cuts another, in the other's own grid; null: it does not. */
+/** Whether positions in two images are in one frame of reference. */
+export function sharesSpace(first: ImageFacts, second: ImageFacts): boolean {
+  return first.frameOfReferenceUid !== "" && first.frameOfReferenceUid === second.frameOfReferenceUid;
+}
+
+/**
+ * Where the plane of one image cuts another, in the other's own grid.
+ *
+ * null: it does not, or nobody knows, as their positions are not in one frame of reference.
+ */
 export function cut(of: ImageFacts, on: ImageFacts): readonly [Spot, Spot] | null {
+  if (!sharesSpace(of, on)) return null;
   if (of.plane === null || on.plane === null || areParallel(of.plane, on.plane)) return null;
   const normal = normalOf(of.plane);
   const depth = depthOf(of.plane, normal);

@@ -51,6 +51,23 @@ describe("the facts of an image", () => {
     expect(imageFacts({ ...CT, "00281051": ds(0, 2000) }, 1).windows).toEqual([{ center: 500, width: 2000 }]);
   });
 
+  it("know the shape of pixels without a scale: height to width (PS3.3 C.7.6.3.1.7)", () => {
+    const bare: DataSet = { ...CT, "00280030": undefined };
+    const aspect = (...Value: (number | string)[]) => imageFacts({ ...bare, "00280034": { vr: "IS", Value } }, 1);
+    expect(aspect(6, 5)).toMatchObject({ rowSpacingMm: 1.2, columnSpacingMm: 1, scale: "unknown" });
+    expect(aspect("1", "2").rowSpacingMm).toBe(0.5);
+    for (const odd of [aspect(0, 1), aspect(1), aspect(1, 1000)]) expect(odd.rowSpacingMm).toBe(1);
+    expect(imageFacts({ ...CT, "00280034": { vr: "IS", Value: [6, 5] } }, 1).rowSpacingMm).toBe(0.5); // a spacing says more
+  });
+
+  it("know floating point by its element, with its own padding", () => {
+    const single = { ...CT, "7FE00008": { vr: "OF", BulkDataURI: "x" }, "00280122": { vr: "FL", Value: [-1] } };
+    expect(imageFacts(single, 1)).toMatchObject({ stored: "float", padding: [-1, -1] });
+    const double = { ...CT, "7FE00009": { vr: "OD", BulkDataURI: "x" }, "00280123": { vr: "FD", Value: [5] }, "00280125": { vr: "FD", Value: [2] } };
+    expect(imageFacts(double, 1)).toMatchObject({ stored: "double", padding: [2, 5] });
+    expect(imageFacts(CT, 1).stored).toBe("integer");
+  });
+
   it("claim no plane where orientation is missing, skewed or no unit vectors", () => {
     expect(imageFacts({ ...CT, "00200037": undefined }, 1).plane).toBeNull();
     expect(imageFacts({ ...CT, "00200037": ds(1, 0, 0, 0.7, 0.7, 0) }, 1).plane).toBeNull();

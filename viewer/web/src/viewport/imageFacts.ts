@@ -52,6 +52,7 @@ export interface ImageFacts {
   bitsAllocated: number;
   bitsStored: number;
   signed: boolean;
+  stored: "integer" | "float" | "double"; // Pixel Data, Float or Double Float Pixel Data
   planar: boolean; // colours plane by plane instead of pixel by pixel
   padding: readonly [number, number] | null; // stored values, from and to, that are no image
   slope: number;
@@ -65,7 +66,7 @@ export interface ImageFacts {
   seriesInstanceUid: string;
   frameOfReferenceUid: string; // empty: none
   plane: Plane | null;
-  rowSpacingMm: number; // between rows; 1 where the scale is unknown
+  rowSpacingMm: number; // between rows; where the scale is unknown, times the distance of columns
   columnSpacingMm: number;
   scale: Scale;
   sliceThicknessMm: number | null;
@@ -127,10 +128,24 @@ function colourFacts(instance: DataSet) {
   };
 }
 
+/** Pixel Padding Value and Range Limit, for each way in which pixels are stored. */
+const PADDING = {
+  integer: ["00280120", "00280121"],
+  float: ["00280122", "00280124"],
+  double: ["00280123", "00280125"],
+} as const;
+
+function storedAs(instance: DataSet): ImageFacts["stored"] {
+  if (instance["7FE00008"] !== undefined) return "float";
+  return instance["7FE00009"] !== undefined ? "double" : "integer";
+}
+
 function pixelFacts(instance: DataSet) {
   const bitsAllocated = numberOf(instance, "00280100") ?? 16;
-  const padding = numberOf(instance, "00280120");
-  const paddingEnd = numberOf(instance, "00280121") ?? padding;
+  const stored = storedAs(instance);
+  const [from, to] = PADDING[stored];
+  const padding = numberOf(instance, from);
+  const paddingEnd = numberOf(instance, to) ?? padding;
   return {
     rows: numberOf(instance, "00280010") ?? 0,
     columns: numberOf(instance, "00280011") ?? 0,
@@ -139,6 +154,7 @@ function pixelFacts(instance: DataSet) {
     bitsAllocated,
     bitsStored: numberOf(instance, "00280101") ?? bitsAllocated,
     signed: numberOf(instance, "00280103") === 1,
+    stored,
     padding:
       padding === null || paddingEnd === null
         ? null
@@ -201,10 +217,19 @@ function spacingOf(instance: DataSet, measures: DataSet) {
     return spacing(own, isSame && textOf(instance, "00280A02") === "" ? "detector" : "patient");
   }
   const imager = positivePair(instance, "00181164");
-  if (imager === null) return spacing([1, 1], "unknown");
+  if (imager === null) return spacing([aspectOf(instance), 1], "unknown");
   const magnification = numberOf(instance, "00181114") ?? 0;
   if (magnification <= 0) return spacing(imager, "detector");
   return spacing([imager[0] / magnification, imager[1] / magnification], "patient");
+}
+
+const MOST_ASPECT = 20; // beyond it the attribute is taken for a mistake
+
+/** How many times as high as wide a pixel is (PS3.3 C.7.6.3.1.7: vertical, then horizontal). */
+function aspectOf(instance: DataSet): number {
+  const [high, wide] = positivePair(instance, "00280034") ?? [1, 1];
+  const aspect = high / wide;
+  return aspect <= MOST_ASPECT && aspect >= 1 / MOST_ASPECT ? aspect : 1;
 }
 
 function spacing([row, column]: readonly [number, number], scale: Scale) {

@@ -16,6 +16,13 @@ describe("a length", () => {
     expect(lengthOf({ ...facts, scale: "detector" }, [0, 0], [3, 0]).atDetector).toBe(true);
     expect(lengthOf({ ...FACTS, scale: "unknown" }, [0, 0], [3, 4])).toMatchObject({ size: 5, unit: "px" });
   });
+  it("without a scale is in widths of a pixel, however high pixels are", () => {
+    const tall: ImageFacts = { ...facts, scale: "unknown", columnSpacingMm: 1, rowSpacingMm: 2 };
+    expect(lengthOf(tall, [0, 0], [3, 2])).toMatchObject({ size: 5, unit: "px" });
+    expect(angleOf(tall, [[2, 0], [0, 0], [2, 1]])).toBeCloseTo(45);
+    expect(sampleOf(new Uint8Array(16), tall, [0, 0], [4, 4])?.area).toMatchObject({ unit: "px" });
+    expect(sampleOf(new Uint8Array(16), tall, [0, 0], [4, 4])?.area.size).toBeCloseTo(8 * Math.PI, 1);
+  });
   it("in ultrasound has the scale of the region that holds both ends", () => {
     const region = { left: 0, top: 0, right: 99, bottom: 99, mmPerColumn: 0.1, mmPerRow: 0.2 };
     const ultrasound = { ...FACTS, rows: 200, columns: 200, ultrasound: [region] };
@@ -40,6 +47,11 @@ describe("values", () => {
   it("are the pixel's under the pointer", () => {
     expect(valueAt(values, facts, [3.99, 1.01])).toBe(70);
     expect(valueAt(values, facts, [4, 1])).toBeNull();
+  });
+  it("that are no numbers are none, and count in no ellipse", () => {
+    const holes = Float32Array.from({ length: 16 }, (_, at) => (at % 2 === 0 ? at : NaN));
+    expect(valueAt(holes, facts, [1.5, 0.5])).toBeNull();
+    expect(sampleOf(holes, facts, [0, 0], [4, 4])?.mean).not.toBeNaN();
   });
   it("in an ellipse are those whose centres lie in it", () => {
     const sample = sampleOf(values, facts, [0.9, 0.9], [3.1, 3.1]);

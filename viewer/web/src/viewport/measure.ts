@@ -38,10 +38,15 @@ function scaleAt(facts: ImageFacts, spots: readonly Spot[]): readonly [number, n
   return facts.scale === "unknown" ? null : [facts.columnSpacingMm, facts.rowSpacingMm];
 }
 
-/** The distance between two places of one image. */
+/** Of pixels without a scale: one column is 1, a row as much more as pixels are higher than wide. */
+function shapeOf(facts: ImageFacts): readonly [number, number] {
+  return [1, facts.rowSpacingMm / facts.columnSpacingMm];
+}
+
+/** The distance between two places of one image; without a scale in widths of a pixel. */
 export function lengthOf(facts: ImageFacts, from: Spot, to: Spot): Size {
   const scale = scaleAt(facts, [from, to]);
-  const [perColumn, perRow] = scale ?? [1, 1];
+  const [perColumn, perRow] = scale ?? shapeOf(facts);
   return {
     size: Math.hypot((to[0] - from[0]) * perColumn, (to[1] - from[1]) * perRow),
     unit: scale === null ? "px" : "mm",
@@ -51,7 +56,7 @@ export function lengthOf(facts: ImageFacts, from: Spot, to: Spot): Size {
 
 /** The angle at the middle one of three places, in degrees, 0 to 180; null: two coincide. */
 export function angleOf(facts: ImageFacts, [a, at, b]: readonly [Spot, Spot, Spot]): number | null {
-  const [perColumn, perRow] = scaleAt(facts, [a, at, b]) ?? [1, 1];
+  const [perColumn, perRow] = scaleAt(facts, [a, at, b]) ?? shapeOf(facts);
   const arm = ([x, y]: Spot) => [(x - at[0]) * perColumn, (y - at[1]) * perRow] as const;
   const [ax, ay] = arm(a);
   const [bx, by] = arm(b);
@@ -60,11 +65,12 @@ export function angleOf(facts: ImageFacts, [a, at, b]: readonly [Spot, Spot, Spo
   return (Math.acos(Math.max(-1, Math.min(1, (ax * bx + ay * by) / lengths))) * 180) / Math.PI;
 }
 
-/** The modality value under a place; null: outside. */
+/** The modality value under a place; null: outside, or no number. */
 export function valueAt(values: ArrayLike<number>, facts: ImageFacts, spot: Spot): number | null {
   const pixel = pixelAt(facts, spot);
   if (pixel === null) return null;
-  return values[pixel.row * facts.columns + pixel.column] ?? null;
+  const value = values[pixel.row * facts.columns + pixel.column];
+  return value === undefined || !Number.isFinite(value) ? null : value;
 }
 
 export interface Sample {
@@ -91,7 +97,7 @@ export function sampleOf(
     for (let column = Math.max(0, Math.floor(cx - rx)); column <= lastColumn; column++) {
       const out = ((column + 0.5 - cx) / rx) ** 2 + ((row + 0.5 - cy) / ry) ** 2;
       const value = values[row * facts.columns + column];
-      if (!(out <= 1) || value === undefined) continue;
+      if (!(out <= 1) || value === undefined || !Number.isFinite(value)) continue;
       count += 1;
       sum += value;
       squares += value * value;
@@ -102,6 +108,7 @@ export function sampleOf(
   if (count === 0) return null;
   const mean = sum / count;
   const scale = scaleAt(facts, [[x0, y0], [x1, y1]]);
+  const [perColumn, perRow] = scale ?? shapeOf(facts);
   const pixels = areaOf(ellipse([x0, y0], [x1, y1], 128));
   return {
     mean,
@@ -110,7 +117,7 @@ export function sampleOf(
     highest,
     count,
     area: {
-      size: scale === null ? pixels : pixels * scale[0] * scale[1],
+      size: pixels * perColumn * perRow,
       unit: scale === null ? "px" : "mm",
       atDetector: facts.scale === "detector",
     },

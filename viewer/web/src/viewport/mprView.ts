@@ -10,10 +10,11 @@ import {
   volumeLoader,
 } from "@cornerstonejs/core";
 
-import { startedEngine } from "./cornerstone";
+import { source, startedEngine } from "./cornerstone";
 import { cross, dot, type EdgeLetters, lettersToward, opposite, type Spot } from "./geometry";
 import type { Vector, VoiWindow } from "./imageFacts";
-import { rangeOfWindow } from "./windows";
+import type { Cutting, Projection } from "./planeMarks";
+import { isExact, rangeOfWindow } from "./windows";
 
 export const PLANES = ["axial", "coronal", "sagittal"] as const;
 export type PlaneName = (typeof PLANES)[number];
@@ -21,10 +22,13 @@ export type PlaneName = (typeof PLANES)[number];
 export interface Cut {
   letters: EdgeLetters | null;
   crossing: Spot | null; // px on the pane, where all three meet
+  cutting: Cutting | null; // where the plane lies in the patient
+  projection: Projection | null; // from there onto the pane
   drawn: number; // counts the pictures drawn
 }
 
 export interface MprShown {
+  point: Vector | null; // mm, where the planes meet
   loaded: number; // frames of the volume that are there
   failed: string | null;
   window: VoiWindow;
@@ -32,8 +36,9 @@ export interface MprShown {
   cuts: Record<PlaneName, Cut>;
 }
 
-const NO_CUT: Cut = { letters: null, crossing: null, drawn: 0 };
+const NO_CUT: Cut = { letters: null, crossing: null, cutting: null, projection: null, drawn: 0 };
 const NOTHING: MprShown = {
+  point: null,
   loaded: 0,
   failed: null,
   window: { center: 40, width: 400 },
@@ -48,7 +53,6 @@ export class MprView {
   private readonly listeners = new Set<() => void>();
   private shown = NOTHING;
   private volume: Types.IImageVolume | null = null;
-  private point: Vector | null = null; // mm, where the planes meet
   private isOpen = true;
 
   constructor(private readonly elements: Record<PlaneName, HTMLDivElement>) {
@@ -104,9 +108,14 @@ export class MprView {
     }
   }
 
+  /** Whether windows are meant to the point. */
+  isExact(): boolean {
+    return isExact(source.known(this.volume?.imageIds[0] ?? ""));
+  }
+
   setWindow(window: VoiWindow): void {
     for (const plane of PLANES) {
-      this.viewport(plane)?.setProperties({ voiRange: rangeOfWindow(window) });
+      this.viewport(plane)?.setProperties({ voiRange: rangeOfWindow(window, this.isExact()) });
     }
     this.change({ window });
     this.render();
@@ -128,7 +137,7 @@ export class MprView {
 
   /** Cut through a point of the patient, mm. */
   goTo(point: Vector): void {
-    this.point = point;
+    this.change({ point });
     for (const plane of PLANES) {
       const viewport = this.viewport(plane);
       if (viewport === null) continue;
@@ -147,11 +156,12 @@ export class MprView {
   /** Move a plane by slices. */
   scroll(plane: PlaneName, by: number): void {
     const viewport = this.viewport(plane);
-    if (viewport === null || this.volume === null || this.point === null) return;
+    const { point } = this.shown;
+    if (viewport === null || this.volume === null || point === null) return;
     const normal = viewport.getCamera().viewPlaneNormal;
     if (normal === undefined) return;
     const step = utilities.getSpacingInNormalDirection(this.volume, normal);
-    const next = along(this.point, vector(normal), -by * step);
+    const next = along(point, vector(normal), -by * step);
     if (this.holds(next)) this.goTo(next);
   }
 
@@ -232,11 +242,13 @@ export class MprView {
     const plane = PLANES.find((one) => this.elements[one] === event.currentTarget);
     const viewport = plane === undefined ? null : this.viewport(plane);
     if (plane === undefined || viewport === null) return;
-    const crossing =
-      this.point === null ? null : viewport.worldToCanvas([...this.point] as Types.Point3);
+    const { point } = this.shown;
+    const crossing = point === null ? null : viewport.worldToCanvas([...point] as Types.Point3);
     const cut: Cut = {
       letters: lettersOf(viewport),
       crossing,
+      cutting: cuttingOf(viewport),
+      projection: projectionOf(viewport),
       drawn: this.shown.cuts[plane].drawn + 1,
     };
     this.change({ cuts: { ...this.shown.cuts, [plane]: cut } });
@@ -256,6 +268,23 @@ function lettersOf(viewport: VolumeViewport): EdgeLetters | null {
   const top = lettersToward(vector(viewUp));
   const right = lettersToward(cross(vector(viewUp), vector(viewPlaneNormal)));
   return { top, right, bottom: opposite(top), left: opposite(right) };
+}
+
+function cuttingOf(viewport: VolumeViewport): Cutting | null {
+  const { focalPoint, viewPlaneNormal } = viewport.getCamera();
+  if (focalPoint === undefined || viewPlaneNormal === undefined) return null;
+  return { point: vector(focalPoint), normal: vector(viewPlaneNormal) };
+}
+
+const FAR_MM = 100; // so that what is lost in rounding counts little
+
+function projectionOf(viewport: VolumeViewport): Projection {
+  const [x0, y0] = viewport.worldToCanvas([0, 0, 0]);
+  const perMm = (to: Types.Point3): Spot => {
+    const [x, y] = viewport.worldToCanvas(to);
+    return [(x - x0) / FAR_MM, (y - y0) / FAR_MM];
+  };
+  return { origin: [x0, y0], axes: [perMm([FAR_MM, 0, 0]), perMm([0, FAR_MM, 0]), perMm([0, 0, FAR_MM])] };
 }
 
 function vector(point: ArrayLike<number>): Vector {

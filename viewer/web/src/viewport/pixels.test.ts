@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { colourPixels, greyPixels, isPlain, onePart, storedValues } from "./pixels";
 import { FACTS } from "./testFacts";
+import { windowOfAll } from "./windows";
 
 const words = (...values: number[]) => new Uint8Array(Uint16Array.from(values).buffer);
 const text = (said: string) => Uint8Array.from(said, (one) => one.charCodeAt(0));
@@ -43,6 +44,32 @@ describe("stored values", () => {
   });
 });
 
+describe("floating point", () => {
+  const single = { ...FACTS, stored: "float", bitsAllocated: 32, unit: "" } as const;
+  const bytes = (values: Float32Array | Float64Array) => new Uint8Array(values.buffer);
+  it("of single and of double precision is read as it is", () => {
+    const values = Float32Array.of(0.25, -1.5, 1e6, 0);
+    expect([...greyPixels(bytes(values), single).values]).toEqual([...values]);
+    const double = { ...single, stored: "double", bitsAllocated: 64 } as const;
+    expect([...greyPixels(bytes(Float64Array.of(0.25, -1.5, 1e6, 0)), double).values]).toEqual([...values]);
+    expect([isPlain(single), isPlain(double), isPlain({ ...double, bitsAllocated: 32 })]).toEqual([true, true, false]);
+  });
+  it("opens in all of its range, whatever its size", () => {
+    expect(greyPixels(bytes(Float32Array.of(0, 0.5, 1, 0.25)), single).window).toEqual({ center: 0.5, width: 1 });
+    const half = greyPixels(bytes(Float32Array.of(0, 1, 2, 4)), { ...single, slope: 0.5, intercept: 1 });
+    expect(half).toMatchObject({ lowest: 1, highest: 3, window: { center: 2, width: 2 } });
+  });
+  it("that is no number is drawn as the lowest and measured as nothing; padding is left out", () => {
+    const made = greyPixels(bytes(Float32Array.of(NaN, Infinity, 2, 3)), single);
+    expect([...made.drawn]).toEqual([2, 2, 2, 3]);
+    expect([...made.values]).toEqual([NaN, Infinity, 2, 3]);
+    expect(greyPixels(bytes(Float32Array.of(-9999, 1, 2, 3)), { ...single, padding: [-9999, -9999] }).lowest).toBe(1);
+  });
+  it("that is too short is an error", () => {
+    expect(() => greyPixels(bytes(Float32Array.of(1)), single)).toThrow("4 bytes instead of 16");
+  });
+});
+
 describe("modality values", () => {
   it("are Hounsfield units through slope and intercept, in whole numbers where that holds them", () => {
     const { values } = greyPixels(words(0, 1024, 4095, 24), { ...FACTS, intercept: -1024 });
@@ -73,15 +100,25 @@ describe("the window to begin with", () => {
   });
   it("is a table's whole range where only a table was sent", () => {
     const voiLut = { first: 0, bits: 8, entries: Uint16Array.of(0, 128, 255) };
-    const made = greyPixels(words(0, 1, 2, 3), { ...FACTS, voiLut });
-    expect([...made.values]).toEqual([0, 128, 255, 255]);
+    const made = greyPixels(words(0, 1, 2, 3), { ...FACTS, unit: "", voiLut });
+    expect([...made.drawn]).toEqual([0, 128, 255, 255]);
     expect(made.window).toEqual({ center: 128, width: 256 });
+    expect([...made.values]).toEqual([0, 1, 2, 3]); // what a probe says is the value, not its grey
+  });
+  it("of a CT is the stretch over which its table rises, so that Hounsfield windows go on from there", () => {
+    const voiLut = { first: -100, bits: 8, entries: Uint16Array.of(0, 0, 0, 100, 200, 255, 255) };
+    const made = greyPixels(words(0, 1, 2, 3), { ...FACTS, unit: "HU", intercept: -100, voiLut });
+    expect(made.window).toEqual(windowOfAll(-98, -95, false));
+    expect(made.drawn).toBe(made.values);
+    const falling = { ...voiLut, entries: Uint16Array.of(255, 100, 0) };
+    expect([...greyPixels(words(0, 1, 2, 3), { ...FACTS, unit: "HU", intercept: -100, voiLut: falling }).drawn]).toEqual([255, 100, 0, 0]);
   });
 });
 
 it("padding does not glare in an inverted picture", () => {
   const facts = { ...FACTS, photometric: "MONOCHROME1", padding: [0, 0] as const };
-  expect([...greyPixels(words(0, 10, 20, 0), facts).values]).toEqual([20, 10, 20, 20]);
+  expect([...greyPixels(words(0, 10, 20, 0), facts).drawn]).toEqual([20, 10, 20, 20]);
+  expect([...greyPixels(words(0, 10, 20, 0), facts).values]).toEqual([0, 10, 20, 0]);
 });
 
 describe("colour", () => {

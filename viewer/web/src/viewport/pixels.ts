@@ -1,8 +1,10 @@
 /** From the bytes of a frame (Explicit VR Little Endian, as `/dicomweb` sends them) to values. */
 
 import type { ImageFacts, Lut, VoiWindow } from "./imageFacts";
+import { isExact, windowOfAll } from "./windows";
 
 export type Values = Int16Array | Uint16Array | Uint8Array | Float32Array;
+type Stored = Int32Array | Int16Array | Uint16Array | Uint8Array | Float32Array;
 
 /** The one part of a multipart/related answer (PS3.18 8.6.1.2), or the whole of a plain one. */
 export function onePart(body: ArrayBuffer, contentType: string): Uint8Array {
@@ -39,23 +41,27 @@ function isAt(bytes: Uint8Array, text: string, at: number): boolean {
   return true;
 }
 
+const SIZES: Record<ImageFacts["stored"], readonly number[]> = { integer: [8, 16, 32], float: [32], double: [64] };
+
 /** Whether the values of a frame can be used as they are sent; the rest is drawn by the node. */
 export function isPlain(facts: ImageFacts): boolean {
   const { samples, photometric, bitsAllocated } = facts;
   if (samples === 1) {
-    return /^MONOCHROME[12]$/.test(photometric) && [8, 16, 32].includes(bitsAllocated);
+    return /^MONOCHROME[12]$/.test(photometric) && SIZES[facts.stored].includes(bitsAllocated);
   }
   return samples === 3 && photometric === "RGB" && bitsAllocated === 8;
 }
 
 /** Stored values of a grey frame, row by row; bits beyond those stored are no part of them. */
-export function storedValues(bytes: Uint8Array, facts: ImageFacts): Int32Array | Int16Array | Uint16Array | Uint8Array {
+export function storedValues(bytes: Uint8Array, facts: ImageFacts): Stored {
   const count = facts.rows * facts.columns;
   const size = facts.bitsAllocated >> 3;
   if (bytes.byteLength < count * size) {
     throw new Error(`the frame has ${bytes.byteLength} bytes instead of ${count * size}`);
   }
   const aligned = bytes.slice(0, count * size).buffer;
+  if (facts.stored === "float") return new Float32Array(aligned);
+  if (facts.stored === "double") return Float32Array.from(new Float64Array(aligned));
   if (size === 1 && !facts.signed && facts.bitsStored === 8) return new Uint8Array(aligned);
   const shift = 32 - facts.bitsStored;
   const raw = size === 1 ? new Uint8Array(aligned) : size === 2 ? new Uint16Array(aligned) : new Int32Array(aligned);
@@ -71,8 +77,9 @@ export function storedValues(bytes: Uint8Array, facts: ImageFacts): Int32Array |
 }
 
 export interface GreyPixels {
-  values: Values; // modality values: HU for CT
-  lowest: number; // without padding
+  values: Values; // modality values: HU for CT; what a probe says
+  drawn: Values; // what the window is for: the same, or what the table of the image makes of them
+  lowest: number; // of what is drawn, without padding
   highest: number;
   window: VoiWindow; // as sent, or else all of the range
 }
@@ -83,21 +90,47 @@ export function greyPixels(bytes: Uint8Array, facts: ImageFacts): GreyPixels {
   const values = modalityValues(stored, facts);
   const range = rangeOf(stored, values, facts.padding);
   const sent = facts.windows[0];
-  if (facts.padding !== null && facts.photometric === "MONOCHROME1") {
-    // Shown inverted, what is no image would glare: it is made the darkest.
-    replacePadding(stored, values, facts.padding, range.highest);
+  const lut = sent === undefined ? facts.voiLut : null;
+  const span = lut === null ? null : spanOf(lut, facts);
+  if (lut !== null && span === null) {
+    const highest = 2 ** lut.bits - 1;
+    return { values, drawn: throughLut(values, lut), lowest: 0, highest, window: windowOfAll(0, highest, false) };
   }
-  if (sent === undefined && facts.voiLut !== null) {
-    return throughLut(values, facts.voiLut);
-  }
-  const window = sent ?? {
-    center: (range.lowest + range.highest + 1) / 2,
-    width: Math.max(1, range.highest - range.lowest + 1),
-  };
-  return { values, ...range, window };
+  const window = sent ?? span ?? windowOfAll(range.lowest, range.highest, isExact(facts));
+  return { values, drawn: drawable(stored, values, facts, range), ...range, window };
 }
 
-function modalityValues(stored: ArrayLike<number>, facts: ImageFacts): Values {
+/** The values without what cannot be drawn, or would glare. */
+function drawable(stored: Stored, values: Values, facts: ImageFacts, range: Range): Values {
+  let drawn = values;
+  if (values instanceof Float32Array && !values.every(Number.isFinite)) {
+    drawn = values.map((value) => (Number.isFinite(value) ? value : range.lowest));
+  }
+  if (facts.padding === null || facts.photometric !== "MONOCHROME1") return drawn;
+  // Shown inverted, what is no image would glare: it is made the darkest.
+  const [from, to] = facts.padding;
+  return drawn.map((value, i) => {
+    const raw = stored[i] ?? 0;
+    return raw >= from && raw <= to ? range.highest : value;
+  });
+}
+
+const FOOT = 0.005; // of a table's rise: before and after it nothing is told apart
+
+/**
+ * The window over which the table of a CT rises; null: other images, and tables that fall.
+ *
+ * Hounsfield units are windowed by people, which must go on from the values themselves.
+ */
+function spanOf({ first, entries }: Lut, { unit }: ImageFacts): VoiWindow | null {
+  const [low, high] = [entries[0] ?? 0, entries.at(-1) ?? 0];
+  if (unit !== "HU" || high <= low) return null;
+  const foot = entries.findIndex((entry) => entry > low + FOOT * (high - low));
+  const head = entries.findIndex((entry) => entry >= high - FOOT * (high - low));
+  return windowOfAll(first + Math.max(0, foot - 1), first + head, false);
+}
+
+function modalityValues(stored: Stored, facts: ImageFacts): Values {
   const { slope, intercept, modalityLut: lut } = facts;
   const count = stored.length;
   if (lut !== null) {
@@ -107,9 +140,10 @@ function modalityValues(stored: ArrayLike<number>, facts: ImageFacts): Values {
   }
   const isWhole = Number.isInteger(slope) && Number.isInteger(intercept);
   if (isWhole && slope === 1 && intercept === 0 && !(stored instanceof Int32Array)) {
-    return stored as Values;
+    return stored;
   }
-  const [lowest, highest] = isWhole ? possible(facts) : [Infinity, Infinity];
+  const isCounted = isWhole && facts.stored === "integer";
+  const [lowest, highest] = isCounted ? possible(facts) : [Infinity, Infinity];
   const values =
     lowest >= -32768 && highest <= 32767 ? new Int16Array(count) : new Float32Array(count);
   for (let i = 0; i < count; i++) values[i] = (stored[i] ?? 0) * slope + intercept;
@@ -130,42 +164,30 @@ function looked(lut: Lut, value: number): number {
   return lut.entries[at] ?? 0;
 }
 
-function rangeOf(
-  stored: ArrayLike<number>,
-  values: Values,
-  padding: readonly [number, number] | null,
-): { lowest: number; highest: number } {
+interface Range {
+  lowest: number;
+  highest: number;
+}
+
+function rangeOf(stored: ArrayLike<number>, values: Values, padding: ImageFacts["padding"]): Range {
   let lowest = Infinity;
   let highest = -Infinity;
   const [from, to] = padding ?? [1, 0];
   for (let i = 0; i < values.length; i++) {
     const raw = stored[i] ?? 0;
-    if (raw >= from && raw <= to) continue;
     const value = values[i] ?? 0;
+    if ((raw >= from && raw <= to) || !Number.isFinite(value)) continue;
     if (value < lowest) lowest = value;
     if (value > highest) highest = value;
   }
   return highest < lowest ? { lowest: 0, highest: 0 } : { lowest, highest };
 }
 
-function replacePadding(
-  stored: ArrayLike<number>,
-  values: Values,
-  [from, to]: readonly [number, number],
-  by: number,
-): void {
-  for (let i = 0; i < values.length; i++) {
-    const raw = stored[i] ?? 0;
-    if (raw >= from && raw <= to) values[i] = by;
-  }
-}
-
-/** A picture whose only window is a table: its values are those of the table from here on. */
-function throughLut(values: Values, lut: Lut): GreyPixels {
+/** A picture whose only window is a table: what is drawn is what the table says. */
+function throughLut(values: Values, lut: Lut): Uint16Array {
   const shown = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) shown[i] = looked(lut, values[i] ?? 0);
-  const highest = 2 ** lut.bits - 1;
-  return { values: shown, lowest: 0, highest, window: { center: (highest + 1) / 2, width: highest + 1 } };
+  return shown;
 }
 
 /** Red, green and blue pixel by pixel, whichever way they were sent. */

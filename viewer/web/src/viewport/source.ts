@@ -2,8 +2,7 @@
 
 import { isAttended } from "../attention";
 import { Problem } from "../api";
-import type { DataSet } from "./dicomJson";
-import { textOf } from "./dicomJson";
+import { type DataSet, type Element, itemsOf, textOf } from "./dicomJson";
 import { type ImageFacts, imageFacts } from "./imageFacts";
 import { onePart } from "./pixels";
 
@@ -89,15 +88,17 @@ export class ImageSource {
 
   private async read(path: string): Promise<void> {
     const response = await get(path, JSON_TYPE);
-    for (const header of (await response.json()) as DataSet[]) {
-      this.headers.set(textOf(header, "00080018"), header);
+    const headers = (await response.json()) as DataSet[];
+    for (const table of headers.flatMap(tablesElsewhere)) {
+      const path = new URL(table.BulkDataURI).pathname;
+      table.InlineBinary = base64(await bytesOf(path, "application/octet-stream"));
     }
+    for (const header of headers) this.headers.set(textOf(header, "00080018"), header);
   }
 
   /** The bytes of a frame's values. */
   async frame(frame: FrameRef): Promise<Uint8Array> {
-    const response = await get(`${instancePath(frame)}/frames/${frame.frameNumber}`, FRAME_TYPE);
-    return onePart(await response.arrayBuffer(), response.headers.get("Content-Type") ?? "");
+    return bytesOf(`${instancePath(frame)}/frames/${frame.frameNumber}`, FRAME_TYPE);
   }
 
   /** The frame as the node draws it: for colour spaces that are the node's business. */
@@ -127,6 +128,25 @@ function seriesPath({ studyInstanceUid, seriesInstanceUid }: Pick<FrameRef, "stu
 
 function instancePath(frame: FrameRef): string {
   return `${seriesPath(frame)}/instances/${frame.sopInstanceUid}`;
+}
+
+const TABLES = ["00283000", "00283010"] as const; // Modality LUT, VOI LUT
+const TABLE_DATA = "00283006";
+
+/** Long tables are sent apart from their header; without them its values would be others. */
+export function tablesElsewhere(header: DataSet): (Element & { BulkDataURI: string })[] {
+  return TABLES.flatMap((tag) => itemsOf(header, tag))
+    .map((item) => item[TABLE_DATA])
+    .filter((data): data is Element & { BulkDataURI: string } => data?.BulkDataURI !== undefined);
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join(""));
+}
+
+async function bytesOf(path: string, accept: string): Promise<Uint8Array> {
+  const response = await get(path, accept);
+  return onePart(await response.arrayBuffer(), response.headers.get("Content-Type") ?? "");
 }
 
 async function get(path: string, accept: string): Promise<Response> {

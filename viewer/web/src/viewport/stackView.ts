@@ -2,12 +2,12 @@
 
 import { Enums, type StackViewport, type Types } from "@cornerstonejs/core";
 
-import { fetchImage, source, startedEngine } from "./cornerstone";
+import { fetchImage, source, startedEngine, valuesOf } from "./cornerstone";
 import { type EdgeLetters, type Spot, toImage, toWorld } from "./geometry";
 import type { ImageFacts, VoiWindow } from "./imageFacts";
 import { LIMITS, Prefetcher, prefetchOrder } from "./prefetch";
 import { lettersOnPane, type Matrix } from "./stackMatrix";
-import { rangeOfWindow, windowOfRange } from "./windows";
+import { isExact, rangeOfWindow, windowOfRange } from "./windows";
 
 export interface Shown {
   index: number; // of the frame that is drawn; -1: none yet
@@ -226,7 +226,7 @@ export class StackView {
   /** Modality values of the frame that is drawn, row by row. */
   values(): ArrayLike<number> | null {
     if (this.shown.index < 0) return null;
-    return this.viewport?.getCornerstoneImage().getPixelData() ?? null;
+    return this.viewport === null ? null : valuesOf(this.viewport.getCornerstoneImage());
   }
 
   private sentInverted(): boolean {
@@ -251,7 +251,7 @@ export class StackView {
     this.change({
       matrix,
       letters: lettersOnPane(facts, matrix),
-      window: range === undefined ? this.shown.window : windowOfRange(range),
+      window: range === undefined ? this.shown.window : windowOfRange(range, isExact(facts)),
       drawn: this.shown.drawn + 1,
     });
   };
@@ -262,7 +262,7 @@ export class StackView {
     const { windowCenter, windowWidth } = viewport.getCornerstoneImage();
     const sent = { center: firstOf(windowCenter), width: firstOf(windowWidth) };
     const window = this.shown.asSent || this.shown.isColour ? sent : this.shown.window;
-    viewport.setProperties({ voiRange: rangeOfWindow(window) });
+    viewport.setProperties({ voiRange: rangeOfWindow(window, isExact(this.shown.facts)) });
   }
 
   /** Cornerstone resolves also where the image could not be had; then nothing was drawn. */

@@ -1,10 +1,11 @@
 /** Two panes that scroll together while they are linked. */
 
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { source } from "./cornerstone";
-import { follow, type Link, linkOf } from "./linking";
+import { follow, isLinked, type Link, linkOf, type LinkState, linkState } from "./linking";
 import { imageIdOf, type FrameRef } from "./source";
+import { useShown } from "./StackPane";
 import type { StackView } from "./stackView";
 
 interface Side {
@@ -12,11 +13,34 @@ interface Side {
   frames: readonly FrameRef[];
 }
 
+export interface Linking {
+  state: LinkState | null; // null: nothing to link
+  toggle: () => void;
+}
+
+/** Whether two panes scroll together; what somebody chose holds for the two series alone. */
+export function useLinking(first: Side, second: Side, areBeside: boolean): Linking {
+  const [choice, setChoice] = useState<{ pair: string; linked: boolean } | null>(null);
+  const a = useShown(first.view)?.facts ?? null;
+  const b = useShown(second.view)?.facts ?? null;
+  const areStacks = first.frames.length > 1 && second.frames.length > 1;
+  const pair = `${first.frames[0]?.seriesInstanceUid ?? ""} ${second.frames[0]?.seriesInstanceUid ?? ""}`;
+  const chosen = choice?.pair === pair ? choice.linked : null;
+  const state = areBeside && areStacks && a !== null && b !== null ? linkState(a, b, chosen) : null;
+  useFollowing(first, second, isLinked(state));
+  return {
+    state,
+    toggle: () => {
+      if (state !== null) setChoice({ pair, linked: !isLinked(state) });
+    },
+  };
+}
+
 /** The pane that was scrolled leads; the other shows what lies there. */
-export function useLinking(first: Side, second: Side, isLinked: boolean): void {
+function useFollowing(first: Side, second: Side, areLinked: boolean): void {
   const link = useRef<Link | null>(null);
   useEffect(() => {
-    if (!isLinked || first.view === null || second.view === null) return;
+    if (!areLinked || first.view === null || second.view === null) return;
     const [a, b] = [first.view, second.view];
     let leads: "first" | "second" | null = null; // whose change is being passed on
     const seen = { first: a.now().index, second: b.now().index };
@@ -43,7 +67,7 @@ export function useLinking(first: Side, second: Side, isLinked: boolean): void {
       link.current = null;
       for (const end of ends) end();
     };
-  }, [first.view, first.frames, second.view, second.frames, isLinked]);
+  }, [first.view, first.frames, second.view, second.frames, areLinked]);
 }
 
 function linkNow(a: StackView, b: StackView): Link | null {

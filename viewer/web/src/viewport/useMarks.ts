@@ -38,6 +38,7 @@ export function useMarks(
         )
         .map((one): Mark => ({
           key: `drawn ${one.id}`,
+          thing: `drawn ${one.id}`,
           by: "person",
           polygon: one.polygon,
           label: findingWords(study, one.target),
@@ -53,6 +54,7 @@ function markOf(region: Region, at: number): Mark {
   const sure = `${suspicion(region.score)}, ${decimals(region.score, 2)}`;
   return {
     key: `${region.detector} ${at}`,
+    thing: `${region.detector} ${region.kind} ${region.lesion ?? ""}`,
     by: "ai",
     polygon: region.polygon,
     label: regionLabel(region),
@@ -61,7 +63,7 @@ function markOf(region: Region, at: number): Mark {
 }
 
 function beingDrawn({ polygon }: PendingDrawing): Mark {
-  return { key: "pending", by: "person", polygon, label: "", sure: "" };
+  return { key: "pending", thing: "pending", by: "person", polygon, label: "", sure: "" };
 }
 
 function isSame(a: FrameRef, b: FrameRef): boolean {

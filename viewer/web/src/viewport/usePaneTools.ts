@@ -4,6 +4,7 @@ import { type PointerEvent, type RefObject, useEffect, useRef } from "react";
 
 import type { Spot } from "./geometry";
 import type { StackView } from "./stackView";
+import { dragged, isExact } from "./windows";
 
 export type Tool =
   | "window"
@@ -14,7 +15,8 @@ export type Tool =
   | "angle"
   | "ellipse"
   | "value"
-  | "draw";
+  | "draw"
+  | "draw_ellipse";
 
 export const MOVING_TOOLS = ["window", "scroll", "pan", "zoom"] as const;
 type MovingTool = (typeof MOVING_TOOLS)[number];
@@ -25,6 +27,11 @@ const BUTTONS: Record<number, MovingTool | undefined> = { 1: "pan", 2: "zoom" };
 
 export function isMoving(tool: Tool): tool is MovingTool {
   return (MOVING_TOOLS as readonly Tool[]).includes(tool);
+}
+
+/** Tools that outline what AI missed. */
+export function isDrawing(tool: Tool): tool is "draw" | "draw_ellipse" {
+  return tool === "draw" || tool === "draw_ellipse";
 }
 
 interface Drag {
@@ -103,9 +110,8 @@ function move(view: StackView, drag: Drag, dx: number, dy: number): void {
       return;
     }
     case "window": {
-      const { center, width } = view.now().window;
-      const step = Math.max(0.25, width / 300); // as fine as the window is narrow
-      view.setWindow({ center: center + dy * step, width: Math.max(1, width + dx * step) });
+      const { window, facts } = view.now();
+      view.setWindow(dragged(window, dx, dy, isExact(facts)));
     }
   }
 }

@@ -55,7 +55,12 @@ export function useViewerKeys(act: ViewerActs, can: { draw: boolean; isCt: boole
     key(marks, "m", "M", t("viewer.toggle_marks"), act.marks),
     key(marks, "n", "N", t("viewer.next_mark"), () => { act.stop(1); }),
     key(marks, "shift+n", "⇧ N", t("viewer.previous_mark"), () => { act.stop(-1); }),
-    ...(can.draw ? [{ ...tool("d", "draw"), group: marks }] : []),
+    ...(can.draw
+      ? [
+          { ...tool("d", "draw"), group: marks },
+          key(marks, "shift+d", "⇧ D", t("viewer.tool.draw_ellipse"), () => { act.tool("draw_ellipse"); }),
+        ]
+      : []),
     tool("w", "window"), tool("s", "scroll"), tool("p", "pan"), tool("z", "zoom"),
     tool("l", "length"), tool("a", "angle"), tool("e", "ellipse"), tool("u", "value"),
     key(tools, ["Delete", "Backspace"], t("viewer.delete_key"), t("viewer.erase"), act.erase),
@@ -68,7 +73,7 @@ export function useViewerKeys(act: ViewerActs, can: { draw: boolean; isCt: boole
       : []),
     key(picture, ["+", "="], "+", t("viewer.enlarge"), () => { act.zoom(1.25); }),
     key(picture, "-", "−", t("viewer.reduce"), () => { act.zoom(0.8); }),
-    key(picture, "r", "R", t("viewer.rotate"), act.rotate),
+    key(picture, "q", "Q", t("viewer.rotate"), act.rotate),
     key(picture, "h", "H", t("viewer.flip_horizontal"), act.flipHorizontal),
     key(picture, "v", "V", t("viewer.flip_vertical"), act.flipVertical),
     key(picture, "i", "I", t("viewer.invert"), act.invert),

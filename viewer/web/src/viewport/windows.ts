@@ -1,6 +1,6 @@
 /** Windows: how values become grey, and what radiologists call the usual ones. */
 
-import type { VoiWindow } from "./imageFacts";
+import type { ImageFacts, VoiWindow } from "./imageFacts";
 
 export type PresetName =
   | "brain"
@@ -42,12 +42,35 @@ export function presetOf(window: VoiWindow): PresetName | null {
   return found?.name ?? null;
 }
 
-/** The lowest and highest value of the grey scale (PS3.3 C.11.2.1.2, LINEAR). */
-export function rangeOfWindow({ center, width }: VoiWindow): { lower: number; upper: number } {
+/**
+ * Whether a window is meant to the point (PS3.3 C.11.2.1.3.2, LINEAR_EXACT) and not, as usual, for
+ * whole numbers: those that are stored as floating point lie between them.
+ */
+export function isExact(facts: Pick<ImageFacts, "stored" | "voiFunction"> | null): boolean {
+  return facts !== null && (facts.stored !== "integer" || facts.voiFunction === "LINEAR_EXACT");
+}
+
+/** The lowest and highest value of the grey scale (PS3.3 C.11.2.1.2). */
+export function rangeOfWindow({ center, width }: VoiWindow, exact: boolean): { lower: number; upper: number } {
+  if (exact) return { lower: center - width / 2, upper: center + width / 2 };
   return { lower: center - 0.5 - (width - 1) / 2, upper: center - 0.5 + (width - 1) / 2 };
 }
 
-export function windowOfRange({ lower, upper }: { lower: number; upper: number }): VoiWindow {
+export function windowOfRange({ lower, upper }: { lower: number; upper: number }, exact: boolean): VoiWindow {
+  if (exact) return { width: upper - lower, center: (lower + upper) / 2 };
   const width = upper - lower + 1;
   return { width, center: lower + (width - 1) / 2 + 0.5 };
+}
+
+/** The window of all values from the lowest to the highest. */
+export function windowOfAll(lowest: number, highest: number, exact: boolean): VoiWindow {
+  const { center, width } = windowOfRange({ lower: lowest, upper: highest }, exact);
+  return { center, width: width > 0 ? width : 1 };
+}
+
+/** A window after the pointer was dragged by px: across widens it, down makes all darker. */
+export function dragged({ center, width }: VoiWindow, dx: number, dy: number, exact: boolean): VoiWindow {
+  // As fine as the window is narrow.
+  const step = exact ? width / 300 : Math.max(0.25, width / 300);
+  return { center: center + dy * step, width: Math.max(exact ? width / 10 : 1, width + dx * step) };
 }
