@@ -19,18 +19,27 @@ BLOCK_HU, AIR_HU = 60, -1000
 
 
 def make_block_ct(
-    folder: Path, number: int, *, patient: str = "", date: str = "20260102", offset_mm: float = 0.0
+    folder: Path,
+    number: int,
+    *,
+    patient: str = "",
+    date: str = "20260102",
+    offset_mm: float = 0.0,
+    series: int = 1,
 ) -> list[MadeStudy]:
     """Write the slices, feet to head; `number` makes the UIDs, `offset_mm` moves the patient.
 
-    The patient is `patient`, or one of this study's own.
+    The patient is `patient`, or one of this study's own. All series of a study are in one frame of
+    reference.
     """
     slices = []
     for index in range(SLICES):
         dataset = _slice(number, index, offset_mm)
+        dataset.SeriesInstanceUID = f"2.25.8152.{number}.{series}"
+        dataset.SOPInstanceUID = f"2.25.8152.{number}.{series}.{index + 1}"
         dataset.PatientID = patient or f"BLOCK-{number}"
         dataset.StudyDate = date
-        path = folder / f"block-{number}-{index}.dcm"
+        path = folder / f"block-{number}-{series}-{index}.dcm"
         dcmwrite(path, dataset, enforce_file_format=True)
         slices.append(
             MadeStudy(
@@ -46,9 +55,7 @@ def _slice(number: int, index: int, offset_mm: float) -> Dataset:
     dataset = Dataset()
     dataset.SOPClassUID = CTImageStorage
     dataset.StudyInstanceUID = f"2.25.8152.{number}"
-    dataset.SeriesInstanceUID = f"2.25.8152.{number}.1"
-    dataset.SOPInstanceUID = f"2.25.8152.{number}.1.{index + 1}"
-    dataset.FrameOfReferenceUID = f"2.25.8152.{number}.2"
+    dataset.FrameOfReferenceUID = f"2.25.8152.{number}.0"
     dataset.Modality = "CT"
     dataset.BodyPartExamined = "HEAD"
     dataset.PatientName = "Block^In^Air"

@@ -64,6 +64,12 @@ class Heard:
         page.on("request", lambda request: self.requests.append(request.url))
 
 
+def picture_of(surface: Locator) -> npt.NDArray[np.uint8]:
+    """What is drawn on a surface, rows x columns, 0 to 255."""
+    rows, columns, grey = surface.evaluate(_PICTURE)
+    return np.frombuffer(base64.b64decode(grey), np.uint8).reshape(rows, columns)
+
+
 class Pane:
     """One pane of the viewer."""
 
@@ -94,8 +100,7 @@ class Pane:
 
     def picture(self) -> npt.NDArray[np.uint8]:
         """What is drawn, rows x columns, 0 to 255."""
-        rows, columns, grey = self.surface.evaluate(_PICTURE)
-        return np.frombuffer(base64.b64decode(grey), np.uint8).reshape(rows, columns)
+        return picture_of(self.surface)
 
     def words(self, test_id: str) -> str:
         """A caption."""

@@ -35,25 +35,40 @@ def service_of(node: Node) -> Iterator[Worklist]:
         engine.dispose()
 
 
-def flag(node: Node, study: MadeStudy, probability: float) -> None:
-    """Record that the fracture detector flagged a study, with one known region."""
+def flag(
+    node: Node,
+    study: MadeStudy,
+    probability: float,
+    *,
+    detector: str = "fracture",
+    target: TargetFinding = TargetFinding.FRACTURE,
+) -> None:
+    """Record that a detector, fracture's if none is named, flagged one known region of a study."""
     region = Region(
         sop_instance_uid=SOPInstanceUID(study.sop_instance_uid),
         frame_number=1,
         polygon=REGION,
         score=0.9,
     )
-    record(node, study, Flagged(probability=probability, regions=(region,)))
+    outcome = Flagged(probability=probability, regions=(region,))
+    record(node, study, outcome, detector=detector, target=target)
 
 
-def record(node: Node, study: MadeStudy, outcome: Flagged) -> None:
-    """Record an outcome of the fracture detector."""
+def record(
+    node: Node,
+    study: MadeStudy,
+    outcome: Flagged,
+    *,
+    detector: str = "fracture",
+    target: TargetFinding = TargetFinding.FRACTURE,
+) -> None:
+    """Record an outcome of a detector, fracture's if none is named."""
     now = datetime.now(UTC)
     provenance = Provenance(
         detector=DetectorIdentity(
-            name="fracture",
+            name=detector,
             version="0.0.0-test",
-            target=TargetFinding.FRACTURE,
+            target=target,
             weights_sha256="0" * 64,
             operating_point=0.5,
         ),
