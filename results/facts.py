@@ -152,6 +152,11 @@ class AssessmentFacts:
                 self.image(region)
 
     @cached_property
+    def digest(self) -> str:
+        """SHA-256, hex, of all of it: what differs in anything is another object."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+    @cached_property
     def images_by_uid(self) -> Mapping[SOPInstanceUID, SourceImage]:
         """The images by their UID."""
         return {one.reference.sop_instance_uid: one for one in self.images}

@@ -1,6 +1,5 @@
 """UIDs that follow from what they name: made twice from the same facts they are the same."""
 
-import hashlib
 from uuid import UUID, uuid5
 
 from results.facts import AssessmentFacts, DetectorResult
@@ -35,19 +34,5 @@ def lesion_uid(facts: AssessmentFacts, result: DetectorResult, name: str) -> str
 
 
 def _identity(facts: AssessmentFacts) -> tuple[object, ...]:
-    """What tells one assessment from any other, and one outcome of it from another."""
-    results = sorted(
-        (
-            one.provenance.detector.name,
-            one.provenance.detector.version,
-            one.provenance.detector.weights_sha256,
-            one.provenance.finished_at.isoformat(),
-            hashlib.sha256(repr(one.outcome).encode()).hexdigest(),
-        )
-        for one in facts.results
-    )
-    return (
-        facts.study.study_instance_uid,
-        facts.number,
-        *(word for one in results for word in one),
-    )
+    """What tells one assessment from any other, and what is said of it from anything else."""
+    return facts.study.study_instance_uid, facts.number, facts.digest

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import highdicom
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from pydicom.dataset import Dataset
 
 from results.errors import UnknownImage, UnusableFacts
-from results.facts import AssessmentFacts, ObjectReference
+from results.facts import AssessmentFacts, ObjectReference, PatientAndStudy
 from results.report import build_report as build
 from results.report import report_uid
 from results.source import source_image_of
 from tests.made_up_headers import DX, enhanced_ct, plain_header, read_back, tilted_ct
 from tests.result_facts import (
+    DEVICE,
     FRACTURE,
     HAEMORRHAGE,
     PHANTOMS,
@@ -29,7 +31,7 @@ from tests.result_facts import (
 )
 from worklist.finding import Failed, NotApplicable, NotFlagged
 from worklist.study import Completeness
-from worklist.uid import SOPInstanceUID
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
 _HEAD = PHANTOMS / "head_ct_bleed"
 _ARM = PHANTOMS / "forearm_fracture"
@@ -254,6 +256,24 @@ def test_another_assessment_or_outcome_is_another_report_of_the_same_finding() -
         for one in (facts, later)
     ]
     assert tracked[0] == tracked[1], "the word on a study is followed through its assessments"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"completeness": Completeness.INCOMPLETE},
+        {"timezone": timezone(timedelta(hours=1))},
+        {"device": replace(DEVICE, software_version="0.2.0")},
+        {"seen": ()},
+        {"study": PatientAndStudy(study_instance_uid=StudyInstanceUID("1.2.3"), elements=())},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_differs_in_an_object_its_uid_differs(change: dict[str, Any]) -> None:
+    facts = facts_of([read_back(plain_header())], [result(FRACTURE, NotFlagged(probability=0.1))])
+    assert report_uid(replace(facts, **change)) != report_uid(facts)
+    hidden = replace(facts.results[0], marks=False)
+    assert report_uid(replace(facts, results=(hidden,))) != report_uid(facts)
 
 
 def test_a_newer_report_names_the_one_it_takes_the_place_of() -> None:
