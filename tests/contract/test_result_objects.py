@@ -215,3 +215,36 @@ def _name_in_json(program: Callable[[str], str], path: Path) -> dict[str, str] |
     done.check_returncode()
     (name,) = json.loads(done.stdout.decode("utf-8"))["00100010"]["Value"]
     return dict(name)
+
+
+@pytest.mark.parametrize(
+    ("case", "window"), [("head_ct_bleed", "center=40 width=80"), ("forearm_fracture", "")]
+)
+def test_dcmtk_checks_a_presentation_and_draws_an_image_with_it(
+    case: str, window: str, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    facts = usual_facts(PHANTOMS / case)
+    (path,) = _written(build_presentations(facts), tmp_path)
+    checked = subprocess.run([program("dcmpschk"), path], capture_output=True, check=True)
+    assert b"Test passed" in checked.stderr
+    region = facts.results[0].regions[0]
+    image = tmp_path / "image.dcm"
+    _uncompressed(PHANTOMS / case, region.sop_instance_uid).save_as(image)
+    drawn = subprocess.run(
+        [program("dcmp2pgm"), "-v", "-p", path, image, tmp_path / "drawn.pgm"],
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    told = drawn.stderr
+    marks = sum(one.sop_instance_uid == region.sop_instance_uid for one in facts.results[0].regions)
+    assert f"Number of graphic objects: {marks}" in told
+    assert "units=pixel" in told
+    assert "suspected 91 %, this place 75 %. Not reviewed." in told
+    assert f"VOI transformation: window {window}" in told
+    column, row = region.polygon[0]
+    assert f"coordinates: {column:g}\\{row:g}" in told
+
+
+def _uncompressed(folder: Path, uid: str) -> Dataset:
+    (image,) = (one for one in map(dcmread, folder.glob("*.dcm")) if one.SOPInstanceUID == uid)
+    image.decompress(generate_instance_uid=False)
+    return image
