@@ -7,28 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from viewer.ports import Listen
+from worklist.store.flags import NEW_FLAGS
 from worklist.uid import StudyInstanceUID
 from worklist.views import NewFlag, WorklistChange
 
 CHANNEL = "vigie_event"  # the trigger on the event log notifies here
-
-# Flagged again after later images came is no news.
-_NEW_FLAG = """
-    SELECT told.details->>'detector', (told.details->>'probability')::float
-    FROM event AS told
-    WHERE told.event_id = %s
-        AND told.details->>'outcome' = 'flagged'
-        AND NOT (told.details->>'too_late')::bool
-        AND NOT EXISTS (
-            SELECT FROM event AS earlier
-            WHERE earlier.study_instance_uid = told.study_instance_uid
-                AND earlier.event_id < told.event_id
-                AND earlier.kind = 'outcome_recorded'
-                AND earlier.details->>'outcome' = 'flagged'
-                AND earlier.details->>'detector' = told.details->>'detector')
-"""
 
 
 def changes_of(url: str) -> Listen:
@@ -70,6 +56,10 @@ async def _changes(
 async def _new_flag(asked: psycopg.AsyncConnection, payload: dict[str, Any]) -> NewFlag | None:
     if payload["kind"] != "outcome_recorded":
         return None
-    cursor = await asked.execute(_NEW_FLAG, [payload["event_id"]])
+    number = payload["event_id"]
+    cursor = asked.cursor(row_factory=dict_row)
+    await cursor.execute(NEW_FLAGS, {"after": number - 1, "upto": number})
     found = await cursor.fetchone()
-    return None if found is None else NewFlag(detector=found[0], probability=found[1])
+    if found is None:
+        return None
+    return NewFlag(detector=found["detector"], probability=found["probability"])

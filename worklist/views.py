@@ -246,6 +246,14 @@ class WorklistChange:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MissedFlags:
+    """The new flags that somebody who did not hear for a while was not told of."""
+
+    flags: tuple[WorklistChange, ...]  # of studies that still wait, oldest first
+    latest: int  # number of the last event: whoever hears from then on misses nothing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FilterChoices:
     """What the unread studies can be filtered by, each in alphabetical order."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
 from vigie_node import wait_until
 
 # WebGL without a graphics card: the viewer draws with it.
@@ -35,6 +35,7 @@ _PICTURE = """(surface) => {
 @contextmanager
 def chromium(executable: str) -> Iterator[Browser]:
     """A browser without a window."""
+    expect.set_options(timeout=30_000)  # ms: machines that test are busy
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
         yield browser

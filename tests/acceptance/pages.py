@@ -12,6 +12,23 @@ from vigie_node import Node, wait_until
 
 _STOPPED = "net::ERR_ABORTED"  # by the test itself
 
+# In place of the browser's own: what a page would have popped up and rung.
+KEEP_NOTIFICATIONS = """() => {
+    window.told = [];
+    window.tones = 0;
+    window.Notification = class {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title, options) { window.told.push({title, ...options}); }
+        close() {}
+    };
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (...given) {
+        window.tones += 1;
+        return start.apply(this, given);
+    };
+}"""
+
 
 @dataclass(slots=True)
 class Heard:
@@ -90,6 +107,11 @@ def shown_order(page: Page) -> list[str]:
 def served_order(node: Node) -> list[str]:
     """Study Instance UIDs as the API has them."""
     return [row["study_instance_uid"] for row in node.rows()]
+
+
+def served_row(node: Node, uid: str) -> dict[str, Any]:
+    """A study's row as the API has it."""
+    return next(row for row in node.rows() if row["study_instance_uid"] == uid)
 
 
 def row_of(page: Page, uid: str) -> Locator:

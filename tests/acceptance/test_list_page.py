@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from pages import active, go_to, open_list, row_of, served_order, shown_order
+from pages import (
+    KEEP_NOTIFICATIONS,
+    active,
+    go_to,
+    open_list,
+    row_of,
+    served_order,
+    shown_order,
+)
 from playwright.sync_api import Browser, Page, expect
 from radiographs import MadeStudy, make_study, send_to
 from recorded import flag
@@ -373,7 +381,7 @@ def test_a_new_flag_is_told_as_the_reader_chose_and_not_in_quiet_hours(
     browser: Browser, node: Node, studies: dict[str, MadeStudy]
 ) -> None:
     with open_list(browser, node, "ben", permissions=["notifications"]) as page:
-        page.evaluate(_KEEP_NOTIFICATIONS)
+        page.evaluate(KEEP_NOTIFICATIONS)
         page.keyboard.press(",")
         switch(page, "Desktop notification", on=True)
         switch(page, "Sound", on=True)
@@ -400,23 +408,6 @@ def test_a_new_flag_is_told_as_the_reader_chose_and_not_in_quiet_hours(
         )
         wait_until(lambda: "0.98" in chip.inner_text(), "the list shows it")
         assert page.evaluate("[window.told.length, window.tones]") == [1, 2]
-
-
-_KEEP_NOTIFICATIONS = """() => {
-    window.told = [];
-    window.tones = 0;
-    window.Notification = class {
-        static permission = "granted";
-        static requestPermission = async () => "granted";
-        constructor(title, options) { window.told.push({title, ...options}); }
-        close() {}
-    };
-    const start = OscillatorNode.prototype.start;
-    OscillatorNode.prototype.start = function (...given) {
-        window.tones += 1;
-        return start.apply(this, given);
-    };
-}"""
 
 
 def test_the_page_is_light_dense_and_french_where_its_reader_likes_and_stays_so(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -9,6 +10,7 @@ from tests.builders import FRACTURE, NOON, STUDY, arrival, provenance
 from vigie.changes import changes_of
 from worklist.finding import Flagged, NotFlagged, Outcome
 from worklist.service import Worklist
+from worklist.store.reader import PostgresReader
 from worklist.study import Completeness
 from worklist.views import NewFlag, WorklistChange
 
@@ -70,3 +72,30 @@ def test_a_flag_that_came_after_the_reading_is_not_told(
     worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
     worklist.mark_read(STUDY, actor="person anna", reason="read elsewhere", now=NOON)
     assert heard(emptied_engine, worklist, Flagged(probability=0.9)) == [None]
+
+
+def test_flags_that_were_missed_are_those_of_studies_that_still_wait(
+    emptied_engine: sa.Engine, worklist: Worklist, tmp_path: Path
+) -> None:
+    reader = PostgresReader(emptied_engine, archive=tmp_path, inbox_objects=lambda: 0)
+    before = reader.missed_flags(None)
+    assert before.flags == ()
+    worklist.record_arrivals([arrival(f"{STUDY}.1")], now=NOON)
+    worklist.complete_study(STUDY, completeness=Completeness.COMPLETE, now=NOON)
+    assert reader.missed_flags(before.latest).flags == ()
+    for outcome in (NotFlagged(probability=0.2), Flagged(probability=0.9)):
+        worklist.record_outcome(STUDY, 1, outcome, provenance(FRACTURE), now=NOON)
+
+    missed = reader.missed_flags(before.latest)
+    (told,) = missed.flags
+    assert told.study_instance_uid == STUDY
+    assert told.flagged == NewFlag(detector=FRACTURE.name, probability=0.9)
+    assert before.latest < told.event_id <= missed.latest
+    assert reader.missed_flags(told.event_id - 1).flags == (told,)
+    assert reader.missed_flags(told.event_id).flags == ()  # just heard
+    assert reader.missed_flags(None).flags == ()  # who never heard sees them in the list
+
+    worklist.record_outcome(STUDY, 1, Flagged(probability=0.95), provenance(FRACTURE), now=NOON)
+    assert reader.missed_flags(before.latest).flags == (told,)  # a flag is new once
+    worklist.mark_read(STUDY, actor="a test", reason="elsewhere", now=NOON)
+    assert reader.missed_flags(before.latest).flags == ()

@@ -15,12 +15,12 @@ from fastapi import FastAPI
 
 from tests.viewer_parts import NOW, SIGNED_IN, FakePeople
 from viewer import events
-from viewer.events import ChangeFeed
+from viewer.events import ChangeFeed, Missed
 from viewer.gate import Gate
 from viewer.serving import InTheClear, Transport, make_server
 from worklist.errors import StoreUnavailable
 from worklist.uid import StudyInstanceUID
-from worklist.views import WorklistChange
+from worklist.views import MissedFlags, NewFlag, WorklistChange
 
 
 def _change(event_id: int) -> WorklistChange:
@@ -49,8 +49,10 @@ class FakeStore:
 
 
 @contextlib.asynccontextmanager
-async def _running(store: FakeStore, heartbeat_s: float = 60) -> AsyncIterator[ChangeFeed]:
-    feed = ChangeFeed(store.listen, heartbeat_s)
+async def _running(
+    store: FakeStore, heartbeat_s: float = 60, missed: Missed | None = None
+) -> AsyncIterator[ChangeFeed]:
+    feed = ChangeFeed(store.listen, missed, heartbeat_s)
     task = asyncio.create_task(feed.run())
     await asyncio.sleep(0)
     yield feed
@@ -236,3 +238,110 @@ def test_a_stream_ends_at_the_heartbeat_after_its_session() -> None:
                 await _next(stream)
 
     asyncio.run(scene())
+
+
+_FLAG = NewFlag(detector="fracture", probability=0.9)
+
+
+class FakeLog:
+    """Events with a flag each; asked for those that a browser missed."""
+
+    def __init__(self, *event_ids: int) -> None:
+        self.event_ids = list(event_ids)
+        self.away = False
+
+    def missed(self, after: int | None) -> MissedFlags:
+        if self.away:
+            raise StoreUnavailable("gone")
+        flags = [] if after is None else [one for one in self.event_ids if one > after]
+        return MissedFlags(
+            flags=tuple(replace(_change(one), flagged=_FLAG) for one in flags),
+            latest=max(self.event_ids, default=0),
+        )
+
+
+def _told(message: str) -> list[tuple[int, bool]]:
+    """Number of each change, and whether it is told late."""
+    data = [json.loads(line[6:]) for line in message.splitlines() if line.startswith("data: ")]
+    return [(one["event_id"], one["missed"]) for one in data if "event_id" in one]
+
+
+def test_flags_that_came_while_a_browser_did_not_hear_are_told_once_when_it_does() -> None:
+    async def scene() -> None:
+        store, log = FakeStore(), FakeLog(5, 6, 7)
+        async with _running(store, missed=log.missed) as feed:
+            first = await _next(feed.stream())
+            assert _told(first) == []  # what was there before is in the list
+            assert "id: 7\nevent: state\n" in first  # so that it can say where it was
+
+            back = feed.stream(after=5)
+            assert _told(await _next(back)) == [(6, True), (7, True)]
+            store.changes.put_nowait(_change(7))  # heard as well: it knows of it
+            store.changes.put_nowait(_change(8))
+            assert _told(await _next(back)) == [(8, False)]
+
+    asyncio.run(scene())
+
+
+def test_flags_of_the_time_in_which_nothing_was_heard_are_told_when_it_is_over() -> None:
+    async def scene() -> None:
+        store, log = FakeStore(), FakeLog(5)
+        async with _running(store, missed=log.missed) as feed:
+            stream = feed.stream()
+            await _next(stream)
+            store.changes.put_nowait(_change(6))
+            assert _told(await _next(stream)) == [(6, False)]
+            store.changes.put_nowait(None)
+            assert "false" in await _next(stream)
+            log.event_ids += [6, 9]
+            caught_up = await _next(stream)
+            assert _told(caught_up) == [(9, True)]
+            assert '{"listening": true}' in caught_up
+
+    asyncio.run(scene())
+
+
+def test_who_comes_back_while_the_database_is_away_catches_up_later() -> None:
+    async def scene() -> None:
+        store, log = FakeStore(), FakeLog(5, 6)
+        log.away = True
+        async with _running(store, missed=log.missed) as feed:
+            stream = feed.stream(after=5)
+            assert _told(await _next(stream)) == []
+            store.changes.put_nowait(None)
+            assert "false" in await _next(stream)
+            log.away = False
+            assert _told(await _next(stream)) == [(6, True)]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("asked", "last_event_id", "heard"),
+    [("", "41", 41), ("?after=40", "", 40), ("?after=40", "41", 41), ("?after=40", "x", 40)],
+)
+def test_a_browser_says_what_it_heard_last_by_header_or_address(
+    asked: str, last_event_id: str, heard: int
+) -> None:
+    asked_for: list[int | None] = []
+
+    def missed(after: int | None) -> MissedFlags:
+        asked_for.append(after)
+        feed.close()  # the stream ends with what it has said
+        return MissedFlags(flags=(), latest=50)
+
+    async def scene() -> None:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1"
+        ) as client:
+            headers = {"cookie": SIGNED_IN, "last-event-id": last_event_id}
+            answer = await client.get(f"/api/events{asked}", headers=headers)
+            assert answer.status_code == 200
+
+    feed = ChangeFeed(FakeStore().listen, missed)
+    feed._listening = True
+    app = FastAPI()
+    app.include_router(events.make_router(feed, lambda _: True))
+    app.add_middleware(Gate, people=FakePeople(), now=lambda: NOW)
+    asyncio.run(scene())
+    assert asked_for == [heard]

@@ -11,6 +11,7 @@ from worklist.store import tables as t
 from worklist.store.cursor import from_cursor
 from worklist.store.engine import translated
 from worklist.store.filtering import Filtered
+from worklist.store.flags import unread_flags
 from worklist.store.listing import Installed, installed, listed_studies
 from worklist.store.paging import (
     COUNTED_READ,
@@ -23,7 +24,7 @@ from worklist.store.paging import (
 from worklist.store.transaction import PostgresTransaction
 from worklist.store.troubles import last_event, troubles
 from worklist.uid import StudyInstanceUID
-from worklist.views import FilterChoices, WorklistPage, WorklistRow
+from worklist.views import FilterChoices, MissedFlags, WorklistPage, WorklistRow
 
 
 class ListReader:
@@ -76,6 +77,13 @@ class ListReader:
         """The number of the last event: whatever changes the list is one."""
         with translated(), self._engine.begin() as connection:
             return last_event(connection)
+
+    def missed_flags(self, after: int | None) -> MissedFlags:
+        """What was flagged since an event; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            latest = last_event(connection)
+            flags = () if after is None else unread_flags(connection, after, latest)
+        return MissedFlags(flags=flags, latest=latest)
 
     def choices(self) -> FilterChoices:
         """What the list can be filtered by; see `viewer.ports.WorklistReader`."""

@@ -287,6 +287,7 @@ export async function change<T>(
   path: string,
   csrfToken: string | null,
   body?: unknown,
+  options: Pick<RequestInit, "keepalive"> = {},
 ): Promise<T> {
   const headers = commonHeaders();
   if (csrfToken !== null) headers["X-CSRF-Token"] = csrfToken;
@@ -295,6 +296,7 @@ export async function change<T>(
     method,
     headers,
     body: body === undefined ? null : JSON.stringify(body),
+    ...options,
   });
   if (!response.ok) {
     throw await problemOf(response);

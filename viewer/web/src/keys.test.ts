@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { actionOf } from "./keys";
+import { entryOf, isMeant } from "./keys";
 import { LIST_KEYS } from "./list/listKeys";
 
 const pressed = (key: string, held: Partial<KeyboardEvent> = {}) => ({
@@ -22,15 +22,21 @@ describe("a key of the list", () => {
     [" ", "preview"],
     ["q", null],
   ])("%s means %s", (key, action) => {
-    expect(actionOf(LIST_KEYS, pressed(key))).toBe(action);
+    expect(entryOf(LIST_KEYS, pressed(key))?.action ?? null).toBe(action);
   });
 
   it.each(["ctrlKey", "altKey", "metaKey"])("is the browser's own with %s", (held) => {
-    expect(actionOf(LIST_KEYS, pressed("p", { [held]: true }))).toBeNull();
+    expect(entryOf(LIST_KEYS, pressed("p", { [held]: true }))).toBeNull();
   });
 
   it("means one thing only", () => {
     const keys = LIST_KEYS.flatMap((entry) => [...entry.keys]);
     expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it("that is held moves on, and does nothing else twice", () => {
+    const repeating = LIST_KEYS.filter((entry) => isMeant(entry, { repeat: true }));
+    expect(repeating.map(({ action }) => action)).toEqual(["down", "up", "page_down", "page_up"]);
+    expect(LIST_KEYS.every((entry) => isMeant(entry, { repeat: false }))).toBe(true);
   });
 });

@@ -6,19 +6,25 @@ export interface KeyEntry<Action extends string> {
   action: Action;
   keys: readonly string[]; // as KeyboardEvent.key says them, letters in lower case
   group: string;
+  repeats?: true; // goes on while the key is held
 }
 
 export type KeyHandlers<Action extends string> = Partial<Record<Action, () => void>>;
 
 /** What a key means; null: nothing, or something of the browser's own. */
-export function actionOf<Action extends string>(
+export function entryOf<Action extends string>(
   table: readonly KeyEntry<Action>[],
   event: Pick<KeyboardEvent, "key" | "ctrlKey" | "altKey" | "metaKey">,
-): Action | null {
+): KeyEntry<Action> | null {
   if (event.ctrlKey || event.altKey || event.metaKey) return null;
   // With Caps Lock on, "c" comes as "C".
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return table.find(({ keys }) => keys.includes(key))?.action ?? null;
+  return table.find(({ keys }) => keys.includes(key)) ?? null;
+}
+
+/** Whether the key does it now: one that is held does most things once. */
+export function isMeant(entry: KeyEntry<string>, event: Pick<KeyboardEvent, "repeat">): boolean {
+  return !event.repeat || entry.repeats === true;
 }
 
 const NOT_TYPED_INTO = new Set(["button", "checkbox", "color", "radio", "range", "reset", "submit"]);
@@ -51,15 +57,23 @@ export function useKeys<Action extends string>(
   });
   useEffect(() => {
     let taken = false;
+    let spent: string | null = null; // the key that has done something and may be held still
     // Asked before anything acts on the key: a dialog that it closes must count as open.
     const look = (event: KeyboardEvent) => {
+      if (!event.repeat) spent = null;
       taken = isTaken(event);
+      if (event.key !== spent) return;
+      // Nor does it write into the field that it has opened.
+      event.preventDefault();
+      event.stopPropagation();
     };
     const onKeyDown = (event: KeyboardEvent) => {
-      const action = actionOf(table, event);
-      const handler = action === null ? undefined : latest.current[action];
-      if (handler === undefined || taken || event.defaultPrevented) return;
+      const entry = entryOf(table, event);
+      const handler = entry === null ? undefined : latest.current[entry.action];
+      if (entry === null || handler === undefined || taken || event.defaultPrevented) return;
       event.preventDefault();
+      if (!isMeant(entry, event)) return;
+      if (entry.repeats !== true) spent = event.key;
       handler();
     };
     window.addEventListener("keydown", look, { capture: true });

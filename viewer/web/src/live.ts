@@ -20,6 +20,7 @@ export interface LiveChange {
   kind: string;
   at: string;
   flagged?: Flag | null;
+  missed?: boolean; // of a time in which this page did not hear
 }
 
 const GATHER_MS = 400; // a burst of outcomes is one question
@@ -53,15 +54,18 @@ export function useLiveUpdates(): LiveState {
     const stale = new Stale(client);
     let source: EventSource | null = null;
     let retry: number | undefined;
+    let heard = ""; // number of the last event; the browser says it only when it reconnects by itself
 
     const connect = () => {
-      source = new EventSource("/api/events");
+      source = new EventSource(heard === "" ? "/api/events" : `/api/events?after=${heard}`);
       source.addEventListener("worklist", (event: MessageEvent<string>) => {
+        heard = event.lastEventId;
         const change = JSON.parse(event.data) as LiveChange;
         stale.note(change.study_instance_uid);
         for (const listener of listeners) listener(change);
       });
       source.addEventListener("state", (event: MessageEvent<string>) => {
+        heard = event.lastEventId;
         const { listening } = JSON.parse(event.data) as { listening: boolean };
         setState(listening ? "live" : "reconnecting");
         stale.note(null); // whatever happened while nothing was heard

@@ -54,6 +54,16 @@ export function doubtSession(client: QueryClient): void {
   void client.invalidateQueries({ queryKey: KEY });
 }
 
+/** Whether somebody is signed in, as far as this page knows. */
+export function isSignedIn(client: QueryClient): boolean {
+  return client.getQueryData<Session>(KEY)?.name != null;
+}
+
+/** What says that this page asks, and not another site. */
+export function tokenOf(client: QueryClient): string | null {
+  return client.getQueryData<Session>(KEY)?.csrf_token ?? null;
+}
+
 /** The roles of who is signed in. */
 export function useRoles(): readonly Role[] {
   return useSession().data?.roles ?? [];
@@ -64,7 +74,7 @@ export function useAct() {
   const client = useQueryClient();
   return useCallback(
     <T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown) =>
-      change<T>(method, path, client.getQueryData<Session>(KEY)?.csrf_token ?? null, body),
+      change<T>(method, path, tokenOf(client), body),
     [client],
   );
 }
@@ -72,7 +82,7 @@ export function useAct() {
 /** The ways in and out; each rejects with `Problem` where the node refuses. */
 export function useDoor() {
   const client = useQueryClient();
-  const token = () => client.getQueryData<Session>(KEY)?.csrf_token ?? null;
+  const token = () => tokenOf(client);
   const begin = (session: Session) => {
     forgetWhatWasSeen(client);
     client.setQueryData(KEY, session);

@@ -1,11 +1,30 @@
 import { Button } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
 import { IconAlertTriangle, IconPlayerStop } from "@tabler/icons-react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { WorklistPage } from "../api";
 import { showDialog } from "../dialogs";
 import { sentence } from "../words";
 import classes from "./WorklistPage.module.css";
+
+/**
+ * The place of the banners above the list. While the list is held it neither grows nor shrinks:
+ * a banner that comes lies over the list's head, and the rows below stay where they are.
+ */
+export function BannerSlot({ isHeld, children }: { isHeld: boolean; children: ReactNode }) {
+  const { ref, height } = useElementSize<HTMLDivElement>();
+  const [kept, setKept] = useState(height);
+  if (!isHeld && kept !== height) setKept(height);
+  return (
+    <div className={classes.slot} style={{ height: kept }}>
+      <div ref={ref} className={classes.banners}>
+        {children}
+      </div>
+    </div>
+  );
+}
 
 /** What everybody must know about AI now: that it is stopped, or that a detector fails. */
 export function Banners({ page, canStart }: { page: WorklistPage; canStart: boolean }) {

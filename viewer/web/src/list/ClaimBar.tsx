@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Row } from "../api";
 import { useNow } from "../clock";
 import { duration, timeOfDay } from "../words";
+import { keep, useIsUnkept } from "./byItself";
 import classes from "./ClaimBar.module.css";
 import { useClaims } from "./claims";
 
@@ -13,6 +14,7 @@ export function ClaimBar({ row }: { row: Row }) {
   const { t } = useTranslation();
   const now = useNow();
   const { canClaim, claim, release } = useClaims();
+  const isUnkept = useIsUnkept(row.study_instance_uid);
   if (row.reading_state === "read") return null;
   const { claim: present } = row;
   const whose = present === null ? "free" : present.mine ? "mine" : "another";
@@ -31,7 +33,19 @@ export function ClaimBar({ row }: { row: Row }) {
             at: timeOfDay(present.since, now),
             duration: duration(now - Date.parse(present.since)),
           })}
+          {whose === "mine" && isUnkept && <> {t("claim.by_itself")}</>}
         </span>
+      )}
+      {whose === "mine" && isUnkept && (
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => {
+            keep(row.study_instance_uid);
+          }}
+        >
+          {t("claim.keep")}
+        </Button>
       )}
       {canClaim && (
         <Button

@@ -8,8 +8,10 @@ import { usePreferences } from "../preferences";
 import { openStudy } from "../route";
 import { useRoles } from "../session";
 import { personName, sentence } from "../words";
+import { began, granted, keep } from "./byItself";
 import { ClaimDialog } from "./ClaimDialog";
 import { type Claims, ClaimsContext } from "./claims";
+import { useGivingBack } from "./useGivingBack";
 import { askRow, useMyRows, useRowAct } from "./useRows";
 
 interface Conflict {
@@ -24,19 +26,30 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
   const canClaim = useRoles().includes("radiologist");
   const { claim_on_open: claimOnOpen } = usePreferences().preferences;
   const [conflict, setConflict] = useState<Conflict | null>(null);
-  const { mutate } = useRowAct();
+  const { mutateAsync: act } = useRowAct(); // each act is answered, also when another follows
   useTakenFromMe();
 
   const claims = useMemo<Claims>(() => {
-    const refused = (row: Row, opening: boolean) => (error: Error) => {
+    const giveBack = (uid: string) => {
+      // Not held any more: then it is as it should be.
+      act({ act: "release", uid }).catch(() => undefined);
+    };
+    const refused = (row: Row, opening: boolean) => (error: unknown) => {
       const other = error instanceof Problem ? error.body.claim : undefined;
       if (other !== undefined && !other.mine) setConflict({ row, claim: other, opening });
-      else tell(error instanceof TypeError ? t("app.no_answer") : sentence(error.message));
+      else tell(error instanceof Problem ? sentence(error.message) : t("app.no_answer"));
     };
     const ask = (row: Row, opening: boolean) => {
       const uid = row.study_instance_uid;
-      const body = { take_over: false };
-      mutate({ act: "claim", uid, body }, { onError: refused(row, opening) });
+      if (opening) began(uid);
+      act({ act: "claim", uid, body: { take_over: false } })
+        .then(() => {
+          if (opening && granted(uid)) giveBack(uid);
+        })
+        .catch((error: unknown) => {
+          keep(uid);
+          refused(row, opening)(error);
+        });
     };
     const open = (row: Row) => {
       const isUnread = row.reading_state === "unread";
@@ -49,6 +62,7 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
     };
     return {
       canClaim,
+      giveBack,
       claim: (row) => {
         if (!canClaim || row.reading_state === "read" || row.claim?.mine) return;
         if (row.claim !== null) setConflict({ row, claim: row.claim, opening: false });
@@ -56,7 +70,9 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
       },
       release: (row) => {
         if (row.claim === null) return;
-        mutate({ act: "release", uid: row.study_instance_uid }, { onError: refused(row, false) });
+        const uid = row.study_instance_uid;
+        keep(uid); // it is given back now, not later
+        act({ act: "release", uid }).catch(refused(row, false));
       },
       open,
       openByUid: (uid) => {
@@ -65,7 +81,8 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
         });
       },
     };
-  }, [canClaim, claimOnOpen, mutate, t]);
+  }, [act, canClaim, claimOnOpen, t]);
+  useGivingBack(claims.giveBack, claims.openByUid);
 
   return (
     <ClaimsContext value={claims}>

@@ -29,6 +29,8 @@ interface Props {
   firstMenu: RefObject<HTMLButtonElement | null>;
   viewsButton: RefObject<HTMLButtonElement | null>;
   onFirst: (index: number) => void;
+  isOver: boolean; // the pointer is over the list
+  onOver: (isOver: boolean) => void;
   children: ReactNode; // instead of an empty list
 }
 
@@ -43,13 +45,13 @@ export function ListBody(props: Props) {
   const { density } = usePreferences().preferences;
   const [open, setOpen] = useState<Open>(null);
   const [menuOf, setMenuOf] = useState<string | null>(null);
-  const held = useHeldWindow(page);
+  const held = useHeldWindow(page, props.isOver);
   const cursor = settled(props.cursor, held.shown, uidOf);
   useEffect(() => {
     if (cursor !== props.cursor) onCursor(cursor);
   });
   const hover = useHover();
-  const [follows, setFollows] = useState(false); // the preview is shown where the keys are
+  const [isPreviewed, setPreviewed] = useState(false); // the preview is shown where the keys are
   const canOverrule = canClaim || isAdministrator;
   const acts = useRowActs(onCursor, setOpen, setMenuOf, hover.over);
   const active = held.shown.rows.find((row) => uidOf(row) === cursor.uid) ?? null;
@@ -57,14 +59,25 @@ export function ListBody(props: Props) {
     const row = held.shown.rows[index - held.shown.offset];
     onCursor({ uid: row === undefined ? null : uidOf(row), index });
     view.current?.show(index);
+    applyAtCursor();
   };
+  // Whoever uses keys does not point: what waits is shown, and the marked study stays in sight.
+  const [applied, setApplied] = useState(0);
+  const applyAtCursor = () => {
+    if (held.changes > 0) setApplied((before) => before + 1);
+    held.apply();
+  };
+  useEffect(() => {
+    if (applied > 0 && cursor.index >= 0) view.current?.show(cursor.index);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- where it has moved to, once
+  }, [applied]);
   useKeys(LIST_KEYS, {
     ...moveHandlers(cursor.index, page.matching, view, goTo),
     ...findHandlers(props, canClaim),
     ...studyHandlers(active, canOverrule && active?.reading_state === "unread" ? acts : null, acts),
-    show_changes: held.release,
+    show_changes: applyAtCursor,
     preview: () => {
-      setFollows((before) => !before);
+      setPreviewed((before) => !before);
     },
     ...(isAdministrator && {
       ai: () => {
@@ -83,7 +96,7 @@ export function ListBody(props: Props) {
   };
   return (
     <>
-      {page.matching === 0 ? (
+      {page.matching === 0 && held.shown.rows.length === 0 ? (
         props.children
       ) : (
         <Worklist
@@ -92,12 +105,13 @@ export function ListBody(props: Props) {
           cursor={cursor}
           density={density}
           menuOf={menuOf}
-          preview={hover.uid ?? (follows ? cursor.uid : null)}
+          preview={hover.uid ?? (isPreviewed ? cursor.uid : null)}
           canClaim={canClaim}
           canOverrule={canOverrule}
           acts={acts}
           view={view}
           onFirst={props.onFirst}
+          onOver={props.onOver}
         />
       )}
       {open?.what === "priority" && <PriorityDialog row={open.row} onClose={close} />}

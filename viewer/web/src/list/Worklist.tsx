@@ -10,6 +10,7 @@ import { Preview } from "./Preview";
 import type { RowWindow } from "./rowWindow";
 import { type HeldWindow, uidOf } from "./useHeldWindow";
 import { useMoves } from "./useMoves";
+import { usePointerOver } from "./usePointerOver";
 import classes from "./Worklist.module.css";
 import { GhostRow, type RowActs, rowId, WorklistRow } from "./WorklistRow";
 
@@ -48,24 +49,28 @@ interface Props {
   acts: RowActs;
   view: RefObject<ListView | null>;
   onFirst: (index: number) => void; // the row at the top of what is seen
+  onOver: (isOver: boolean) => void; // whether the pointer is over the list
 }
 
 /** The list in the server's order. Only rows in sight are drawn; they glide when they move. */
 export function Worklist(props: Props) {
-  const { cursor, total, onFirst } = props;
+  const { cursor, onFirst } = props;
   const { t } = useTranslation();
-  const { shown, changes, hold, release } = props.held;
+  const { shown, changes, apply } = props.held;
+  const total = Math.max(props.total, shown.offset + shown.rows.length); // some have left, and wait
   const rowHeight = ROW_HEIGHT[props.density];
   const order = useMemo<RowWindow<string>>(
     () => ({ offset: shown.offset, rows: shown.rows.map(uidOf) }),
     [shown.offset, shown.rows],
   );
   const [scrollTop, setScrollTop] = useState(0);
+  const frame = useRef<HTMLElement>(null);
   const grid = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const size = useElementSize<HTMLDivElement>();
   const scrollerRef = useMergedRef(scroller, size.ref);
   useMoves(scroller, order, rowHeight);
+  usePointerOver(frame, props.onOver);
 
   const from = Math.max(0, Math.floor(scrollTop / rowHeight) - SPARE_ROWS);
   const to = Math.min(total, Math.ceil((scrollTop + size.height) / rowHeight) + SPARE_ROWS);
@@ -93,7 +98,7 @@ export function Worklist(props: Props) {
   };
 
   return (
-    <main className={classes.frame} data-density={props.density}>
+    <main ref={frame} className={classes.frame} data-density={props.density}>
       <div
         role="grid"
         ref={grid}
@@ -104,14 +109,7 @@ export function Worklist(props: Props) {
         tabIndex={0}
         className={classes.grid}
       >
-        <div
-          role="rowgroup"
-          ref={scrollerRef}
-          className={classes.scroller}
-          onScroll={onScroll}
-          onPointerMove={hold}
-          onPointerLeave={release}
-        >
+        <div role="rowgroup" ref={scrollerRef} className={classes.scroller} onScroll={onScroll}>
           <div role="row" aria-rowindex={1} className={`${classes.row} ${classes.head}`}>
             {COLUMNS.map((column) => (
               <div role="columnheader" key={column}>
@@ -131,7 +129,7 @@ export function Worklist(props: Props) {
       </div>
       <div aria-live="polite">
         {changes > 0 && (
-          <button type="button" className={classes.pill} onClick={release}>
+          <button type="button" className={classes.pill} onClick={apply}>
             <IconArrowsSort size={15} aria-hidden />
             {t("list.changes", { count: changes })}
             <span className={classes.pillHint}>{t("list.show_changes")}</span>

@@ -2,7 +2,7 @@ import { Button, Loader } from "@mantine/core";
 import { IconAlertTriangle, IconCpu } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
-import { useCallback, useRef } from "react";
+import { useCallback, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ask, type NodeInfo } from "../api";
@@ -11,7 +11,7 @@ import type { LiveState } from "../live";
 import { useRoles } from "../session";
 import { Mark, TopBar } from "../TopBar";
 import { sentence } from "../words";
-import { Banners } from "./Banners";
+import { Banners, BannerSlot } from "./Banners";
 import { useClaims } from "./claims";
 import { type Cursor, NOWHERE } from "./cursor";
 import { FilterBar } from "./FilterBar";
@@ -58,6 +58,7 @@ export function WorklistPage({ live, place: { filters, cursor }, onPlace }: Prop
     [onPlace],
   );
   const page = list.data;
+  const [isOver, setOver] = useState(false); // the pointer is over the list: nothing moves there
 
   return (
     <div className={classes.page}>
@@ -77,10 +78,12 @@ export function WorklistPage({ live, place: { filters, cursor }, onPlace }: Prop
         viewsButton={viewsButton}
         onDone={() => view.current?.focus()}
       />
-      {page !== undefined && <Banners page={page} canStart={isAdministrator} />}
-      {list.isError && (
-        <Refusal error={list.error} stale={page !== undefined} retry={() => void list.refetch()} />
-      )}
+      <BannerSlot isHeld={isOver}>
+        {page !== undefined && <Banners page={page} canStart={isAdministrator} />}
+        {list.isError && (
+          <Refusal error={list.error} stale={page !== undefined} retry={() => void list.refetch()} />
+        )}
+      </BannerSlot>
       {list.isPending && <Loader className={classes.loader} aria-label={t("list.loading")} />}
       {page !== undefined && (
         <ListBody
@@ -95,6 +98,8 @@ export function WorklistPage({ live, place: { filters, cursor }, onPlace }: Prop
           firstMenu={firstMenu}
           viewsButton={viewsButton}
           onFirst={onFirst}
+          isOver={isOver}
+          onOver={setOver}
         >
           {isFiltered(filters) ? (
             <NoMatch

@@ -64,7 +64,9 @@ export const WorklistRow = memo(function WorklistRow(props: Props) {
       data-late={time.late && !isRead}
       data-claim={row.claim === null ? "free" : row.claim.mine ? "mine" : "another"}
       style={{ top: props.top }}
-      onClick={() => {
+      onClick={(event) => {
+        // The second click of two may have been for what lay here a moment ago.
+        if (event.detail > 1) return;
         acts.select(row, index);
         acts.open(row);
       }}

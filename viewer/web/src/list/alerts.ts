@@ -44,17 +44,34 @@ function play(context: AudioContext, { at_s, hz }: Tone): void {
   oscillator.stop(start + LASTS_S);
 }
 
-/** Do it in one of the tabs that hear of the same event. */
-export function once(event: string, what: () => void): void {
-  const STAYS_MS = 5000;
+/** What tells a flag from all others, also from those of a node that was set up anew. */
+interface Told {
+  event_id: number;
+  at: string;
+}
+
+const MOST_TOLD = 300;
+
+/** Those that were not told yet, and what to remember as told. */
+export function untold<T extends Told>(
+  changes: readonly T[],
+  told: readonly string[],
+): { news: readonly T[]; told: readonly string[] } {
+  const nameOf = ({ event_id: id, at }: Told) => `${id} ${at}`;
+  const news = changes.filter((one) => !told.includes(nameOf(one)));
+  return { news, told: [...told, ...news.map(nameOf)].slice(-MOST_TOLD) };
+}
+
+const TOLD = "vigie-told";
+
+/** Those that no tab of this browser has told yet; from now on they count as told. */
+export async function takeUntold<T extends Told>(changes: readonly T[]): Promise<readonly T[]> {
+  const take = () => {
+    const before = JSON.parse(localStorage.getItem(TOLD) ?? "[]") as string[];
+    const { news, told } = untold(changes, before);
+    localStorage.setItem(TOLD, JSON.stringify(told));
+    return news;
+  };
   // Plain pages from another machine have no locks; they get no notifications either.
-  if (!("locks" in navigator)) {
-    what();
-    return;
-  }
-  void navigator.locks.request(`vigie-${event}`, { ifAvailable: true }, async (lock) => {
-    if (lock === null) return;
-    what();
-    await new Promise((resolve) => window.setTimeout(resolve, STAYS_MS));
-  });
+  return "locks" in navigator ? navigator.locks.request(TOLD, take) : take();
 }

@@ -33,10 +33,10 @@ interface ListKeyEntry extends KeyEntry<ListAction> {
 }
 
 export const LIST_KEYS: readonly ListKeyEntry[] = [
-  { action: "down", keys: ["ArrowDown", "j"], group: "move" },
-  { action: "up", keys: ["ArrowUp", "k"], group: "move" },
-  { action: "page_down", keys: ["PageDown"], group: "move" },
-  { action: "page_up", keys: ["PageUp"], group: "move" },
+  { action: "down", keys: ["ArrowDown", "j"], group: "move", repeats: true },
+  { action: "up", keys: ["ArrowUp", "k"], group: "move", repeats: true },
+  { action: "page_down", keys: ["PageDown"], group: "move", repeats: true },
+  { action: "page_up", keys: ["PageUp"], group: "move", repeats: true },
   { action: "top", keys: ["g", "Home"], group: "move" },
   { action: "bottom", keys: ["End"], group: "move" },
   { action: "show_changes", keys: ["."], group: "move" },

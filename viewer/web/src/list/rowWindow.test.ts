@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { inCommon, joinHeld, WINDOW_ROWS, windowOffset } from "./rowWindow";
+import { inCommon, isAsWide, joinHeld, near, WINDOW_ROWS, windowOffset } from "./rowWindow";
 
 describe("the window of the list that is asked for", () => {
   it.each([
@@ -41,6 +41,7 @@ describe("a held window", () => {
     ["keeps who left", [10, "abc"], [10, "acd"], [10, "abc"]],
     ["goes on below", [10, "abc"], [11, "bcde"], [10, "abcde"]],
     ["goes on above", [10, "abc"], [8, "yzab"], [8, "yzabc"]],
+    ["keeps all when all have left", [10, "abc"], [0, ""], [10, "abc"]],
     ["shows no study twice", [10, "abc"], [10, "dabce"], [10, "abce"]],
     ["shows no study twice above", [10, "abc"], [8, "bzabc"], [9, "zabc"]],
   ])("%s", (_, held, latest, shown) => {
@@ -58,5 +59,23 @@ describe("what two windows have in common", () => {
     const common = inCommon({ offset: 2, rows: rows("cdef") }, { offset: 4, rows: rows("efgh") });
     expect(common).toEqual([rows("ef"), rows("ef")]);
     expect(inCommon({ offset: 0, rows: rows("ab") }, { offset: 5, rows: rows("fg") })).toEqual([[], []]);
+  });
+});
+
+describe("what is held while one scrolls", () => {
+  const window = (from: number, to: number) => ({
+    offset: from,
+    rows: Array.from({ length: to - from }, (_, step) => from + step),
+  });
+
+  it("is as wide as another only over the same places", () => {
+    expect(isAsWide(window(10, 20), window(10, 20))).toBe(true);
+    expect(isAsWide(window(10, 20), window(10, 21))).toBe(false);
+    expect(isAsWide(window(10, 20), window(11, 21))).toBe(false);
+  });
+
+  it("ends a hundred rows from what is asked for", () => {
+    expect(near(window(0, 1000), window(400, 500))).toEqual(window(300, 600));
+    expect(near(window(380, 450), window(400, 500))).toEqual(window(380, 450));
   });
 });

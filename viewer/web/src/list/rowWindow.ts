@@ -28,6 +28,7 @@ export function joinHeld<R>(
   uid: (row: R) => string,
   merge: (held: R, latest: R) => R,
 ): RowWindow<R> | null {
+  if (latest.rows.length === 0) return held; // all have left: they wait, too
   const end = held.offset + held.rows.length;
   if (latest.offset >= end || latest.offset + latest.rows.length <= held.offset) return null;
   const known = new Set(held.rows.map(uid));
@@ -45,4 +46,17 @@ export function inCommon<R>(one: RowWindow<R>, other: RowWindow<R>): [R[], R[]] 
   const part = ({ offset, rows }: RowWindow<R>) =>
     rows.slice(Math.max(0, from - offset), Math.max(0, to - offset));
   return [part(one), part(other)];
+}
+
+/** Whether two windows reach over the same places. */
+export function isAsWide<R>(one: RowWindow<R>, other: RowWindow<R>): boolean {
+  return one.offset === other.offset && one.rows.length === other.rows.length;
+}
+
+/** The part of a window that is not far from what is asked for now: the rest is out of sight. */
+export function near<R>(window: RowWindow<R>, asked: RowWindow<R>): RowWindow<R> {
+  const from = Math.max(window.offset, asked.offset - WINDOW_ROWS);
+  const end = asked.offset + asked.rows.length + WINDOW_ROWS;
+  const to = Math.min(window.offset + window.rows.length, end);
+  return { offset: from, rows: window.rows.slice(from - window.offset, to - window.offset) };
 }

@@ -5,6 +5,7 @@ import type { TFunction } from "i18next";
 
 import { ask, change, type OutcomeState, type Study, studyPath } from "../api";
 import { t as say } from "../language";
+import { keep } from "../list/byItself";
 import { tell } from "../notices";
 import { useSession } from "../session";
 import { sentence } from "../words";
@@ -177,6 +178,10 @@ export function useReadingActs(studyInstanceUid: string) {
   const settle = (study: Study) => {
     client.setQueryData(["study", studyInstanceUid], study);
   };
+  // Who says something of a study reads it: it is not given back when she leaves.
+  const onMutate = () => {
+    keep(studyInstanceUid);
+  };
   // Where the act has no form of its own to say so.
   const refused = (error: Error) => {
     tell(error instanceof TypeError ? say("app.no_answer") : sentence(error.message));
@@ -184,11 +189,13 @@ export function useReadingActs(studyInstanceUid: string) {
   const post = (what: string, body: unknown) => change<Study>("POST", `${path}/${what}`, token, body);
   return {
     firstLook: useMutation({
+      onMutate,
       mutationFn: (said: { answers: Answers; assessmentNumber: number }) =>
         post("first-look", { answers: said.answers, assessment_number: said.assessmentNumber }),
       onSuccess: settle,
     }),
     conclude: useMutation({
+      onMutate,
       mutationFn: async (said: Concluding) => {
         // Who concludes reads: a free study is claimed by the act, so that nobody begins meanwhile.
         if (said.isFree) await post("claim", { take_over: false });
@@ -205,16 +212,19 @@ export function useReadingActs(studyInstanceUid: string) {
       onSuccess: settle,
     }),
     agree: useMutation({
+      onMutate,
       mutationFn: (said: About & { detector: string; agrees: boolean; comment: string | null }) =>
         post("agreements", said),
       onSuccess: settle,
       onError: refused,
     }),
     draw: useMutation({
+      onMutate,
       mutationFn: (drawing: Drawing) => post("drawn", drawing),
       onSuccess: settle,
     }),
     withdraw: useMutation({
+      onMutate,
       mutationFn: (id: number) => change<Study>("DELETE", `${path}/drawn/${id}`, token),
       onSuccess: settle,
       onError: refused,
