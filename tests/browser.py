@@ -51,6 +51,7 @@ def app_of(
     }
     app = create_app(
         people=People(house.door, ApiTokens(house.store, house.passwords)),
+        accounts=house.accounts,
         reader=FakeReader(archive) if reader is None else reader,
         personal=Personal(PostgresPersonal(house.engine)),
         listen=silence,

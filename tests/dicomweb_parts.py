@@ -15,6 +15,7 @@ from pydicom.filewriter import dcmwrite
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.stow import StowDoor
 from tests.fake_personal import FakePersonal
+from tests.people import unasked_accounts
 from tests.viewer_parts import (
     INSTANCE,
     NOW,
@@ -142,6 +143,7 @@ def dicomweb_app(
     archive = folder / "none.dcm"
     return create_app(
         people=people or FakePeople(),
+        accounts=unasked_accounts(),
         reader=FakeReader(archive),
         worklist=room(),
         personal=Personal(FakePersonal()),

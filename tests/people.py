@@ -24,6 +24,12 @@ def cheap_passwords() -> Argon2Passwords:
     return Argon2Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
+def unasked_accounts() -> Accounts:
+    """Those of a database that is not there, for what never asks for them."""
+    engine = sa.create_engine("postgresql+psycopg://127.0.0.1:1/none")
+    return Accounts(PostgresPeople(engine), cheap_passwords())
+
+
 @dataclass
 class House:
     """Accounts and the door of one database, and a clock that a test turns."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from worklist.views import (
     FilterChoices,
     InstanceView,
     InvalidCursor,
+    MissedFlags,
     ModelState,
     ModelView,
     NodeCounts,
@@ -170,6 +171,10 @@ class FakeReader:
         if self.away:
             raise StoreUnavailable("the database does not answer")
         return self.version
+
+    def missed_flags(self, after: int | None) -> MissedFlags:
+        del after
+        return MissedFlags(flags=(), latest=self.list_version())
 
     def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:
         return self.study(study_instance_uid, NOW).row
@@ -336,6 +341,9 @@ class FakePeople:
 
     def sign_out(self, secret: str, now: datetime) -> None:
         pass
+
+    def present(self, names: Collection[AccountName], now: datetime) -> list[AccountName]:
+        return []
 
     def change_password(
         self, signed_in: SignedIn, old: str, new: str, visitor: Visitor, now: datetime

@@ -42,6 +42,7 @@ class Rule:
 
 
 _ANYONE, _HERSELF = Who.ANYONE, Who.HERSELF
+_ACCOUNT = "/api/accounts/{name}"
 _READ_STUDY = "/api/studies/{study_instance_uid}"
 _FRAME = (
     "/api/studies/{study_instance_uid}/series/{series_instance_uid}"
@@ -107,6 +108,13 @@ RULES = (
     Rule("POST", "/api/me/views", EVERY_ROLE),
     Rule("PUT", "/api/me/views/{view_id}", EVERY_ROLE),
     Rule("DELETE", "/api/me/views/{view_id}", EVERY_ROLE),
+    Rule("GET", "/api/accounts", ADMINISTRATOR),
+    Rule("POST", "/api/accounts", ADMINISTRATOR),
+    Rule("PUT", f"{_ACCOUNT}/roles", ADMINISTRATOR),
+    Rule("POST", f"{_ACCOUNT}/disable", ADMINISTRATOR),
+    Rule("POST", f"{_ACCOUNT}/enable", ADMINISTRATOR),
+    Rule("POST", f"{_ACCOUNT}/reset", ADMINISTRATOR),
+    Rule("POST", f"{_ACCOUNT}/end-sessions", ADMINISTRATOR),
     Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),

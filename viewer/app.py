@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from viewer import (
+    accounts_api,
     acts_api,
     events,
     health,
@@ -41,6 +42,7 @@ from viewer.ports import (
     WorklistReader,
 )
 from viewer.problems import translate_errors
+from worklist.accounts import Accounts
 from worklist.personal import Personal
 from worklist.service import Worklist
 
@@ -53,6 +55,7 @@ def utc_now() -> datetime:
 def create_app(
     *,
     people: People,
+    accounts: Accounts,
     reader: WorklistReader,
     worklist: Worklist,
     personal: Personal,
@@ -71,8 +74,8 @@ def create_app(
 
     Parameters
     ----------
-    worklist, personal
-        What people do to the list and its studies, and to their own page.
+    worklist, personal, accounts
+        What people do to the list and its studies, to their own page, and to accounts.
     people, reader, listen, decode_frame, dicomweb, readiness, node
         The ports of `viewer.ports`. `decode_frame` is called in threads;
         `viewer.decoding.Isolated` keeps hostile files out of this process.
@@ -83,7 +86,7 @@ def create_app(
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
-    feed = events.ChangeFeed(listen)
+    feed = events.ChangeFeed(listen, reader.missed_flags)
 
     def holds(caller: Caller) -> bool:
         return still_holds(people, caller, now())
@@ -118,6 +121,7 @@ def create_app(
     app.include_router(studies_api.make_router(reader, decode_frame))
     app.include_router(acts_api.make_router(worklist, reader, now))
     app.include_router(personal_api.make_router(personal, now))
+    app.include_router(accounts_api.make_router(accounts, people, now))
     app.include_router(models_api.make_router(reader))
     for router in make_routers(dicomweb, decode_frame):
         app.include_router(router)

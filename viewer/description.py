@@ -31,6 +31,7 @@ _OF_CHANGES: dict[str, frozenset[int]] = {
     "reading": frozenset({409}),
     "acts": frozenset({409}),
     "personal": frozenset({409}),
+    "accounts": frozenset({409}),
     "session": frozenset({401, 429}),
     "dicomweb": frozenset({408, 415, 507}),
 }

@@ -1,6 +1,6 @@
 """What the HTTP edge needs from outside; `vigie` hands it in when the app is built."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,12 +13,14 @@ import numpy.typing as npt
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
 from worklist.filters import EVERYTHING, ListFilter
+from worklist.people import AccountName
 from worklist.priors import Priors
 from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
     FilterChoices,
+    MissedFlags,
     ModelView,
     NodeCounts,
     StudyView,
@@ -62,6 +64,10 @@ class WorklistReader(Protocol):
 
     def list_version(self) -> int:
         """Grows with whatever changes the list; a page bears the one it was read at."""
+        ...
+
+    def missed_flags(self, after: int | None) -> MissedFlags:
+        """The new flags after the event of this number; None: only which event is the last."""
         ...
 
     def choices(self) -> FilterChoices:
@@ -150,6 +156,10 @@ class People(Protocol):
         self, signed_in: SignedIn, old: str, new: str, visitor: Visitor, now: datetime
     ) -> NewSession:
         """Begin a session by a new password; raises SignInRefused, TooManyTries, WeakPassword."""
+        ...
+
+    def present(self, names: Collection[AccountName], now: datetime) -> Collection[AccountName]:
+        """Those of these people who are signed in somewhere."""
         ...
 
     def token(self, secret: str, now: datetime) -> ApiToken | None:

@@ -47,7 +47,14 @@ from worklist.errors import (
 from worklist.filters import InvalidFilter
 from worklist.highlighting import FirstLookFirst, TriageOnly
 from worklist.outlines import InvalidOutline, UnknownDrawing, UnknownMark
-from worklist.people import WeakPassword
+from worklist.people import (
+    AccountExists,
+    InvalidAccountName,
+    LastAdministrator,
+    OwnAccount,
+    UnknownAccount,
+    WeakPassword,
+)
 from worklist.personal import InvalidPreference, NameTaken, UnknownView
 from worklist.reading import WrongReadingState
 from worklist.sign_in import SignInRefused, TooManyTries
@@ -63,6 +70,11 @@ _STATUS: dict[type[VigieError], int] = {
     AlreadyRead: 409,
     WrongReadingState: 409,
     NameTaken: 409,
+    AccountExists: 409,
+    LastAdministrator: 409,
+    OwnAccount: 409,
+    UnknownAccount: 404,
+    InvalidAccountName: 422,
     FirstLookFirst: 409,
     TriageOnly: 409,
     AlreadyAnswered: 409,

@@ -1,10 +1,11 @@
 """The people part of the web role: satisfies `viewer.ports.People`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from worklist.api_tokens import ApiToken, ApiTokens
+from worklist.people import AccountName
 from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import SignIn, Visitor
 
@@ -44,6 +45,10 @@ class People:
     ) -> NewSession:
         """See `SignIn.change_password`."""
         return self.door.change_password(signed_in, old, new, visitor, now)
+
+    def present(self, names: Collection[AccountName], now: datetime) -> Collection[AccountName]:
+        """See `SignIn.present`."""
+        return self.door.present(names, now)
 
     def token(self, secret: str, now: datetime) -> ApiToken | None:
         """See `ApiTokens.find`."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import requests
+import structlog
 from authlib.common.errors import AuthlibBaseError
 from authlib.common.urls import add_params_to_uri
 from authlib.integrations.requests_client import OAuth2Session
@@ -24,6 +25,8 @@ from worklist.people import Role
 from worklist.sessions import Handshake
 from worklist.sign_in import SignInRefused
 from worklist.single_sign_on import Identity, SettingOut
+
+_log = structlog.get_logger(__name__)
 
 _TIMEOUT_S = 5.0
 _CLOCKS_APART_S = 60
@@ -52,6 +55,7 @@ class Provider:
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
+        self._learning = threading.Lock()  # held while somebody asks in the background
         self._metadata: dict[str, Any] | None = None
         self._keys: KeySet | None = None
 
@@ -99,8 +103,19 @@ class Provider:
         return self._identity(said)
 
     def sign_out_address(self, back_to: str) -> str | None:
-        """Where to send a browser to sign out of the provider too; None: it offers no such."""
-        endpoint = self._known().get("end_session_endpoint")
+        """Where to send a browser to sign out of the provider too; None: it offers no such.
+
+        Never waits for the provider.
+
+        Raises
+        ------
+        ProviderUnavailable
+            If its metadata is not known; it is asked for, for the next time.
+        """
+        if self._metadata is None:
+            self.learn()
+            raise ProviderUnavailable("the single sign-on provider has not answered yet")
+        endpoint = self._metadata.get("end_session_endpoint")
         if not isinstance(endpoint, str):
             return None
         parameters = [
@@ -108,6 +123,19 @@ class Provider:
             ("post_logout_redirect_uri", back_to),
         ]
         return str(add_params_to_uri(endpoint, parameters))
+
+    def learn(self) -> None:
+        """Ask for the metadata in the background, unless they are known or being asked for."""
+        if self._metadata is None and self._learning.acquire(blocking=False):
+            threading.Thread(target=self._learn, name="provider", daemon=True).start()
+
+    def _learn(self) -> None:
+        try:
+            self._known()
+        except ProviderUnavailable as error:
+            _log.warning("provider_unavailable", error=str(error))
+        finally:
+            self._learning.release()
 
     def _checked(
         self, token: Mapping[str, Any], handshake: Handshake, now: datetime

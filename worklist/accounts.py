@@ -1,7 +1,7 @@
 """Accounts of people: made, disabled, reset. Each act is one transaction with its event."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -19,6 +19,14 @@ from worklist.people_ports import Passwords, PeopleStore, PeopleTransaction
 from worklist.ports import Event
 
 ONE_TIME_PASSWORD_LASTS = timedelta(days=3)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewed:
+    """What an account was given so that its person can come in again."""
+
+    password: str | None  # kept nowhere; None: single sign-on lets this person in
+    sessions_ended: int
 
 
 class Accounts:
@@ -185,17 +193,40 @@ class Accounts:
         """
         with self._store.transaction() as transaction:
             account = _locked(transaction, name)
-            password = self._passwords.new_password()
-            transaction.save_account(
-                replace(
-                    account,
-                    password_hash=self._passwords.hashed(password),
-                    must_change_password=True,
-                    password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
-                )
-            )
-            _end_all(transaction, "password_reset", name, actor, now)
+            password, _ = self._reset(transaction, account, actor, now)
         return password
+
+    def renew(
+        self, name: AccountName, *, one_time_password: bool = False, actor: str, now: datetime
+    ) -> Renewed:
+        """Reset an account; who comes by single sign-on gets no password unless asked for.
+
+        Parameters
+        ----------
+        one_time_password
+            Give one out though a provider vouches for the person.
+        """
+        with self._store.transaction() as transaction:
+            account = _locked(transaction, name)
+            if account.issuer is not None and not one_time_password:
+                ended = _end_all(transaction, "sessions_ended", name, actor, now)
+                return Renewed(password=None, sessions_ended=ended)
+            password, ended = self._reset(transaction, account, actor, now)
+        return Renewed(password=password, sessions_ended=ended)
+
+    def _reset(
+        self, transaction: PeopleTransaction, account: Account, actor: str, now: datetime
+    ) -> tuple[str, int]:
+        password = self._passwords.new_password()
+        transaction.save_account(
+            replace(
+                account,
+                password_hash=self._passwords.hashed(password),
+                must_change_password=True,
+                password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
+            )
+        )
+        return password, _end_all(transaction, "password_reset", account.name, actor, now)
 
     def end_sessions(self, name: AccountName, *, actor: str, now: datetime) -> int:
         """End a person's sessions, and waits after wrong tries; how many sessions there were."""
@@ -238,9 +269,11 @@ def _administers(account: Account) -> bool:
     return account.is_enabled and Role.ADMINISTRATOR in account.roles
 
 
+def is_last_administrator(transaction: PeopleTransaction, name: AccountName) -> bool:
+    """Whether nobody else could administer the node."""
+    return [one.name for one in transaction.accounts() if _administers(one)] == [name]
+
+
 def _keep_an_administrator(transaction: PeopleTransaction, changed: Account) -> None:
-    before = [one for one in transaction.accounts() if _administers(one)]
-    if [one.name for one in before] == [changed.name] and not _administers(changed):
-        raise LastAdministrator(
-            f"{changed.name} is the last administrator: make another one first (`vigie users add`)"
-        )
+    if not _administers(changed) and is_last_administrator(transaction, changed.name):
+        raise LastAdministrator(f"{changed.name} is the last administrator: make another one first")

@@ -28,6 +28,10 @@ class LastAdministrator(VigieError):
     """Nobody could administer the node any more."""
 
 
+class OwnAccount(VigieError):
+    """What a person cannot do to the account that she is signed in with."""
+
+
 class Role(StrEnum):
     """What a person is here to do; one person may have several."""
 
@@ -86,6 +90,26 @@ class Account:
     def is_enabled(self) -> bool:
         """Whether this person may sign in and act."""
         return self.disabled_at is None
+
+
+class AccountState(StrEnum):
+    """Whether a person may sign in, and what with."""
+
+    ENABLED = "enabled"
+    ONE_TIME_PASSWORD = "one_time_password"  # noqa: S105 - a word; given out, not changed yet
+    ONE_TIME_PASSWORD_OVER = "one_time_password_over"  # noqa: S105 - it must be given out anew
+    DISABLED = "disabled"
+
+
+def state_of(account: Account, now: datetime) -> AccountState:
+    """How an account stands."""
+    if not account.is_enabled:
+        return AccountState.DISABLED
+    if account.password_ends_at is not None and now >= account.password_ends_at:
+        return AccountState.ONE_TIME_PASSWORD_OVER
+    if account.must_change_password:
+        return AccountState.ONE_TIME_PASSWORD
+    return AccountState.ENABLED
 
 
 SHORTEST_PASSWORD = 12
@@ -195,6 +219,7 @@ OTHERS_ABOUT_PEOPLE = frozenset(
     {
         "account_added",
         "account_enabled",
+        "administrator_kept",
         "api_token_added",
         "signed_in",
         "sign_in_failed",

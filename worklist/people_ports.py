@@ -81,6 +81,10 @@ class PeopleTransaction(Protocol):
         """This person signed in with this browser."""
         ...
 
+    def forget_browsers_before(self, when: datetime) -> None:
+        """Keep nothing of browsers in which nobody has signed in since then."""
+        ...
+
     def forget_browsers(self, name: AccountName) -> None:
         """Trust none of this person's browsers more than others."""
         ...

@@ -223,6 +223,7 @@ class SignIn:
             ended_at=None,
         )
         transaction.forget_sessions_before(now - _SESSION_KEPT_FOR)
+        transaction.forget_browsers_before(now - _BROWSER_KNOWN_FOR)  # they count no longer
         transaction.save_session(session)
         # Only a secret that was given out here makes a browser known.
         is_known = bool(people_of(transaction, visitor, now))

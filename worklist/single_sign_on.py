@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from worklist.accounts import people_event
+from worklist.accounts import is_last_administrator, people_event
 from worklist.people import Account, AccountName, InvalidAccountName, Role, Waits
 from worklist.people_ports import Passwords, PeopleStore, PeopleTransaction
 from worklist.sessions import Handshake, NewSession, digest_of
@@ -100,8 +100,9 @@ class SingleSignOn:
     def welcome(self, identity: Identity, visitor: Visitor, now: datetime) -> NewSession:
         """Begin a session for a person the provider vouches for; her account is made if need be.
 
-        The provider's roles hold, each time anew. An account that was made here is never given to
-        a person of the provider because the names are alike.
+        The provider's roles hold, each time anew; only the last administrator keeps that role. An
+        account that was made here is never given to a person of the provider because the names
+        are alike.
 
         Raises
         ------
@@ -146,7 +147,7 @@ class SingleSignOn:
         else:
             account = replace(
                 before,
-                roles=identity.roles,
+                roles=identity.roles | _kept_roles(transaction, before, identity, now),
                 display_name=identity.display_name or before.display_name,
             )
             if before.must_change_password:  # a one-time password that was not needed
@@ -202,6 +203,20 @@ def _refusal(account: Account | None, identity: Identity) -> SignInRefused | Non
     if not identity.roles:
         return NoRole("your account at the provider has no role here: ask an administrator")
     return None
+
+
+def _kept_roles(
+    transaction: PeopleTransaction, before: Account, identity: Identity, now: datetime
+) -> frozenset[Role]:
+    """What the provider cannot take: from the last administrator, that role."""
+    administrator = frozenset({Role.ADMINISTRATOR})
+    if not administrator & before.roles - identity.roles:
+        return frozenset()
+    if not is_last_administrator(transaction, before.name):
+        return frozenset()
+    said = {"account": before.name, "roles_said": sorted(identity.roles)}
+    transaction.append_events([people_event("administrator_kept", PROVIDER, now, **said)])
+    return administrator
 
 
 def _account(name: AccountName, identity: Identity, now: datetime) -> Account:

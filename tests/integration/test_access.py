@@ -30,7 +30,19 @@ ANYONE = {
 }
 HERSELF = {("DELETE", "/api/session"), ("POST", "/api/session/password")}
 UID = "/api/studies/{study_instance_uid}"
-ADMINISTRATORS = {("GET", "/metrics"), ("POST", "/api/ai/stop"), ("POST", "/api/ai/start")}
+ACCOUNT = "/api/accounts/{name}"
+ADMINISTRATORS = {
+    ("GET", "/metrics"),
+    ("POST", "/api/ai/stop"),
+    ("POST", "/api/ai/start"),
+    ("GET", "/api/accounts"),
+    ("POST", "/api/accounts"),
+    ("PUT", f"{ACCOUNT}/roles"),
+    ("POST", f"{ACCOUNT}/disable"),
+    ("POST", f"{ACCOUNT}/enable"),
+    ("POST", f"{ACCOUNT}/reset"),
+    ("POST", f"{ACCOUNT}/end-sessions"),
+}
 RADIOLOGISTS = {
     ("POST", f"{UID}/claim"),
     ("POST", f"{UID}/first-look"),

@@ -9,6 +9,7 @@ import pytest
 from tests.dicomweb_parts import dicomweb_of
 from tests.fake_personal import FakePersonal
 from tests.fakes import FakeStore
+from tests.people import unasked_accounts
 from tests.viewer_parts import (
     FRAME_URL,
     INSTANCE,
@@ -50,6 +51,7 @@ def get(reader: FakeReader, checks: list[Check], tmp_path: Path) -> Get:
     (static / "assets" / "a-123.js").write_text("1")
     app = create_app(
         people=FakePeople(),
+        accounts=unasked_accounts(),
         reader=reader,
         worklist=Worklist(FakeStore(), DueTargets()),
         personal=Personal(FakePersonal()),
@@ -268,6 +270,7 @@ def test_assets_are_kept_by_browsers_and_nothing_outside_them_is_served(get: Get
 def test_without_a_build_the_page_says_how_to_build_it(reader: FakeReader, tmp_path: Path) -> None:
     app = create_app(
         people=FakePeople(),
+        accounts=unasked_accounts(),
         reader=reader,
         worklist=Worklist(FakeStore(), DueTargets()),
         personal=Personal(FakePersonal()),

@@ -10,6 +10,7 @@ import pytest
 from tests.dicomweb_parts import dicomweb_of
 from tests.fake_personal import FakePersonal
 from tests.fakes import FakeStore
+from tests.people import unasked_accounts
 from tests.viewer_parts import NOW, ROW, STUDY, FakePeople, FakeReader, Get, decode, getter, silence
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo
@@ -72,6 +73,7 @@ def get(tmp_path: Path) -> Get:
     archive.write_bytes(b"pixels")
     app = create_app(
         people=FakePeople(),
+        accounts=unasked_accounts(),
         reader=Reader(archive),
         worklist=Worklist(FakeStore(), DueTargets()),
         personal=Personal(FakePersonal()),

@@ -14,7 +14,7 @@ from vigie.commands.common import Data, one_line_errors, out, settings_or_exit
 from vigie.wiring import make_accounts, migrated_engine, utc_now
 from worklist.accounts import ONE_TIME_PASSWORD_LASTS, Accounts
 from worklist.people import Account as Person
-from worklist.people import AccountName, Role
+from worklist.people import AccountName, AccountState, Role, state_of
 
 users = typer.Typer(help="Accounts of people, and what they may do.", no_args_is_help=True)
 
@@ -96,11 +96,15 @@ def list_users(
 
 
 def _state(person: Person) -> str:
-    if person.disabled_at is not None:
-        return f"disabled since {person.disabled_at:%Y-%m-%d}"
-    if person.password_ends_at is not None and utc_now() >= person.password_ends_at:
-        return "one-time password over: reset it"
-    return "has a one-time password" if person.must_change_password else "enabled"
+    match state_of(person, utc_now()):
+        case AccountState.DISABLED:
+            return f"disabled since {person.disabled_at:%Y-%m-%d}"
+        case AccountState.ONE_TIME_PASSWORD_OVER:
+            return "one-time password over: reset it"
+        case AccountState.ONE_TIME_PASSWORD:
+            return "has a one-time password"
+        case AccountState.ENABLED:
+            return "enabled"
 
 
 def _ways(person: Person) -> list[str]:
@@ -181,10 +185,11 @@ def reset(
     Exit codes: 0 done, 1 no such account, 2 a setting cannot be meant.
     """
     with _accounts(data, account) as (accounts, actor):
-        person = accounts.find(AccountName(name))
-        if person is not None and person.issuer is not None and not one_time_password:
-            ended = accounts.end_sessions(person.name, actor=actor, now=utc_now())
-            out.print(f"comes by single sign-on: no password made; sessions ended: {ended}")
-            return
-        password = accounts.reset(AccountName(name), actor=actor, now=utc_now())
-    _tell_once(AccountName(name), password)
+        renewed = accounts.renew(
+            AccountName(name), one_time_password=one_time_password, actor=actor, now=utc_now()
+        )
+    if renewed.password is None:
+        ended = renewed.sessions_ended
+        out.print(f"comes by single sign-on: no password made; sessions ended: {ended}")
+        return
+    _tell_once(AccountName(name), renewed.password)

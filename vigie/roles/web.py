@@ -24,6 +24,7 @@ from vigie.settings import Settings
 from vigie.wiring import (
     database_url,
     listener_settings,
+    make_accounts,
     make_door,
     make_people,
     make_personal,
@@ -46,8 +47,12 @@ def run(settings: Settings) -> None:
     ):
         if not is_supervised():
             make_first_administrator(engine)
+        sign_on = make_sign_on(settings, engine)
+        if sign_on is not None:
+            sign_on.provider.learn()  # so that signing out need not
         app = create_app(
             people=make_people(settings, engine, left=claims.look),
+            accounts=make_accounts(engine),
             reader=make_reader(settings, engine),
             worklist=make_worklist(settings, engine),
             personal=make_personal(engine),
@@ -66,7 +71,7 @@ def run(settings: Settings) -> None:
             node=NodeInfo(
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
-            sign_on=make_sign_on(settings, engine),
+            sign_on=sign_on,
             links=SiteLinks(report_address=settings.report_address, viewers=settings.viewers),
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,

@@ -88,6 +88,11 @@ class PostgresPeopleTransaction:
     def save_browser(self, digest: bytes, name: AccountName, now: datetime) -> None:
         self._save(t.known_browser, {"digest": digest, "account": name, "last_used_at": now})
 
+    def forget_browsers_before(self, when: datetime) -> None:
+        self._connection.execute(
+            sa.delete(t.known_browser).where(t.known_browser.c.last_used_at < when)
+        )
+
     def forget_browsers(self, name: AccountName) -> None:
         self._connection.execute(
             sa.delete(t.known_browser).where(t.known_browser.c.account == name)

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 
+import { AccountsPage } from "./accounts/AccountsPage";
 import { Boundary } from "./Boundary";
 import { showDialog, useOpenDialog } from "./dialogs";
 import { AiDialog } from "./list/AiDialog";
@@ -10,8 +11,8 @@ import { FIRST_PLACE, type ListPlace, WorklistPage } from "./list/WorklistPage";
 import { useLiveUpdates } from "./live";
 import { Notices } from "./Notices";
 import { useAppliedPreferences } from "./preferences";
-import { useOpenStudy } from "./route";
-import { noteSignedIn } from "./session";
+import { useIsAccountsOpen, useOpenStudy } from "./route";
+import { noteSignedIn, useRoles } from "./session";
 import { StudyPage } from "./StudyPage";
 
 /** The list or one study, for whoever is signed in. */
@@ -20,11 +21,15 @@ export function ReadingRoom() {
   const live = useLiveUpdates();
   useAppliedPreferences();
   const openStudy = useOpenStudy();
+  const isAdministrator = useRoles().includes("administrator");
+  const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
   return (
     <ClaimProvider>
-      <Boundary place={openStudy ?? ""}>
-        {openStudy === null ? (
+      <Boundary place={openStudy ?? (isAccountsOpen ? "accounts" : "")}>
+        {isAccountsOpen ? (
+          <AccountsPage live={live} />
+        ) : openStudy === null ? (
           <WorklistPage live={live} place={place} onPlace={setPlace} />
         ) : (
           <StudyPage key={openStudy} studyInstanceUid={openStudy} live={live} />

@@ -89,6 +89,13 @@ export function useLiveUpdates(): LiveState {
   return state;
 }
 
+/** Ask for a study anew. The first answer, where it is on its way still, may be older: not that one. */
+export async function askStudyAgain(client: QueryClient, studyInstanceUid: string): Promise<void> {
+  const asked = { queryKey: ["study", studyInstanceUid] };
+  await client.cancelQueries(asked);
+  await client.invalidateQueries(asked);
+}
+
 /** What must be asked again: soon, and not while nobody can see the page. */
 class Stale {
   private readonly studies = new Set<string>();
@@ -123,7 +130,7 @@ class Stale {
       void this.client.invalidateQueries({ queryKey: ["worklist"] });
       void this.client.invalidateQueries({ queryKey: ["next-study"] }); // it may be another's now
       for (const uid of this.studies) {
-        void this.client.invalidateQueries({ queryKey: ["study", uid] });
+        void askStudyAgain(this.client, uid);
       }
     }
     this.all = false;

@@ -6,6 +6,7 @@ const STUDY = /^#\/studies\/([0-9.]{1,64})$/;
 
 const SIGN_ON = /^#\/\?sign-on=([a-z-]{1,16})$/;
 const PASSWORD = "#/password";
+const ACCOUNTS = "#/accounts";
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
@@ -29,6 +30,15 @@ export function useSignOnRefusal(): string | null {
 /** Whether the address asks for the page on which a password is changed. */
 export function useIsPasswordOpen(): boolean {
   return useSyncExternalStore(subscribe, () => window.location.hash) === PASSWORD;
+}
+
+/** Whether the address asks for the accounts. */
+export function useIsAccountsOpen(): boolean {
+  return useSyncExternalStore(subscribe, () => window.location.hash) === ACCOUNTS;
+}
+
+export function openAccounts(): void {
+  window.location.hash = ACCOUNTS;
 }
 
 export function openPassword(): void {

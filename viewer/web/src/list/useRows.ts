@@ -10,6 +10,7 @@ import {
 
 import { ask, type Row, type Study, studyPath, type WorklistPage } from "../api";
 import { noteNodeTime } from "../clock";
+import { askStudyAgain } from "../live";
 import { useAct } from "../session";
 import { type RowWindow, WINDOW_ROWS } from "./rowWindow";
 
@@ -89,7 +90,7 @@ export function useRowAct() {
     onSettled: (_row, _error, { uid }) => {
       void client.invalidateQueries({ queryKey: ["worklist"] });
       void client.invalidateQueries({ queryKey: MINE });
-      void client.invalidateQueries({ queryKey: ["study", uid] });
+      void askStudyAgain(client, uid);
     },
   });
 }
