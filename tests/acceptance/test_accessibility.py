@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_core import serious
 from block_ct import make_block_ct
 from chromium import Pane, chromium
 from playwright.sync_api import Browser, Page
@@ -13,7 +13,6 @@ from recorded import flag
 from signed_in import person, sign_in
 from vigie_node import Node
 
-_SERIOUS = frozenset({"serious", "critical"})
 _THEMES = ("dark", "light")
 _LANGUAGES = ("en", "fr")
 
@@ -67,18 +66,6 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     assert page.locator("html").get_attribute("data-mantine-color-scheme") == theme
     assert page.locator("html").get_attribute("lang") == language
     context.close()
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core finds to be serious or critical, one line for each element."""
-    page.wait_for_timeout(400)  # what was opened glides
-    answer = Axe().run(page).response
-    return [
-        f"{found['impact']} {found['id']}: {node['html'][:160]} {node['failureSummary']}"
-        for found in answer["violations"]
-        if found["impact"] in _SERIOUS
-        for node in found["nodes"]
-    ]
 
 
 def test_what_is_serious_is_found(browser: Browser) -> None:

@@ -27,6 +27,10 @@ export const theme = createTheme({
   defaultRadius: "sm",
   cursorType: "pointer",
   components: {
+    // Said, so that app.css finds them.
+    Button: { defaultProps: { variant: "filled" } },
+    // A menu holds its items and nothing else (ARIA); the first has the focus.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     // The page itself never scrolls, and the lock's own style sheet has no nonce.
     Modal: { defaultProps: { lockScroll: false } },
     Tooltip: { defaultProps: { multiline: true, maw: 360, openDelay: 150, withinPortal: true } },
