@@ -13,6 +13,7 @@ from vigie.wiring import due_targets
 from worklist.finding import (
     DetectorIdentity,
     Flagged,
+    Outcome,
     Provenance,
     Region,
     TargetFinding,
@@ -57,7 +58,7 @@ def flag(
 def record(
     node: Node,
     study: MadeStudy,
-    outcome: Flagged,
+    outcome: Outcome,
     *,
     detector: str = "fracture",
     target: TargetFinding = TargetFinding.FRACTURE,
