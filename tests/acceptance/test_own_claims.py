@@ -7,7 +7,7 @@ from pages import active, go_to, open_list, row_of, served_row
 from playwright.sync_api import Browser, Page, expect
 from radiographs import MadeStudy, make_study, send_to
 from recorded import flag
-from signed_in import person
+from signed_in import person, sign_in
 from vigie_node import Node, wait_until
 
 
@@ -132,12 +132,14 @@ def test_a_claim_by_hand_stays(page: Page, node: Node, studies: list[MadeStudy])
 def test_a_page_that_is_closed_gives_its_study_back(
     browser: Browser, node: Node, studies: list[MadeStudy]
 ) -> None:
-    with open_list(browser, node, "anna") as page:
-        open_and_claim(page, node, studies[1])
-        other = page.context.new_page()
-        page.close(run_before_unload=True)
-        wait_until(lambda: holder(node, studies[1]) is None, "it is given back")
-        other.close()
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    sign_in(context, node, "anna")
+    page = context.new_page()
+    page.goto(node.url)
+    open_and_claim(page, node, studies[1])
+    page.close(run_before_unload=True)  # as a person closes it
+    wait_until(lambda: holder(node, studies[1]) is None, "it is given back")
+    context.close()
 
 
 def test_a_page_that_is_loaded_anew_goes_on_reading(
@@ -161,6 +163,7 @@ def test_a_held_key_asks_once_and_writes_nothing_into_what_it_opened(
         page.keyboard.down("t")
     page.keyboard.up("t")
     expect(page.get_by_role("dialog")).to_have_count(1)
+    expect(page.get_by_label("Reason")).to_be_focused()
     expect(page.get_by_label("Reason")).to_have_value("")
     page.keyboard.type("the surgeon waits")
     expect(page.get_by_label("Reason")).to_have_value("the surgeon waits")

@@ -8,7 +8,7 @@ import { usePreferences } from "../preferences";
 import { openStudy } from "../route";
 import { useRoles } from "../session";
 import { personName, sentence } from "../words";
-import { began, granted, keep } from "./byItself";
+import { began, claimedByHand, givenBackByHand, granted } from "./byItself";
 import { ClaimDialog } from "./ClaimDialog";
 import { type Claims, ClaimsContext } from "./claims";
 import { useGivingBack } from "./useGivingBack";
@@ -42,12 +42,13 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
     const ask = (row: Row, opening: boolean) => {
       const uid = row.study_instance_uid;
       if (opening) began(uid);
+      else claimedByHand(uid);
       act({ act: "claim", uid, body: { take_over: false } })
         .then(() => {
           if (opening && granted(uid)) giveBack(uid);
         })
         .catch((error: unknown) => {
-          keep(uid);
+          givenBackByHand(uid);
           refused(row, opening)(error);
         });
     };
@@ -71,7 +72,7 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
       release: (row) => {
         if (row.claim === null) return;
         const uid = row.study_instance_uid;
-        keep(uid); // it is given back now, not later
+        givenBackByHand(uid);
         act({ act: "release", uid }).catch(refused(row, false));
       },
       open,

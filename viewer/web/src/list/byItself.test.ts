@@ -1,6 +1,15 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { began, forgetAll, granted, keep, left, unkept } from "./byItself";
+import {
+  began,
+  claimedByHand,
+  forgetAll,
+  givenBackByHand,
+  granted,
+  keep,
+  left,
+  unkept,
+} from "./byItself";
 
 describe("a claim that opening a study made", () => {
   beforeEach(forgetAll);
@@ -44,5 +53,16 @@ describe("a claim that opening a study made", () => {
     granted("1.3");
     expect(left("1.4")).toBe(false);
     expect(unkept()).toEqual(["1.3"]);
+  });
+
+  it("is none where the reader has claimed the study just before", () => {
+    claimedByHand("1.2");
+    began("1.2"); // its row did not show that yet
+    expect(granted("1.2")).toBe(false);
+    expect(left("1.2")).toBe(false);
+    givenBackByHand("1.2");
+    began("1.2");
+    granted("1.2");
+    expect(left("1.2")).toBe(true);
   });
 });

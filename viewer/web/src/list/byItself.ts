@@ -17,9 +17,23 @@ function set(uid: string, claim: Own | null): void {
   for (const listener of listeners) listener();
 }
 
+const byHand = new Set<string>();
+
+/** The reader claims it herself: opening it then makes no claim of its own. */
+export function claimedByHand(uid: string): void {
+  byHand.add(uid);
+  keep(uid);
+}
+
+/** She gives it back herself, or it was another's. */
+export function givenBackByHand(uid: string): void {
+  byHand.delete(uid);
+  keep(uid);
+}
+
 /** Opening this study asks for it. */
 export function began(uid: string): void {
-  set(uid, { state: "asked" });
+  if (!byHand.has(uid)) set(uid, { state: "asked" });
 }
 
 /** The node gave it; whether it must be given back, for it was left meanwhile. */
@@ -45,6 +59,7 @@ export function left(uid: string): boolean {
 
 /** Nothing is held by whoever comes next. */
 export function forgetAll(): void {
+  byHand.clear();
   own = new Map();
 }
 
