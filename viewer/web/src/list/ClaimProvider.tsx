@@ -29,7 +29,7 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
   const { mutateAsync: act } = useRowAct(); // each act is answered, also when another follows
   useTakenFromMe();
 
-  const claims = useMemo<Claims>(() => {
+  const claims = useMemo<Claims & { giveBack: (uid: string) => void }>(() => {
     const giveBack = (uid: string) => {
       // Not held any more: then it is as it should be.
       act({ act: "release", uid }).catch(() => undefined);
@@ -65,8 +65,10 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
       canClaim,
       giveBack,
       claim: (row) => {
-        if (!canClaim || row.reading_state === "read" || row.claim?.mine) return;
-        if (row.claim !== null) setConflict({ row, claim: row.claim, opening: false });
+        if (!canClaim || row.reading_state === "read") return;
+        // Perhaps it was claimed by being opened: now it is by hand.
+        if (row.claim?.mine) claimedByHand(row.study_instance_uid);
+        else if (row.claim !== null) setConflict({ row, claim: row.claim, opening: false });
         else ask(row, false);
       },
       release: (row) => {

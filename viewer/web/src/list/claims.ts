@@ -8,7 +8,6 @@ export interface Claims {
   canClaim: boolean; // radiologists
   claim: (row: Row) => void; // says so if somebody else has it
   release: (row: Row) => void;
-  giveBack: (studyInstanceUid: string) => void; // without a word: the reader did not ask for it
   open: (row: Row) => void; // show the study; says so first if somebody else has it
   openByUid: (studyInstanceUid: string) => void; // the same from where no row is at hand
 }
