@@ -16,6 +16,8 @@ from worklist.finding import Flagged, NotFlagged, Outcome, Provenance, Region
 from worklist.study import Completeness
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
+_A_TRIANGLE = 3  # points, the least that encloses something
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatientAndStudy:
@@ -100,9 +102,13 @@ class DetectorResult:
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """Where something was flagged; what was not flagged is not pointed at."""
+        """Where something was flagged; what was not flagged is not pointed at.
+
+        Without outlines of fewer than three points, which models of others may answer: they
+        enclose nothing.
+        """
         if self.marks and isinstance(self.outcome, Flagged):
-            return self.outcome.regions
+            return tuple(one for one in self.outcome.regions if len(one.polygon) >= _A_TRIANGLE)
         return ()
 
     @property

@@ -32,7 +32,9 @@ def places_of(result: DetectorResult) -> tuple[Place, ...]:
     return tuple(
         [_of_lesion(lesions[number], cuts[number]) for number in sorted(cuts)]
         + [
-            Place(name=f"place {number}", regions=(region,), score=region.score, lesion=None)
+            Place(
+                name=f"place {number}", regions=(region,), score=_share(region.score), lesion=None
+            )
             for number, region in enumerate(single, start=1)
         ]
     )
@@ -40,5 +42,13 @@ def places_of(result: DetectorResult) -> tuple[Place, ...]:
 
 def _of_lesion(lesion: Lesion, regions: list[Region]) -> Place:
     return Place(
-        name=f"lesion {lesion.number}", regions=tuple(regions), score=lesion.score, lesion=lesion
+        name=f"lesion {lesion.number}",
+        regions=tuple(regions),
+        score=_share(lesion.score),
+        lesion=lesion,
     )
+
+
+def _share(score: float) -> float:
+    """From 0 to 1, whatever somebody else's model may answer."""
+    return min(max(score, 0.0), 1.0)

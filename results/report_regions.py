@@ -125,8 +125,14 @@ def _common_frame_of_reference(facts: AssessmentFacts, regions: Sequence[Region]
 
 
 def _is_flat(region: Region) -> bool:
-    """Whether it is known in space, in one plane, as the graphic type POLYGON wants it."""
-    return region.polygon_mm is not None and are_points_coplanar(np.array(region.polygon_mm))
+    """Whether it is known in space, in one plane, as the graphic type POLYGON wants it.
+
+    A model of others may give other points there than in pixels: they are as many or not meant.
+    """
+    points = region.polygon_mm
+    if points is None or len(points) != len(region.polygon):
+        return False
+    return bool(are_points_coplanar(np.array(points)))
 
 
 def _polygon_mm(region: Region) -> Points:
