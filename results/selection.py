@@ -123,11 +123,7 @@ def build_rejection(
         If there are none, or one is of those that were looked at: only what we made is ours
         to reject.
     """
-    if not objects:
-        raise UnusableFacts("a rejection of nothing")
-    for one in objects:
-        if one.sop_instance_uid in facts.references:
-            raise UnusableFacts(f"{one.sop_instance_uid} is an object of the study, not ours")
+    _check_ours(facts, objects)
     ordered = sorted(objects, key=lambda one: (one.series_instance_uid, one.sop_instance_uid))
     uid = derived_uid(
         "rejection",
@@ -146,6 +142,14 @@ def build_rejection(
         **placed,
     )
     return finished(built, facts, now)
+
+
+def _check_ours(facts: AssessmentFacts, objects: Sequence[ObjectReference]) -> None:
+    if not objects:
+        raise UnusableFacts("a rejection of nothing")
+    for one in objects:
+        if one.sop_instance_uid in facts.references:
+            raise UnusableFacts(f"{one.sop_instance_uid} is an object of the study, not ours")
 
 
 def _document(
