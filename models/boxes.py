@@ -18,6 +18,30 @@ def overlaps(first: Boxes, second: Boxes) -> npt.NDArray[np.float64]:
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 
+def turned_back(boxes: Boxes, quarters: int, shape: tuple[int, int]) -> Boxes:
+    """Boxes in an image that was turned, in the image as it was before.
+
+    Parameters
+    ----------
+    quarters
+        By which it was turned, counterclockwise (``numpy.rot90``); less than 0: clockwise.
+    shape
+        Rows and columns before.
+    """
+    rows, columns = shape
+    left, top, right, bottom = boxes.T
+    match quarters % 4:
+        case 1:
+            sides = (columns - bottom, left, columns - top, right)
+        case 2:
+            sides = (columns - right, rows - bottom, columns - left, rows - top)
+        case 3:
+            sides = (top, rows - right, bottom, rows - left)
+        case _:
+            sides = (left, top, right, bottom)
+    return np.stack(sides, axis=1)
+
+
 def suppress(boxes: Boxes, scores: npt.NDArray[np.float32], limit: float) -> list[int]:
     """Greedy non-maximum suppression: the places to keep, highest score first.
 

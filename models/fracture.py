@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from models.boxes import Boxes, decode
+from models.boxes import Boxes, decode, turned_back
 from models.calibration import LogisticCalibration
 from models.card import ModelCard
 from models.detector import (
@@ -30,6 +30,7 @@ from models.guard import plain_fault
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
 from models.loading import Machine, loading
 from models.radiograph_guard import NO_RADIOGRAPH, ImageGuard, load_radiograph_guard
+from models.radiograph_turn import TurnBack, load_radiograph_turn
 from models.runtime import Blueprint, Floats, Network
 from models.stopwatch import Stopwatch
 from worklist.finding import Region
@@ -51,6 +52,7 @@ class Sight:
     probability: float  # calibrated, 0 to 1
     boxes: Boxes  # (n, 4), left top right bottom, pixels of the image, best first
     scores: Floats  # (n,), 0 to 1, not calibrated
+    quarters: int = 0  # by which it was turned to be looked at, counterclockwise
 
 
 def blueprint(card: ModelCard, weights: Path) -> Blueprint:
@@ -76,13 +78,17 @@ class FractureDetector:
     """Fractures on radiographs (``models.detector.Detector``).
 
     The verdict and the places come from one network that sees each image twice, as it is and
-    mirrored. A study is as probable as its most suspect image.
+    mirrored. A study is as probable as its most suspect image. An image that lies on its side is
+    turned back first; its places are told in the image as it was received.
     """
 
-    def __init__(self, *, card: ModelCard, network: Network, guard: ImageGuard) -> None:
+    def __init__(
+        self, *, card: ModelCard, network: Network, guard: ImageGuard, turn: TurnBack
+    ) -> None:
         self.card = card
         self._network = network
         self._guard = guard
+        self._turn = turn
         self._calibrate = LogisticCalibration.from_card(card.calibration)
         self._image_size = int(card.calibration["image_size"])
         self._verdict_sizes = [int(size) for size in card.calibration["verdict_sizes"]]
@@ -137,7 +143,8 @@ class FractureDetector:
         return plain_fault(pixels) or clock.time("guard", partial(self._guard, pixels))
 
     def look(self, pixels: npt.NDArray[np.float32], clock: Stopwatch | None = None) -> Sight:
-        """Look at one image: closely for places, and at other sizes for the verdict.
+        """Look at one image, turned back if it lies on its side: closely for places, and at other
+        sizes for the verdict.
 
         The verdict is the mean over the card's sizes for it: on the valid images it is better at
         a smaller size than places are. Without such sizes the look for places gives it.
@@ -148,11 +155,13 @@ class FractureDetector:
             (row, column), any range, bone bright.
         """
         clock = clock or Stopwatch()
+        quarters = clock.time("turn", partial(self._turn, pixels))
+        upright = np.ascontiguousarray(np.rot90(pixels, quarters))
         canvas, letterbox = clock.time(
-            "prepare", lambda: to_canvas(pixels, self._image_size, CANVAS_MULTIPLE)
+            "prepare", lambda: to_canvas(upright, self._image_size, CANVAS_MULTIPLE)
         )
         logit, heat, distances = clock.time("network", lambda: self._twice(canvas))
-        evidence = self._verdict(pixels, clock) or (logit, float(heat.max()))
+        evidence = self._verdict(upright, clock) or (logit, float(heat.max()))
         boxes, heat_scores = decode(
             heat, distances, stride=STRIDE, count=_CANDIDATES, overlap_limit=_OVERLAP
         )
@@ -161,8 +170,9 @@ class FractureDetector:
         return Sight(
             evidence=evidence,
             probability=float(self._calibrate(np.array([evidence]))[0]),
-            boxes=letterbox.to_source(boxes),
+            boxes=turned_back(letterbox.to_source(boxes), quarters, pixels.shape),
             scores=np.asarray(scores, np.float32),
+            quarters=quarters,
         )
 
     def _verdict(
@@ -230,8 +240,9 @@ def assemble(card: ModelCard, weights: Path, machine: Machine) -> FractureDetect
     guard = load_radiograph_guard(
         device=machine.device, threads=machine.threads, cache=machine.cache
     )
+    turn = load_radiograph_turn(device=machine.device, threads=machine.threads, cache=machine.cache)
     return FractureDetector(
-        card=card, network=machine.network(blueprint(card, weights)), guard=guard
+        card=card, network=machine.network(blueprint(card, weights)), guard=guard, turn=turn
     )
 
 

@@ -5,7 +5,7 @@ SAME padding, so that ImageNet weights of that kind fit. The parts keep the name
 ``blocks.N.{expand,depthwise,project}`` in the network that holds them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -73,6 +73,24 @@ def freeze_early_layers(stem: nn.Conv2d, blocks: nn.ModuleList, count: int = 3) 
     """Keep the stem and the first blocks as they are: edges are edges, and they cost the most."""
     for module in (stem, *list(blocks)[:count]):
         module.requires_grad_(False)
+
+
+def start_from(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Fill the trunk that a network holds; what comes after it stays as it is.
+
+    Parameters
+    ----------
+    weights
+        ``stem`` and ``blocks.N.{expand,depthwise,project}``, each ``.weight`` and ``.bias``, for
+        one channel or for three colours (their filters become one sum); what the network does not
+        have is left out.
+    """
+    own = network.state_dict()
+    for name, weight in weights.items():
+        if name.startswith(("stem.", "blocks.")) and name in own:
+            whole = weight.float()
+            own[name] = whole.sum(dim=1, keepdim=True) if name == "stem.weight" else whole
+    network.load_state_dict(own)
 
 
 class InvertedResidual(nn.Module):

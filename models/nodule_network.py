@@ -4,7 +4,6 @@ Each member is the trunk of ``models.mobilenet``, cut off before the stride of 3
 48 x 48 pixels of 0.7 mm, enlarged to 64 x 64, and weighs the whole cut and its middle.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -92,20 +91,3 @@ def _cut_up(sheet: Tensor) -> Tensor:
     rows, columns = sheet.shape[2] // SIDE, sheet.shape[3] // SIDE
     cuts = sheet.reshape(rows, SIDE, columns, SIDE).permute(0, 2, 1, 3)
     return cuts.reshape(rows * columns, 1, SIDE, SIDE)
-
-
-def start_from(member: NoduleMember, weights: Mapping[str, Tensor]) -> None:
-    """Fill the trunk with folded ImageNet weights; what comes after it stays as it is.
-
-    Parameters
-    ----------
-    weights
-        ``stem`` and ``blocks.N.{expand,depthwise,project}``, each ``.weight`` and ``.bias``, for
-        three colours (their filters become one sum); what the member does not have is left out.
-    """
-    own = member.state_dict()
-    for name, weight in weights.items():
-        if name.startswith(("stem.", "blocks.")) and name in own:
-            whole = weight.float()
-            own[name] = whole.sum(dim=1, keepdim=True) if name == "stem.weight" else whole
-    member.load_state_dict(own)

@@ -60,7 +60,7 @@ def evaluate(
         Ready for JSON; a figure that cannot be computed (one class is missing) is None. Figures
         rest on the images that could be read; the others are counted and listed. Those that the
         detector refuses in production (cut off, no limb ...) count in the figures as if it did not,
-        and are listed as ``refused``.
+        and are listed as ``refused``. ``turned`` is how many it turned to look at.
 
     Raises
     ------
@@ -132,6 +132,7 @@ def measure(judged: Sequence[Judged], operating_point: float) -> dict[str, Any]:
         "brier": brier_score(probabilities, labels) if len(seen) else math.nan,
         "ece": expected_calibration_error(probabilities, labels) if len(seen) else math.nan,
         "reliability": reliability(probabilities, labels),
+        "turned": sum(sight.quarters != 0 for _, sight in seen),
         "failures": len(failed),
         "failed": [{"image": one.row.image, "reason": one.reason} for one in failed],
         "refused": [

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.calibration import auc
-from models.nodule_network import NoduleMember, start_from
+from models.mobilenet import start_from
+from models.nodule_network import NoduleMember
 from models.training.detector_files import save_members
 from models.training.device import training_device
 from models.training.fitting import Fitting, write_checkpoint

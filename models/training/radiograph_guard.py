@@ -97,7 +97,7 @@ def train(
     random = np.random.default_rng(seed)
     rows = read_labels(data / "fracture")
     sources = Sources(
-        radiographs=_shrunk([row.path for row in rows if row.split == "train"]),
+        radiographs=shrunk([row.path for row in rows if row.split == "train"]),
         heads=_heads(data / "hemorrhage" / "slices", random),
         lungs=np.load(data / "nodule_ct" / "candidates.npz")["patches"],
         limbs=[limb(random) for _ in range(_DRAWN)],
@@ -120,11 +120,13 @@ def train(
     )
 
 
-def _shrunk(paths: Sequence[Path]) -> list[Grey]:
+def shrunk(paths: Sequence[Path], longest: int = _KEPT) -> list[Grey]:
+    """Images in grey, the longer side so many pixels."""
+
     def read(path: Path) -> Grey:
         with Image.open(path) as image:
             grey = np.asarray(image.convert("L"))
-        return resize(grey, plan((grey.shape[0], grey.shape[1]), _KEPT, 1).content_shape)
+        return resize(grey, plan((grey.shape[0], grey.shape[1]), longest, 1).content_shape)
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(read, paths))
@@ -134,8 +136,8 @@ def _heads(folder: Path, random: Random, count: int = 500) -> list[npt.NDArray[n
     """Some slices in Hounsfield units, put together from their two windows."""
     bones = sorted(folder.glob("*_bone.webp"))
     chosen = random.permutation(len(bones))[:count]
-    wide = _shrunk([bones[place] for place in chosen])
-    near = _shrunk([Path(str(bones[p]).replace("_bone", "_brain")) for p in chosen])
+    wide = shrunk([bones[place] for place in chosen])
+    near = shrunk([Path(str(bones[p]).replace("_bone", "_brain")) for p in chosen])
     heads = []
     for bone, brain in zip(wide, near, strict=True):
         low, high = _CLIPPED
@@ -235,10 +237,11 @@ def changed(grey: Grey, random: Random) -> Grey:
     if random.random() < 0.3:
         small = (max(24, grey.shape[0] // 2), max(24, grey.shape[1] // 2))
         grey = resize(np.ascontiguousarray(grey), small)
-    return _bordered(_relit(np.ascontiguousarray(grey), random), random)
+    return bordered(relit(np.ascontiguousarray(grey), random), random)
 
 
-def _relit(grey: Grey, random: Random) -> Grey:
+def relit(grey: Grey, random: Random) -> Grey:
+    """Exposed otherwise, and with noise."""
     values = to_grey(grey).astype(np.float32) / 255
     values = values ** np.exp(random.uniform(-0.6, 0.6))
     values = (values - 0.5) * random.uniform(0.5, 1.4) + 0.5 + random.uniform(-0.15, 0.15)
@@ -246,7 +249,7 @@ def _relit(grey: Grey, random: Random) -> Grey:
     return np.asarray(np.clip(values, 0, 1) * 255, np.uint8)
 
 
-def _bordered(grey: Grey, random: Random) -> Grey:
+def bordered(grey: Grey, random: Random) -> Grey:
     """Perhaps dark bars as a collimator leaves, and a bright marker."""
     if random.random() < 0.25:
         sides = [(int(s), int(e)) for s, e in random.integers(0, 24, (2, 2))]

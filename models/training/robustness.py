@@ -1,4 +1,4 @@
-"""Does the score rest on what should not matter? File history, size and brightness of an image.
+"""Does the score rest on what should not matter? File history, size, brightness, how it lies.
 
 A collection gathers its fractured and its other images in ways that leave traces; a network that
 reads those traces scores well on the collection alone. Each radiograph is looked at again after
@@ -46,11 +46,17 @@ def bordered(grey: Grey) -> Grey:
     return np.pad(grey, max(1, round(0.1 * max(grey.shape))))
 
 
+def on_its_side(grey: Grey) -> Grey:
+    """Turned a quarter to the left."""
+    return np.ascontiguousarray(np.rot90(grey))
+
+
 CHANGES: Mapping[str, Change] = {
     "jpeg_quality_40": recompressed,
     "size_75_percent": three_quarters,
     "darker": darker,
     "black_border": bordered,
+    "turned_a_quarter": on_its_side,
 }
 
 

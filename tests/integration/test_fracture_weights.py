@@ -79,7 +79,9 @@ def test_a_compiled_network_starts_without_pytorch(detector: FractureDetector, c
 def test_the_compiled_network_is_made_once(detector: FractureDetector, cache: Path) -> None:
     load(cache=cache, device="cpu")
     assert detector.card.name == "fracture"
-    assert len(list(cache.iterdir())) == 4  # the network and its guard: graphs and weights
+    assert (
+        len(list(cache.iterdir())) == 6
+    )  # the network, its guard and what turns: graphs and weights
 
 
 def test_other_weights_get_another_compiled_network(cache: Path, tmp_path: Path) -> None:

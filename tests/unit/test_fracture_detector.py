@@ -23,6 +23,7 @@ from models.detector import (
 from models.fracture import FractureDetector
 from models.letterbox import STRIDE
 from models.radiograph_guard import NO_RADIOGRAPH, ImageGuard
+from models.radiograph_turn import TurnBack
 from worklist.finding import TargetFinding
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -88,8 +89,11 @@ def _detector(
     network: BrightestPixel | None = None,
     card: ModelCard | None = None,
     guard: ImageGuard = lambda _pixels: None,
+    turn: TurnBack = lambda _pixels: 0,
 ) -> FractureDetector:
-    return FractureDetector(card=card or _card(), network=network or BrightestPixel(), guard=guard)
+    return FractureDetector(
+        card=card or _card(), network=network or BrightestPixel(), guard=guard, turn=turn
+    )
 
 
 def _instance(
@@ -155,6 +159,28 @@ def test_a_region_lies_on_the_source_pixels_that_were_suspect() -> None:
     assert len(region.polygon) == 4
 
 
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_an_image_that_is_turned_back_gives_the_same_verdict_and_places_in_its_own_pixels(
+    quarters: int,
+) -> None:
+    image = _image(at=(600, 300))
+    on_its_side = replace(image, pixels=np.rot90(image.pixels, -quarters))
+    plain = _detector().assess([_series(image)])
+    detector = _detector(turn=lambda _pixels: quarters)
+    turned = detector.assess([_series(on_its_side)])
+    assert isinstance(plain, Assessment) and isinstance(turned, Assessment)
+    assert turned.probability == plain.probability
+    (region,), (other,) = plain.regions, turned.regions
+    assert other.score == region.score
+    rows, columns = image.pixels.shape
+    in_its_pixels = {
+        (rows - row, column) if quarters == 1 else (row, columns - column)
+        for column, row in region.polygon
+    }
+    assert set(other.polygon) == in_its_pixels
+    assert detector.look(on_its_side.pixels).quarters == quarters
+
+
 def test_the_same_image_mirrored_gives_the_mirrored_box() -> None:
     detector = _detector()
     image = _image()
@@ -178,7 +204,7 @@ def test_a_study_is_as_probable_as_its_most_suspect_image() -> None:
     assert assessment.probability == pytest.approx(1 / (1 + np.exp(-1.0)))
     scores = [region.score for region in assessment.regions]
     assert scores == sorted(scores, reverse=True)
-    assert set(assessment.seconds) == {"guard", "prepare", "network"}
+    assert set(assessment.seconds) == {"guard", "turn", "prepare", "network"}
 
 
 def test_every_frame_is_looked_at() -> None:

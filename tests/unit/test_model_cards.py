@@ -6,15 +6,17 @@ from types import ModuleType
 
 import pytest
 
-from models import fracture, haemorrhage, nodule, radiograph_guard
+from models import fracture, haemorrhage, nodule, radiograph_guard, radiograph_turn
 from models.calibration import wilson_interval
 from models.card import read_card
 from models.guard_weights import settings_of
 from models.prevalence import at_prevalence
 from models.training import export, haemorrhage_export, nodule_export, nodule_limits
 from models.training import radiograph_guard as training_of_guard
+from models.training import radiograph_turn as training_of_turn
 from models.training.detector_files import LICENCE
 from models.training.reliability_plot import plot_reliability
+from models.training.robustness import CHANGES
 from worklist.due_time import DueTargets, due_time
 from worklist.finding import TargetFinding
 from worklist.study import RequestedPriority
@@ -100,9 +102,44 @@ def test_what_a_card_says_is_what_its_training_would_write_again() -> None:
         assert card.limits == (limits if installed is nodule else training.LIMITS)
 
 
-def test_the_toml_of_the_radiograph_guard_says_what_it_learnt() -> None:
-    said = settings_of(radiograph_guard.WEIGHTS)["training_data"]
-    assert tuple(said) == training_of_guard.TRAINING_DATA
+@pytest.mark.parametrize(
+    ("guard", "training"),
+    [(radiograph_guard, training_of_guard), (radiograph_turn, training_of_turn)],
+    ids=["guard", "turn"],
+)
+def test_the_toml_of_a_guard_says_what_it_learnt(guard: ModuleType, training: ModuleType) -> None:
+    said = settings_of(guard.WEIGHTS)["training_data"]
+    assert tuple(said) == training.TRAINING_DATA
+
+
+def test_the_page_says_how_many_radiographs_are_turned_back() -> None:
+    said, page = settings_of(radiograph_turn.WEIGHTS), " ".join(_page("fracture").split())
+    assert f"limit of {said['least_margin']:.2f}" in page
+    for kind in ("apart", "valid"):
+        of, wrongly, back = said["turned"][kind]
+        assert f"{wrongly} of {of} are turned as they are, {back} of {of} turned back" in page
+
+
+def test_the_robustness_table_of_the_fracture_page_is_that_of_its_card() -> None:
+    figures, page = read_card(fracture.CARD_PATH).performance["robustness"], _page("fracture")
+    rows = {
+        "unchanged": "unchanged",
+        "JPEG, quality 40": "jpeg_quality_40",
+        "three quarters of its size": "size_75_percent",
+        "darker (gamma 1.4)": "darker",
+        "a black border of a tenth": "black_border",
+        "turned a quarter": "turned_a_quarter",
+    }
+    assert set(rows.values()) == {"unchanged", *CHANGES}
+    assert f"({figures['images']} images)" in page
+    for words, name in rows.items():
+        area, apart = figures[name]["auc"], figures[name]["mean_difference"]
+        assert f"| {words} | {area:.3f} | {apart:.3f} |\n" in page
+
+
+def test_the_weights_together_are_smaller_than_they_may_be() -> None:
+    files = fracture.CARD_PATH.parent.glob("*.safetensors")
+    assert sum(file.stat().st_size for file in files) < 60_000_000
 
 
 @pytest.mark.parametrize("installed", [fracture, haemorrhage], ids=lambda module: module.__name__)

@@ -47,21 +47,28 @@ def test_p6_a_card_whose_guard_is_not_the_installed_one_is_refused(tmp_path: Pat
     weights = tmp_path / "fracture.safetensors"
     weights.write_bytes(b"weights")
     card = _neutral_card(weights, 448, "1.0")
-    assert set(card.guards) == {"radiograph_guard"}
-    write_card(replace(card, guards={"radiograph_guard": "0" * 64}), tmp_path / "fracture.toml")
-    with pytest.raises(CardError, match="radiograph_guard has SHA-256"):
-        read_card(tmp_path / "fracture.toml")
+    assert set(card.guards) == {"radiograph_guard", "radiograph_turn"}
+    for name in card.guards:
+        other = replace(card, guards={**card.guards, name: "0" * 64})
+        write_card(other, tmp_path / "fracture.toml")
+        with pytest.raises(CardError, match=f"{name} has SHA-256"):
+            read_card(tmp_path / "fracture.toml")
 
 
-@pytest.mark.parametrize("limits", [{"radiograph_guard": -0.5}, {}])
+@pytest.mark.parametrize("changed", ["radiograph_guard", "radiograph_turn"])
+@pytest.mark.parametrize("lost", [True, False])
 def test_p6_a_card_whose_guard_has_another_limit_is_refused(
-    tmp_path: Path, limits: dict[str, float]
+    tmp_path: Path, changed: str, lost: bool
 ) -> None:
     """The limit decides what is refused as much as the weights do."""
     weights = tmp_path / "fracture.safetensors"
     weights.write_bytes(b"weights")
     card = _neutral_card(weights, 448, "1.0")
     assert set(card.calibration["guards"]) == set(card.guards)
+    limits = dict(card.calibration["guards"])
+    limits[changed] -= 0.5
+    if lost:
+        del limits[changed]
     other = replace(card, calibration={**card.calibration, "guards": limits})
     write_card(other, tmp_path / "fracture.toml")
     with pytest.raises(CardError, match="limits of its guards"):
