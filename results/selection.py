@@ -125,12 +125,8 @@ def build_rejection(
     """
     _check_ours(facts, objects)
     ordered = sorted(objects, key=lambda one: (one.series_instance_uid, one.sop_instance_uid))
-    uid = derived_uid(
-        "rejection",
-        facts.study.study_instance_uid,
-        why,
-        *(one.sop_instance_uid for one in ordered),
-    )
+    uids = (one.sop_instance_uid for one in ordered)
+    uid = derived_uid("rejection", facts.study.study_instance_uid, why, *uids)
     placed = placement(facts, "KO") | {"series_instance_uid": derived_uid("rejections", uid)}
     built = _document(
         facts,
