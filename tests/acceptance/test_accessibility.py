@@ -11,7 +11,10 @@ from playwright.sync_api import Browser, Page
 from radiographs import MadeStudy, make_study, send_to
 from recorded import flag
 from signed_in import person, sign_in
-from vigie_node import Node
+from viewer_parts import mark_block
+from vigie_node import Node, wait_until
+
+from worklist.finding import TargetFinding
 
 _THEMES = ("dark", "light")
 _LANGUAGES = ("en", "fr")
@@ -24,15 +27,26 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy]) -> Iterator[Node]:
-    """A node with a CT that was flagged, and a radiograph."""
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
+    """An earlier one of the same patient, whose marks wait for a first look."""
+    folder = tmp_path_factory.mktemp("earlier")
+    return make_block_ct(folder, 73, patient="BLOCK-71", date="20240312")
+
+
+@pytest.fixture(scope="module")
+def node(
+    tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy], earlier: list[MadeStudy]
+) -> Iterator[Node]:
+    """A node with two CT that were flagged, and a radiograph."""
     folder = tmp_path_factory.mktemp("accessible")
-    node = Node(folder / "node")
+    node = Node(folder / "node", highlighting="haemorrhage=after_first_look")
     try:
         node.start()
-        send_to(node, *block, make_study(folder, 72, name="Dupont^Zoé"))
-        node.all_assessed(2)
-        flag(node, block[8], 0.91)
+        send_to(node, *block, *earlier, make_study(folder, 72, name="Dupont^Zoé"))
+        node.all_assessed(3)
+        mark_block(node, block)
+        blood = TargetFinding.INTRACRANIAL_HAEMORRHAGE
+        flag(node, earlier[8], 0.91, detector="haemorrhage", target=blood)
         person(node, "anna")
         yield node
     finally:
@@ -104,4 +118,79 @@ def test_a_study_has_no_serious_finding(page: Page, node: Node, block: list[Made
     sign_in(page.context, node, "anna")
     page.goto(f"{node.url}/#/studies/{block[0].study_instance_uid}")
     Pane(page).wait()
+    assert serious(page) == []
+
+
+def _each_menu(page: Page) -> list[str]:
+    """What is found in each menu of a page, opened one after the other."""
+    found = []
+    for button in page.locator("[aria-haspopup=menu]").all():
+        button.click()
+        page.get_by_role("menu").first.wait_for()
+        found += serious(page)
+        page.keyboard.press("Escape")
+        page.get_by_role("menu").first.wait_for(state="detached")
+    return found
+
+
+def _dialog(page: Page, key: str) -> list[str]:
+    """What is found in the dialog that a key opens."""
+    page.keyboard.press(key)
+    page.get_by_role("dialog").wait_for()
+    found = serious(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    return found
+
+
+def test_the_planes_and_two_panes_have_no_serious_finding(
+    page: Page, node: Node, block: list[MadeStudy]
+) -> None:
+    sign_in(page.context, node, "anna")
+    page.goto(f"{node.url}/#/studies/{block[0].study_instance_uid}")
+    Pane(page).wait()
+    page.keyboard.press("b")
+    page.get_by_test_id("link").wait_for()
+    Pane(page, 1).wait()
+    assert serious(page) == []
+    page.keyboard.press("b")
+    volume = page.locator("button:has(svg.tabler-icon-cube)")
+    volume.click()
+    page.locator("section[data-plane=coronal] polygon").first.wait_for(timeout=120_000)
+    assert serious(page) == []
+
+
+def test_the_first_look_has_no_serious_finding(
+    page: Page, node: Node, earlier: list[MadeStudy]
+) -> None:
+    sign_in(page.context, node, "anna")
+    page.goto(f"{node.url}/#/studies/{earlier[0].study_instance_uid}")
+    Pane(page).wait()
+    page.get_by_test_id("first-look").wait_for()
+    page.keyboard.press("Shift+P")
+    assert serious(page) == []
+
+
+def test_the_menus_and_drawers_of_a_study_have_no_serious_finding(
+    page: Page, node: Node, block: list[MadeStudy]
+) -> None:
+    sign_in(page.context, node, "anna")
+    page.goto(f"{node.url}/#/studies/{block[0].study_instance_uid}")
+    Pane(page).wait()
+    side = page.locator("aside")
+    region = side.locator("ol li").filter(has_text="7").first
+    region.locator("button[aria-pressed]").last.click()
+    comment = region.locator("button[aria-expanded]")
+    wait_until(comment.is_enabled, "one can say why")
+    comment.click()
+    region.get_by_role("textbox").wait_for()
+    assert serious(page) == []
+    comment.click()
+    wait_until(
+        lambda: page.locator("[aria-haspopup=menu]").count() > 1, "there is an earlier study"
+    )
+    assert _each_menu(page) == []
+    assert _dialog(page, "?") == []
+    side.locator("button[aria-label]").filter(has_text="0.0.0-test").click()
+    page.get_by_role("dialog").wait_for()
     assert serious(page) == []
