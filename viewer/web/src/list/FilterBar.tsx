@@ -267,7 +267,8 @@ function Choice({ label, sections, chosen, onToggle, button }: ChoiceProps) {
   const all: readonly Section[] =
     unknown.length === 0 ? sections : [...sections, { options: unknown }];
   return (
-    <Menu closeOnItemClick={false} position="bottom-start" withinPortal>
+    // A long one scrolls: then something in it must be reached by Tab.
+    <Menu closeOnItemClick={false} position="bottom-start" withinPortal menuItemTabIndex={0}>
       <Menu.Target>
         <button type="button" ref={button} className={classes.choice} data-on={chosen.length > 0}>
           <span>{said.length === 0 ? label : `${label}: ${said.join(", ")}`}</span>
