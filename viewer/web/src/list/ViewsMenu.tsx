@@ -58,16 +58,16 @@ export function ViewsMenu({ filters, onChange, button }: Props) {
             </Menu.Item>
           ))}
           <Menu.Divider />
-          {query !== "" && shown === undefined && (
-            <Menu.Item
-              leftSection={<IconPlus size={14} aria-hidden />}
-              onClick={() => {
-                setNaming(true);
-              }}
-            >
-              {t("view.keep")}
-            </Menu.Item>
-          )}
+          {/* Always there: a menu has an item. */}
+          <Menu.Item
+            disabled={query === "" || shown !== undefined}
+            leftSection={<IconPlus size={14} aria-hidden />}
+            onClick={() => {
+              setNaming(true);
+            }}
+          >
+            {t("view.keep")}
+          </Menu.Item>
           {query === "" && <Menu.Label>{t("view.how")}</Menu.Label>}
           {shown !== undefined && (
             <Menu.Item
