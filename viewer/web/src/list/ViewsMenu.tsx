@@ -60,10 +60,10 @@ export function ViewsMenu({ filters, onChange, button }: Props) {
           <Menu.Divider />
           {/* Always there: a menu has an item. */}
           <Menu.Item
-            disabled={query === "" || shown !== undefined}
+            aria-disabled={query === "" || shown !== undefined} // it has the focus all the same
             leftSection={<IconPlus size={14} aria-hidden />}
             onClick={() => {
-              setNaming(true);
+              if (query !== "" && shown === undefined) setNaming(true);
             }}
           >
             {t("view.keep")}
