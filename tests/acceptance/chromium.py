@@ -17,6 +17,8 @@ _ARGUMENTS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--disable-background-networking",
+    # The viewer alone draws by WebGL; to lay whole pages together by it takes a whole processor.
+    "--disable-gpu-compositing",
 )
 
 _PICTURE = """(surface) => {
