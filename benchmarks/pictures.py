@@ -5,8 +5,8 @@
 Starts `vigie serve` in a temporary folder, sends the head CT of `test_images` and a made-up body
 CT of 512 x 512 pixels, signs in, and drives the page over the loopback in a browser without a
 window. Time runs inside the page, from the change of its address (or the key) until the picture is
-drawn. Without a graphics card WebGL runs on the processor (SwiftShader), and the page's layers are laid
-together without it; a workstation is faster.
+drawn. Without a graphics card WebGL runs on the processor (SwiftShader), and the
+layers of the page are laid together without it; a workstation is faster.
 The browser's cache of scripts is warm, as on a workstation after its first study of the day; no
 picture is kept from one opening to the next.
 """
