@@ -5,9 +5,11 @@ Who acts is whoever is signed in, never what the body says.
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
 
 from viewer.gate import Caller
 from viewer.ports import WorklistReader
@@ -25,6 +27,14 @@ from worklist.claims import ClaimedByAnother
 from worklist.people import AccountName, Role
 from worklist.service import Worklist
 from worklist.uid import StudyInstanceUID
+
+_ClaimedAt = Annotated[
+    AwareDatetime | None,
+    Query(
+        description="only one's own claim of this very time, and only if one has said nothing of"
+        " the study since; otherwise nothing happens"
+    ),
+]
 
 
 def make_router(
@@ -54,9 +64,14 @@ def make_router(
         return row(uid, caller)
 
     @router.delete("/studies/{study_instance_uid}/claim", response_model=WorklistRowAnswer)
-    def release(study_instance_uid: str, caller: WhoAsks) -> WorklistRowAnswer | JSONResponse:
+    def release(
+        study_instance_uid: str, caller: WhoAsks, claimed_at: _ClaimedAt = None
+    ) -> WorklistRowAnswer | JSONResponse:
         """Give a study back; an administrator gives back anybody's."""
         uid = StudyInstanceUID(study_instance_uid)
+        if claimed_at is not None:
+            worklist.give_back_unacted(uid, actor(caller), claimed_at=claimed_at, now=now())
+            return row(uid, caller)
         anyones = caller.account is not None and Role.ADMINISTRATOR in caller.account.roles
         try:
             worklist.release(uid, actor(caller), anyones=anyones, now=now())

@@ -88,6 +88,36 @@ class Claiming(Rules):
         """
         self._release(uid, account, f"person {account}", anyones=anyones, now=now)
 
+    def give_back_unacted(
+        self, uid: StudyInstanceUID, account: AccountName, *, claimed_at: datetime, now: datetime
+    ) -> bool:
+        """Give a study back that a page claimed by itself; whether it was.
+
+        Nothing happens, and nothing is told, where the claim is another's or of another time, or
+        its person has said something of the study since.
+
+        Parameters
+        ----------
+        claimed_at
+            When the claim was made.
+
+        Raises
+        ------
+        UnknownStudy
+            If it was never filed.
+        """
+        with self._store.transaction() as transaction:
+            locked(transaction, uid)
+            held = transaction.claim_of(uid)
+            if held is None or (held.account, held.claimed_at) != (account, claimed_at):
+                return False
+            if transaction.readings_of(uid).has_acted(account, since=claimed_at):
+                return False
+            transaction.end_claim(uid, ClaimEnd.RELEASED, now)
+            event = _event("claim_released", uid, f"person {account}", now, {"account": account})
+            transaction.append_events([event])
+        return True
+
     def release_by_command(self, uid: StudyInstanceUID, *, actor: str, now: datetime) -> None:
         """Give a study back, whoever holds it; raises as `release` does."""
         self._release(uid, None, f"person {actor}", anyones=True, now=now)

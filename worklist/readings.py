@@ -148,6 +148,16 @@ class Readings:
         ]
         return frozenset(one.account for one in said)
 
+    def has_acted(self, account: str, *, since: datetime) -> bool:
+        """Whether the person has looked, judged or drawn since then, or taken a drawing back."""
+        mine: list[FirstLook | Judgement | DrawnFinding] = [
+            one
+            for one in (*self.first_looks, *self.judgements, *self.drawn)
+            if one.account == account
+        ]
+        withdrawn = [one.withdrawn_at for one in self.drawn if one.account == account]
+        return any(at is not None and at >= since for at in (*(m.at for m in mine), *withdrawn))
+
     def answers_of(self, account: str, number: int) -> dict[TargetFinding, Answer]:
         """What a person said at her first look at this assessment."""
         said: dict[TargetFinding, Answer] = {}

@@ -109,6 +109,25 @@ def test_an_administrator_gives_back_for_another(room: Worklist, kept: Kept) -> 
     assert told(kept)[3][1] == "person root (no account)"
 
 
+def test_a_claim_that_opening_made_is_given_back(room: Worklist, kept: Kept) -> None:
+    room.claim(STUDY, ANNA, take_over=False, now=NOON)
+    assert room.give_back_unacted(STUDY, ANNA, claimed_at=NOON, now=NOON + MINUTE)
+    assert room.claims() == []
+    assert told(kept)[-1] == ("claim_released", "person anna", "claim of anna released")
+    assert not room.give_back_unacted(STUDY, ANNA, claimed_at=NOON, now=NOON + MINUTE)
+    with pytest.raises(UnknownStudy):
+        room.give_back_unacted(StudyInstanceUID("1.9"), ANNA, claimed_at=NOON, now=NOON)
+
+
+@pytest.mark.parametrize("off", [-MOMENT, MOMENT])
+def test_what_opening_made_is_no_other_claim(room: Worklist, kept: Kept, off: timedelta) -> None:
+    held = room.claim(STUDY, ANNA, take_over=False, now=NOON)
+    assert not room.give_back_unacted(STUDY, BERT, claimed_at=NOON, now=NOON)
+    assert not room.give_back_unacted(STUDY, ANNA, claimed_at=NOON + off, now=NOON)
+    assert room.claims() == [held]
+    assert len(told(kept)) == 1
+
+
 def test_what_nobody_holds_cannot_be_given_back(room: Worklist) -> None:
     with pytest.raises(NotClaimed):
         room.release(STUDY, ANNA, now=NOON)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -44,6 +44,7 @@ IMAGE = SOPInstanceUID("1.2.3.1.1")
 BLOOD, BREAK = TargetFinding.INTRACRANIAL_HAEMORRHAGE, TargetFinding.FRACTURE
 PRESENT, ABSENT, CANNOT_SAY = Answer
 ANNA = Looker(actor="person anna", account="anna", roles=frozenset({Role.RADIOLOGIST}))
+ANNA_NAME = AccountName("anna")
 BEN = replace(ANNA, actor="person ben", account="ben")
 QUINN = Looker(actor="person quinn", account="quinn", roles=frozenset({Role.QA_REVIEWER}))
 SQUARE = ((1.0, 1.0), (9.5, 1.0), (9.5, 9.0), (1.0, 9.0))
@@ -458,3 +459,42 @@ def test_what_people_said_of_one_study_is_not_said_of_another(room: Worklist, ke
     assert (other.first_looks, other.drawn, other.judgements, other.results) == ((), (), (), ())
     assert other.reveals == frozenset()
     assert kept.readings(STUDY).names == {"anna": "Dr Anna"}
+
+
+def _judges(room: Worklist, at: datetime) -> None:
+    room.record_outcome(STUDY, 1, NotFlagged(probability=0.1), provenance(FRACTURE), now=NOON)
+    room.judge(STUDY, FRACTURE.name, ANNA, agrees=True, now=at)
+
+
+def _withdraws(room: Worklist, at: datetime) -> None:
+    drawn = room.draw(STUDY, DRAWN, ANNA, now=NOON - MINUTE)
+    room.withdraw(STUDY, drawn.drawn_id, ANNA, now=at)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        _judges,
+        _withdraws,
+        lambda room, at: room.first_look(STUDY, {BLOOD: ABSENT}, ANNA, now=at),
+        lambda room, at: room.draw(STUDY, DRAWN, ANNA, now=at),
+    ],
+)
+@pytest.mark.parametrize(("after", "stays"), [(-1, False), (0, True), (1, True)])
+def test_a_claim_that_opening_made_stays_once_something_was_said(
+    room: Worklist,
+    kept: Kept,
+    act: Callable[[Worklist, datetime], None],
+    after: int,
+    stays: bool,
+) -> None:
+    act(room, NOON + timedelta(microseconds=after))
+    claim(kept)
+    given = room.give_back_unacted(STUDY, ANNA_NAME, claimed_at=NOON, now=NOON + MINUTE)
+    assert given is not stays
+
+
+def test_what_another_says_keeps_nobodys_claim(room: Worklist, kept: Kept) -> None:
+    claim(kept)
+    room.draw(STUDY, DRAWN, BEN, now=NOON + MINUTE)
+    assert room.give_back_unacted(STUDY, ANNA_NAME, claimed_at=NOON, now=NOON + MINUTE)

@@ -125,6 +125,19 @@ def test_giving_back_is_for_who_has_it_and_for_administrators(enter: Enter) -> N
     assert root.ask("DELETE", CLAIM).json()["claim"] is None
 
 
+def test_a_page_gives_back_only_the_very_claim_that_it_made(enter: Enter, house: House) -> None:
+    house.person("chief", Role.RADIOLOGIST, Role.ADMINISTRATOR)
+    anna, chief = enter("anna"), enter("chief")
+    made = anna.ask("POST", CLAIM, {}).json()["claim"]
+    for browser, at in [(chief, made["since"]), (anna, "2026-03-02T11:59:59Z")]:
+        answer = browser.ask("DELETE", f"{CLAIM}?claimed_at={at}")
+        assert (answer.status_code, answer.json()["claim"]["name"]) == (200, "anna")
+    assert house.events("claim_released") == []
+    assert anna.ask("DELETE", f"{CLAIM}?claimed_at=yesterday").status_code == 422
+    answer = anna.ask("DELETE", f"{CLAIM}?claimed_at={made['since']}")
+    assert (answer.status_code, answer.json()["claim"]) == (200, None)
+
+
 def test_a_study_that_was_read_is_not_claimed(enter: Enter, worklist: Worklist) -> None:
     worklist.mark_read(STUDY, actor="anna", reason="in the PACS", now=NOON)
     assert problem(enter("anna").ask("POST", CLAIM, {})) == (409, "already_read")
