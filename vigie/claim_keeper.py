@@ -35,7 +35,7 @@ class ClaimKeeper:
         holders = {one.account for one in self._worklist.claims()}
         if not holders:
             return 0
-        return self._worklist.end_claims(self._door.present(holders, now), now=now)
+        return self._worklist.end_claims(self._door.readers(holders, now), now=now)
 
     @contextmanager
     def running(self) -> Iterator["ClaimKeeper"]:

@@ -153,7 +153,7 @@ class Claiming(Rules):
         Parameters
         ----------
         present
-            Those holders of claims who are signed in somewhere.
+            Those holders of claims who are signed in somewhere and may claim studies.
         """
         limit = self._claim_limit
         with self._store.transaction() as transaction:

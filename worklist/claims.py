@@ -17,7 +17,7 @@ class ClaimEnd(StrEnum):
     TAKEN_OVER = "taken_over"  # by another person, knowingly
     CONCLUDED = "concluded"
     READ_ELSEWHERE = "read_elsewhere"
-    SIGNED_OUT = "signed_out"  # no session of the person holds any more
+    SIGNED_OUT = "signed_out"  # no session holds of the person as a radiologist
     TIME_LIMIT = "time_limit"
 
 
@@ -59,7 +59,7 @@ def over_because(
     Parameters
     ----------
     present
-        Who is signed in somewhere.
+        Who is signed in somewhere and may claim studies.
     """
     if over_limit(claim, limit, now):
         return ClaimEnd.TIME_LIMIT

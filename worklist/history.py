@@ -107,7 +107,7 @@ def _conflict(details: Details) -> str:
 _CLAIM_ENDS = {
     "concluded": "the study was concluded",
     "read_elsewhere": "the study was read elsewhere",
-    "signed_out": "no longer signed in",
+    "signed_out": "no longer signed in as a radiologist",
     "time_limit": "held for as long as anybody may",
 }
 

@@ -150,13 +150,14 @@ class Readings:
 
     def has_acted(self, account: str, *, since: datetime) -> bool:
         """Whether the person has looked, judged or drawn since then, or taken a drawing back."""
-        mine: list[FirstLook | Judgement | DrawnFinding] = [
-            one
-            for one in (*self.first_looks, *self.judgements, *self.drawn)
-            if one.account == account
+        acts: list[FirstLook | Judgement | DrawnFinding] = [
+            *self.first_looks,
+            *self.judgements,
+            *self.drawn,
         ]
-        withdrawn = [one.withdrawn_at for one in self.drawn if one.account == account]
-        return any(at is not None and at >= since for at in (*(m.at for m in mine), *withdrawn))
+        times = [(one.account, one.at) for one in acts]
+        times += [(one.account, one.withdrawn_at) for one in self.drawn if one.withdrawn_at]
+        return any(who == account and at >= since for who, at in times)
 
     def answers_of(self, account: str, number: int) -> dict[TargetFinding, Answer]:
         """What a person said at her first look at this assessment."""

@@ -8,7 +8,15 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from worklist.accounts import people_event
 from worklist.errors import StoreUnavailable, VigieError
-from worklist.people import Account, AccountName, InvalidAccountName, Tries, Waits, check_password
+from worklist.people import (
+    Account,
+    AccountName,
+    InvalidAccountName,
+    Role,
+    Tries,
+    Waits,
+    check_password,
+)
 from worklist.people_ports import Passwords, PeopleStore, PeopleTransaction
 from worklist.sessions import NewSession, Session, SessionLimits, SignedIn, digest_of
 
@@ -263,6 +271,13 @@ class SignIn:
             for one in self._store.open_sessions(names)
             if not self.limits.is_over(one, now)
         }
+
+    def readers(self, names: Collection[AccountName], now: datetime) -> set[AccountName]:
+        """Those of these people who are signed in somewhere and may claim studies."""
+        present = self.present(names, now)
+        with self._store.transaction() as transaction:
+            accounts = [transaction.account(name) for name in present]
+        return {one.name for one in accounts if one is not None and Role.RADIOLOGIST in one.roles}
 
     def sign_out(self, secret: str, now: datetime) -> None:
         """End a session; nothing happens if it does not hold."""

@@ -187,7 +187,7 @@ def test_who_is_signed_in_nowhere_holds_nothing(room: Worklist, kept: Kept) -> N
     assert room.end_claims({BERT}, now=NOON) == 1
     assert holders(room) == {OTHER: BERT}
     assert kept.ended_claims() == [(STUDY, ANNA, "signed_out")]
-    assert told(kept)[-1][2] == "claim of anna ended: no longer signed in"
+    assert told(kept)[-1][2] == "claim of anna ended: no longer signed in as a radiologist"
     assert room.end_claims({BERT}, now=NOON) == 0
 
 

@@ -18,7 +18,7 @@ from vigie.claim_keeper import ClaimKeeper
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
 from worklist.due_time import DueTargets
-from worklist.people import OTHERS_ABOUT_PEOPLE, AccountName
+from worklist.people import OTHERS_ABOUT_PEOPLE, AccountName, Role
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
 
@@ -76,6 +76,18 @@ def test_the_keeper_ends_the_claims_of_people_who_are_gone_and_no_others(
     house.door.sign_out(sofa.secret, house.now)
     assert keeper.end_claims() == 1
     assert house.events("claim_ended")[0].details == {"account": "anna", "how": "signed_out"}
+
+
+def test_who_is_no_longer_a_radiologist_holds_nothing(room: Worklist, house: House) -> None:
+    keeper = ClaimKeeper(room, house.door)
+    house.sign_in(ANNA)
+    room.claim(STUDY, ANNA, take_over=False, now=house.now)
+    both = [Role.RADIOLOGIST, Role.QA_REVIEWER]
+    house.accounts.set_roles(ANNA, both, actor="person admin", now=house.now)
+    assert keeper.end_claims() == 0
+    house.accounts.set_roles(ANNA, both[1:], actor="person admin", now=house.now)
+    assert keeper.end_claims() == 1
+    assert room.claims() == []
 
 
 def test_a_session_that_time_has_ended_keeps_no_claim(room: Worklist, house: House) -> None:
