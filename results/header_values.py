@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 
 # All that pydicom raises at values that are not what they claim; RuntimeError covers recursion.
 MALFORMED = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     LookupError,
     OSError,

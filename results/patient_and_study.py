@@ -19,7 +19,7 @@ from pydicom.tag import BaseTag, Tag
 
 from results.errors import UnusableSource
 from results.facts import PatientAndStudy
-from results.header_values import MALFORMED, quiet
+from results.header_values import MALFORMED, quiet, text
 from worklist.errors import InvalidUID
 from worklist.uid import StudyInstanceUID
 
@@ -36,24 +36,37 @@ _KEYWORDS = (
     "OtherPatientIDsSequence", "OtherPatientNames", "EthnicGroup",
     "PatientComments", "PatientSpeciesDescription", "PatientSpeciesCodeSequence",
     "PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence",
-    "StrainDescription", "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
+    "StrainDescription", "StrainNomenclature", "StrainCodeSequence", "StrainStockSequence",
+    "StrainAdditionalInformation", "GeneticModificationsSequence", "EthnicGroupCodeSequence",
+    "EthnicGroups", "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
     "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
     "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
     "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
     "ClinicalTrialSubjectReadingID", "ClinicalTrialTimePointID",
-    "ClinicalTrialTimePointDescription",
+    "ClinicalTrialTimePointDescription", "IssuerOfClinicalTrialProtocolID",
+    "OtherClinicalTrialProtocolIDsSequence", "IssuerOfClinicalTrialSiteID",
+    "IssuerOfClinicalTrialSubjectID", "IssuerOfClinicalTrialSubjectReadingID",
+    "ClinicalTrialProtocolEthicsCommitteeName",
+    "ClinicalTrialProtocolEthicsCommitteeApprovalNumber", "IssuerOfClinicalTrialTimePointID",
+    "LongitudinalTemporalOffsetFromEvent", "LongitudinalTemporalEventType",
+    "ClinicalTrialTimePointTypeCodeSequence", "ConsentForClinicalTrialUseSequence",
     "StudyInstanceUID", "StudyDate", "StudyTime", "AccessionNumber",
     "IssuerOfAccessionNumberSequence", "ReferringPhysicianName",
-    "ReferringPhysicianIdentificationSequence", "ConsultingPhysicianName", "StudyID",
+    "ReferringPhysicianIdentificationSequence", "ConsultingPhysicianName",
+    "ConsultingPhysicianIdentificationSequence", "StudyID",
     "StudyDescription", "PhysiciansOfRecord", "PhysiciansOfRecordIdentificationSequence",
     "NameOfPhysiciansReadingStudy", "PhysiciansReadingStudyIdentificationSequence",
-    "RequestingService", "ProcedureCodeSequence",
+    "RequestingService", "RequestingServiceCodeSequence", "ProcedureCodeSequence",
     "ReasonForPerformedProcedureCodeSequence",
     "AdmittingDiagnosesDescription", "AdmittingDiagnosesCodeSequence", "PatientAge",
-    "PatientSize", "PatientWeight", "PatientBodyMassIndex", "MedicalAlerts", "Allergies",
+    "PatientSize", "PatientSizeCodeSequence", "MeasuredAPDimension",
+    "MeasuredLateralDimension", "PatientWeight", "PatientBodyMassIndex", "MedicalAlerts",
+    "Allergies",
     "SmokingStatus", "PregnancyStatus", "LastMenstrualDate", "PatientSexNeutered",
-    "ReasonForVisit", "ServiceEpisodeID", "ServiceEpisodeDescription", "PatientState",
+    "ReasonForVisit", "ReasonForVisitCodeSequence", "ServiceEpisodeID",
+    "IssuerOfServiceEpisodeIDSequence", "ServiceEpisodeDescription", "PatientState",
     "Occupation", "AdditionalPatientHistory", "AdmissionID",
+    "IssuerOfAdmissionIDSequence",
 )  # fmt: skip
 TAGS = tuple(sorted(tag for tag in map(tag_for_keyword, _KEYWORDS) if tag is not None))
 # Attributes that every composite object has, empty where nothing is known (type 2).
@@ -61,6 +74,8 @@ _ALWAYS = (
     "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PatientName",
     "PatientID", "PatientBirthDate", "PatientSex", "StudyID",
 )  # fmt: skip
+# Whose the study is: present and unreadable is not absent, and nothing is said of nobody.
+_IDENTITY = ("SpecificCharacterSet", "IssuerOfPatientID", *_ALWAYS)
 # Values of these are bytes of text, or nothing that an endianness changes.
 _PLAIN = frozenset(
     ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI")
@@ -77,13 +92,16 @@ def patient_and_study_of(header: Dataset) -> PatientAndStudy:
     Raises
     ------
     UnusableSource
-        If it names no study.
+        If it names no study, or says whose it is in a way that cannot be copied.
     """
     try:
-        uid = StudyInstanceUID(str(header.get("StudyInstanceUID", "")))
+        uid = StudyInstanceUID(text(header, "StudyInstanceUID"))
     except InvalidUID as error:
         raise UnusableSource(f"the source names no study: {error}") from error
     elements = {one.tag: one for one in _copied(header, TAGS, _DEEPEST)}
+    for keyword in _IDENTITY:
+        if keyword in header and Tag(keyword) not in elements:
+            raise UnusableSource(f"the source's {keyword} cannot be copied")
     for tag in map(Tag, _ALWAYS):
         elements.setdefault(tag, _raw(tag, dictionary_VR(tag), b""))
     return PatientAndStudy(
@@ -115,7 +133,7 @@ def _copy(
 ) -> RawDataElement | None:
     tag = BaseTag(element.tag)
     vr = element.VR
-    if vr in (None, "UN") and not tag.is_private:
+    if vr in (None, "UN"):
         vr = _known_vr(tag)
     if vr is None:
         vr = "UN"
@@ -144,7 +162,7 @@ def _sequence(source: Dataset, tag: BaseTag, depth: int) -> RawDataElement | Non
         return None
     value = b""
     for item in items:
-        within = tuple(map(int, sorted(item.keys())))
+        within = tuple(int(one) for one in sorted(item.keys()) if not one.is_private)
         elements = b"".join(map(encoded_element, _copied(item, within, depth - 1)))
         value += pack("<HHL", 0xFFFE, 0xE000, len(elements)) + elements
     return _raw(tag, "SQ", value)

@@ -26,6 +26,7 @@ from highdicom.pr import (
 )
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
+from pydicom.valuerep import DS
 
 from results.document import (
     ResultObject,
@@ -219,4 +220,4 @@ def _set_pixel_shape(built: Dataset, sheet: _Sheet) -> None:
         return
     (area,) = built.DisplayedAreaSelectionSequence
     del area.PresentationPixelAspectRatio
-    area.PresentationPixelSpacing = list(sheet.spacing_mm)
+    area.PresentationPixelSpacing = [DS(one, auto_format=True) for one in sheet.spacing_mm]

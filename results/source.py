@@ -1,9 +1,11 @@
 """From the header of an image to what objects say of it: tolerant, for it came from anywhere."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
+from pydicom.uid import RE_VALID_UID
 
 from results.errors import UnusableSource
 from results.facts import Grey, ObjectReference, Plane, SourceImage, Window
@@ -13,6 +15,8 @@ from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 _FUNCTIONS = frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
 _GREY = {"MONOCHROME1": True, "MONOCHROME2": False}
+_LONGEST_UID = 64
+_LARGEST = 65535  # what an unsigned short holds
 _UNIT = 1e-2  # how far a direction may be from length 1, and two from a right angle
 
 
@@ -22,21 +26,25 @@ def source_image_of(header: Dataset) -> SourceImage:
     Raises
     ------
     UnusableSource
-        If it lacks UIDs, rows or columns.
+        If it lacks UIDs, or has no rows or columns, or more than an image can have.
     """
-    rows, columns = whole(header, "Rows"), whole(header, "Columns")
-    if not rows or not columns:
-        raise UnusableSource("the source has no rows or no columns")
     return SourceImage(
         reference=reference_of(header),
         modality=text(header, "Modality") or "OT",
-        rows=rows,
-        columns=columns,
+        rows=_size(header, "Rows"),
+        columns=_size(header, "Columns"),
         number_of_frames=max(whole(header, "NumberOfFrames") or 1, 1),
-        frame_of_reference_uid=text(header, "FrameOfReferenceUID") or None,
+        frame_of_reference_uid=_frame_of_reference_uid(header),
         planes=_planes(header),
         grey=_grey(header),
     )
+
+
+def _size(header: Dataset, keyword: str) -> int:
+    size = whole(header, keyword)
+    if size is None or not 1 <= size <= _LARGEST:
+        raise UnusableSource(f"the source has no {keyword}, or as many as no image can have")
+    return size
 
 
 def reference_of(header: Dataset) -> ObjectReference:
@@ -55,6 +63,12 @@ def reference_of(header: Dataset) -> ObjectReference:
         )
     except InvalidUID as error:
         raise UnusableSource(f"the source lacks a UID: {error}") from error
+
+
+def _frame_of_reference_uid(header: Dataset) -> str | None:
+    """None: it has none, or something that is no UID and that no object can repeat."""
+    uid = text(header, "FrameOfReferenceUID")
+    return uid if len(uid) <= _LONGEST_UID and re.fullmatch(RE_VALID_UID, uid) else None
 
 
 def _planes(header: Dataset) -> tuple[Plane, ...]:

@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from results.errors import UnusableSource
 from results.facts import PatientAndStudy
-from results.patient_and_study import patient_and_study_of
+from results.patient_and_study import _KEYWORDS, TAGS, patient_and_study_of
 from results.report import build_report
 from tests.made_up_headers import CHARACTER_SETS, file_with_name, plain_header, read_back
 from tests.result_facts import FRACTURE, facts_of, result
@@ -88,7 +88,9 @@ def test_attributes_are_the_same_from_every_encoding(syntax: str) -> None:
     copied = _read(study)
     assert copied.PatientName == "Doe^Jane"
     assert copied.PregnancyStatus == 4
-    assert copied.IssuerOfAccessionNumberSequence[0].UniversalEntityID == "1.2.3"
+    (item,) = copied.IssuerOfAccessionNumberSequence
+    assert item.UniversalEntityID == "1.2.3"
+    assert 0x00091010 not in item
     assert copied.PatientComments == "as spoken"
 
 
@@ -153,3 +155,53 @@ def test_a_source_without_a_study_is_refused() -> None:
     del header.StudyInstanceUID
     with pytest.raises(UnusableSource, match="names no study"):
         patient_and_study_of(read_back(header))
+
+
+def _with_element(tag: int, vr: str, value: bytes) -> Dataset:
+    """Read from somewhere where this element is what nobody can read."""
+    header = plain_header()
+    header[tag] = RawDataElement(Tag(tag), vr, len(value), value, 0, False, True)
+    return header
+
+
+def test_a_number_of_the_wrong_length_is_left_out_and_the_rest_copied() -> None:
+    study = patient_and_study_of(_with_element(0x001021C0, "US", b"\x01\x02\x03"))
+    copied = {one.tag: one.value for one in study.elements}
+    assert Tag("PregnancyStatus") not in copied
+    assert copied[Tag("PatientID")] == b"P1"
+
+
+def test_a_study_uid_of_no_known_representation_is_refused() -> None:
+    with pytest.raises(UnusableSource, match="names no study"):
+        patient_and_study_of(_with_element(0x0020000D, "ZZ", b"1.2.3\0"))
+
+
+@pytest.mark.parametrize(
+    "keyword", ["PatientName", "PatientID", "IssuerOfPatientID", "SpecificCharacterSet"]
+)
+def test_an_identity_that_cannot_be_copied_is_refused_and_never_empty(keyword: str) -> None:
+    header = _with_element(Tag(keyword), "US", b"\x01\x02\x03")
+    with pytest.raises(UnusableSource, match=f"{keyword} cannot be copied"):
+        patient_and_study_of(header)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "within"),
+    [
+        ("ReasonForVisitCodeSequence", "CodeValue"),
+        ("RequestingServiceCodeSequence", "CodeValue"),
+        ("IssuerOfAdmissionIDSequence", "UniversalEntityID"),
+        ("OtherClinicalTrialProtocolIDsSequence", "ClinicalTrialProtocolID"),
+        ("ConsultingPhysicianIdentificationSequence", "InstitutionName"),
+    ],
+)
+def test_sequences_of_patient_study_and_trial_are_copied(keyword: str, within: str) -> None:
+    item, header = Dataset(), plain_header()
+    setattr(item, within, "1.2")
+    setattr(header, keyword, [item])
+    copied = _read(patient_and_study_of(read_back(header)))
+    assert [str(one[within].value) for one in copied[keyword].value] == ["1.2"]
+
+
+def test_every_attribute_that_is_copied_is_one_of_the_standard_each_once() -> None:
+    assert len(TAGS) == len(set(TAGS)) == len(_KEYWORDS)

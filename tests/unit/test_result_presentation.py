@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from results.facts import AssessmentFacts
 from results.presentation import build_presentations
@@ -161,3 +163,16 @@ def test_two_detectors_and_two_rescales_have_presentations_of_their_own() -> Non
 def test_the_same_facts_make_the_same_presentation() -> None:
     made = [[one.file for one in build_presentations(usual_facts(_HEAD))] for _ in range(2)]
     assert made[0] == made[1] != []
+
+
+def test_a_spacing_with_more_digits_than_dicom_holds_is_rounded() -> None:
+    header = plain_header()
+    header[0x00280030] = RawDataElement(
+        Tag("PixelSpacing"), "DS", 40, b"0.12345678901234567\\0.12345678901234567 ", 0, False, True
+    )
+    header.ImagePositionPatient, header.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    image = source_image_of(header)
+    told = result(FRACTURE, flagged([region_on(image)]), [image])
+    (built,) = build_presentations(facts_of([header], [told]))
+    assert b"0.12345678901235" in built.file
+    assert b"0.123456789012345" not in built.file

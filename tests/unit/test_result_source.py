@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
 
 from results.errors import UnusableSource
 from results.header_values import MALFORMED, quiet
+from results.key_image import build_key_image
 from results.presentation import build_presentations
 from results.report import build_report
 from results.segmentation import build_segmentations
 from results.selection import build_selections
 from results.source import source_image_of
 from tests.made_up_headers import CT, as_file, enhanced_ct, plain_header, read_back, tilted_ct
-from tests.result_facts import HAEMORRHAGE, facts_of, flagged, region_on, result
+from tests.result_facts import HAEMORRHAGE, facts_of, flagged, grey_pictures, region_on, result
 
 
 def _of_bytes(header: Dataset, old: bytes, new: bytes) -> Dataset:
@@ -104,6 +107,40 @@ def test_a_header_that_is_no_image_is_refused(keyword: str) -> None:
         source_image_of(header)
 
 
+@pytest.mark.parametrize(("rows", "is_size"), [(0, False), (1, True), (65535, True), (65536, False),
+                                               (2147483647, False), (-5, False)])  # fmt: skip
+def test_a_size_that_no_image_has_is_refused(rows: int, is_size: bool) -> None:
+    header = plain_header()
+    said = str(rows).encode()
+    header[0x00280010] = RawDataElement(Tag("Rows"), "IS", len(said), said, 0, False, True)
+    if is_size:
+        assert source_image_of(header).rows == rows
+    else:
+        with pytest.raises(UnusableSource, match="has no Rows"):
+            source_image_of(header)
+
+
+def test_rows_of_the_wrong_length_are_refused() -> None:
+    header = plain_header()
+    header[0x00280010] = RawDataElement(Tag("Rows"), "US", 3, b"\x01\x02\x03", 0, False, True)
+    with pytest.raises(UnusableSource, match="has no Rows"):
+        source_image_of(header)
+
+
+@pytest.mark.parametrize("uid", [b"1.2.x", b"1..2", b"1." + b"2" * 63, b"1.02"])
+def test_a_frame_of_reference_that_is_no_uid_is_none(uid: bytes) -> None:
+    header = tilted_ct()[0]
+    header[0x00200052] = RawDataElement(
+        Tag("FrameOfReferenceUID"), "UI", len(uid), uid, 0, False, True
+    )
+    image = source_image_of(header)
+    assert image.frame_of_reference_uid is None
+    told = result(HAEMORRHAGE, flagged([region_on(image, lesion=1)]), [image])
+    facts = facts_of([header], [told])
+    assert build_segmentations(facts) == []
+    assert b"SCOORD3D" not in build_report(facts).file
+
+
 def test_p9_of_every_object_of_the_corpus_objects_can_be_made_or_it_is_refused(
     shared_dicom: Path,
 ) -> None:
@@ -112,13 +149,18 @@ def test_p9_of_every_object_of_the_corpus_objects_can_be_made_or_it_is_refused(
         try:
             with quiet():
                 header = dcmread(path, stop_before_pixels=True)
-                image = source_image_of(header)
-        except (UnusableSource, InvalidDicomError, *MALFORMED):
+        except (InvalidDicomError, *MALFORMED):
+            refused += 1
+            continue
+        try:
+            image = source_image_of(header)
+        except UnusableSource:
             refused += 1
             continue
         regions = [region_on(image, lesion=1)]
         facts = facts_of([header], [result(HAEMORRHAGE, flagged(regions), [image])])
         built = [
+            build_key_image(facts, grey_pictures(facts)),
             build_report(facts),
             *build_segmentations(facts),
             *build_presentations(facts),
