@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from queue import SimpleQueue
 from types import FrameType
 
 SUPERVISOR_VARIABLE = "VIGIE_SUPERVISOR_PID"
@@ -23,11 +24,19 @@ def stop_event() -> threading.Event:
     outlives it.
     """
     stop = threading.Event()
+    asked: SimpleQueue[int] = SimpleQueue()
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        # Not `stop.set()`: the main thread is interrupted where it waits, perhaps with the lock of
+        # the event in hand, and would wait for itself for ever. This queue takes no such lock.
+        del frame
+        asked.put(number)
+
+    def heed() -> None:
+        asked.get()
         stop.set()
 
+    threading.Thread(target=heed, name="signals", daemon=True).start()
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     if is_supervised():
