@@ -12,6 +12,7 @@ from pages import (
     open_list,
     row_of,
     served_order,
+    served_row,
     shown_order,
 )
 from playwright.sync_api import Browser, Page, expect
@@ -166,9 +167,9 @@ def test_opening_a_free_study_claims_it_unless_a_person_does_not_want_that(
     page.get_by_role("heading", level=1).get_by_text("Yamada").wait_for()
     wait_until(lambda: row_in(node, study)["claim"] is not None, "it is claimed")
     page.go_back()
-    go_to(page, study.study_instance_uid)
-    page.keyboard.press("r")
-    wait_until(lambda: row_in(node, study)["claim"] is None, "it is free")
+    page.get_by_role("grid").wait_for()
+    wait_until(lambda: row_in(node, study)["claim"] is None, "leaving gives it back")
+    expect(row_of(page, study.study_instance_uid)).not_to_contain_text("You")
 
     page.keyboard.press(",")
     switch(page, "Opening a free study claims it for me", on=False)
@@ -179,6 +180,7 @@ def test_opening_a_free_study_claims_it_unless_a_person_does_not_want_that(
     expect(page.get_by_text("Nobody is reading this study.")).to_be_visible()
     assert row_in(node, study)["claim"] is None
     page.go_back()
+    page.get_by_role("grid").wait_for()
     page.keyboard.press(",")
     switch(page, "Opening a free study claims it for me", on=True)
     page.keyboard.press("Escape")
@@ -372,7 +374,7 @@ def test_a_whole_journey_by_keys_alone(
         page.go_back()
         wait_until(lambda: page.get_by_role("grid").count() == 1, "the list is back")
         wait_until(lambda: active(page) == first, "where it was left")
-        page.keyboard.press("r")
+        wait_until(lambda: served_row(node, str(first))["claim"] is None, "leaving gave it back")
         page.keyboard.press(",")
         page.get_by_role("dialog", name="Preferences").wait_for()
 

@@ -173,6 +173,7 @@ def test_a_held_key_asks_once_and_writes_nothing_into_what_it_opened(
         page.keyboard.down("c")
     page.keyboard.up("c")
     wait_until(lambda: holder(node, studies[1]) == "anna", "it is claimed")
+    expect(row_of(page, studies[1].study_instance_uid)).to_contain_text("You")
     page.keyboard.press("g")
     for _ in range(2):
         page.keyboard.down("j")  # the second is the first held down
