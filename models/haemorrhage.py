@@ -29,14 +29,16 @@ from models.haemorrhage_findings import Findings, Thresholds, findings_of
 from models.haemorrhage_guard import LEAST_SLABS, content_of, why_no_head, why_no_values
 from models.haemorrhage_missing import brain_not_shown
 from models.haemorrhage_network import KINDS
-from models.haemorrhage_passes import MOST_PASSES, TOO_MANY, Places, in_no_sight, passes_of
-from models.haemorrhage_places import Place, find_places
-from models.haemorrhage_rules import (
-    aptness,
-    instances_left_out,
-    why_less_apt,
-    why_not_usable,
+from models.haemorrhage_passes import (
+    MOST_PASSES,
+    TOO_MANY,
+    Places,
+    in_no_sight,
+    passes_of,
+    why_in_none,
 )
+from models.haemorrhage_places import Place, find_places
+from models.haemorrhage_rules import aptness, instances_left_out, why_less_apt, why_not_usable
 from models.haemorrhage_scans import together
 from models.haemorrhage_volume import (
     NoSkull,
@@ -227,14 +229,11 @@ class HaemorrhageDetector:
             return mean if isinstance(mean, Unsuitable) else Unjudgeable(reason=TOO_MANY)
         looks = [(places, self.look(images, thickness_mm, clock, places)) for places in several]
         sights = [look for _, look in looks if isinstance(look, Sight)]
-        refused = in_no_sight(images, looks)
         if sights:
             sights.sort(key=lambda sight: -sight.probability)
-            return Passes(sights=tuple(sights), refused=refused)
-        why = [look for _, look in looks if isinstance(look, Unsuitable)]
-        first = next((look for look in why if isinstance(look, Unjudgeable)), why[0])
-        in_doubt = bool(refused) and not isinstance(first, Unjudgeable)
-        return Unjudgeable(reason=first.reason) if in_doubt else first
+            return Passes(sights=tuple(sights), refused=in_no_sight(images, looks))
+        why = [(places, look) for places, look in looks if isinstance(look, Unsuitable)]
+        return why_in_none(images, why)
 
     def look(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.detector import Image, Refused, Unjudgeable
+from models.detector import Image, Refused, Unjudgeable, Unsuitable
 from models.guard import CUT_OFF, few_cut_off
 from models.haemorrhage_rules import LEAST_IMAGES
 from models.haemorrhage_volume import SAME_MM, heights_mm, of_one_size
@@ -79,6 +79,29 @@ def in_no_sight(
         )
         for place, reason in sorted(why.items())
     )
+
+
+def why_in_none(images: Sequence[Image], looks: Sequence[tuple[Places, Unsuitable]]) -> Unsuitable:
+    """What speaks against a series none of whose passes was judged.
+
+    First what fails the study also alone, then what does so beside another series, then what shows
+    no head. An image that is in no pass may be of a head: with one the study fails (P4).
+
+    Parameters
+    ----------
+    looks
+        Of each pass its images, and why nothing was seen in it.
+    """
+    first = min((look for _, look in looks), key=_doubt)
+    in_a_pass = {place for places, _ in looks for place in places}
+    return Unjudgeable(reason=first.reason) if len(in_a_pass) < len(images) else first
+
+
+def _doubt(why: Unsuitable) -> int:
+    """0: a head that could not be judged; 1: perhaps one; 2: none."""
+    if not isinstance(why, Unjudgeable):
+        return 2
+    return 0 if why.fails_alone else 1
 
 
 def _versions(images: Sequence[Image], places: Sequence[int]) -> list[list[int]]:

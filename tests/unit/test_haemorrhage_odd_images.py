@@ -1,13 +1,15 @@
 """Odd images and several passes in one series of a head: what is judged, and what is refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from models.detector import Assessment, Image, Unjudgeable
+from models.detector import Assessment, Image, Unjudgeable, Unsuitable
 from models.guard import CUT_OFF
 from models.haemorrhage_passes import MOST_PASSES, OTHER_SIZE, TOO_MANY
+from models.haemorrhage_volume import Skull, Stack
 from tests.haemorrhage_heads import (
     SIDE,
     head,
@@ -121,6 +123,40 @@ def test_p4_a_pass_that_cannot_be_judged_is_refused() -> None:
     assert answer.probability < 0.1
     refused = [one.sop_instance_uid for one in answer.refused]
     assert refused == [image.sop_instance_uid for image in raw]
+
+
+def _little(images: Sequence[Image]) -> tuple[Image, ...]:
+    """With bone on five planes alone."""
+    return tuple(
+        i if 10 <= n < 15 else replace(i, pixels=np.minimum(i.pixels, 60))
+        for n, i in enumerate(images)
+    )
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_p4_a_pass_with_little_of_a_skull_does_not_hide_that_another_is_upside_down(
+    order: tuple[int, int],
+) -> None:
+    def guard(_stack: Stack, _skull: Skull) -> str | None:
+        return "It is upside down."
+
+    turned = images_of(head())
+    both = (_little(renamed(series_of(turned), "1.9").images), turned)
+    answer = detector(guard=guard).assess([series_of([i for n in order for i in both[n]])])
+    assert answer == Unjudgeable(reason="It is upside down.")
+
+
+def test_p4_little_of_a_skull_is_not_applicable_in_two_passes_too_but_not_beside_an_odd_image() -> (
+    None
+):
+    once = _little(images_of(head()))
+    again = [replace(i, pixels=i.pixels + 1) for i in renamed(series_of(once), "1.9").images]
+    for images in (once, (*once, *again)):
+        answer = detector().assess([series_of(images)])
+        assert type(answer) is Unsuitable and "Only about 25 mm" in answer.reason
+    with_another = (*once[:25], _of_another_size(once[25]))
+    answer = detector().assess([series_of(with_another)])
+    assert isinstance(answer, Unjudgeable) and "Only about 25 mm" in answer.reason
 
 
 def test_a_place_shown_too_often_cannot_be_judged() -> None:
