@@ -47,8 +47,8 @@ LIMITS = (
     "Probabilities were calibrated on single images; a study has that of its most suspect view, "
     "which is the more too high the more views it has.",
     "Boxes say where to look; several are false, and fractures are missed.",
-    "Of radiographs on their side (turned by 90 degrees) about half are turned back before they "
-    "are looked at; of the others' fractures more than half are missed.",
+    "Of radiographs on their side (turned by 90 degrees) a third to a half are turned back before "
+    "they are looked at.",
     "The copy learnt from tells no patient's sex, age or scanner: there are no figures by such "
     "groups.",
 )

@@ -120,6 +120,15 @@ def test_the_page_says_how_many_radiographs_are_turned_back() -> None:
         assert f"{wrongly} of {of} are turned as they are, {back} of {of} turned back" in page
 
 
+def test_no_more_radiographs_are_said_to_be_turned_back_than_were_counted() -> None:
+    turned = settings_of(radiograph_turn.WEIGHTS)["turned"]
+    shares = [back / of for of, _, back in turned.values()]
+    assert min(shares) >= 1 / 3 and max(shares) <= 1 / 2
+    (limit,) = (one for one in read_card(fracture.CARD_PATH).limits if "on their side" in one)
+    assert limit.endswith("a third to a half are turned back before they are looked at.")
+    assert "a third to a half of them" in _page("odd_inputs")
+
+
 def test_the_robustness_table_of_the_fracture_page_is_that_of_its_card() -> None:
     figures, page = read_card(fracture.CARD_PATH).performance["robustness"], _page("fracture")
     rows = {
