@@ -29,6 +29,7 @@ from worklist.finding import (
     Region,
     SuspectedKind,
     TargetFinding,
+    TurnedImage,
 )
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
@@ -141,6 +142,14 @@ def _evidence(said: object) -> Evidence:
             for one in _each(said.kinds, SuspectedKind)
         ),
         lesions=tuple(map(_lesion, _each(said.lesions, Lesion))),
+        turned=tuple(
+            TurnedImage(
+                sop_instance_uid=_image(one.sop_instance_uid),
+                frame_number=_whole(one.frame_number, "a frame number"),
+                quarters=_whole(one.quarters, "quarters"),
+            )
+            for one in _each(said.turned, TurnedImage)
+        ),
     )
 
 

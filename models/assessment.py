@@ -353,7 +353,11 @@ def _is_sound(evidence: Evidence) -> bool:
     measures = chain.from_iterable(
         (*(lesion.centre_mm or ()), lesion.diameter_mm or 0.0) for lesion in evidence.lesions
     )
-    return all(0.0 <= score <= 1.0 for score in scores) and all(map(math.isfinite, measures))
+    return (
+        all(0.0 <= score <= 1.0 for score in scores)
+        and all(map(math.isfinite, measures))
+        and all(1 <= one.quarters <= 3 for one in evidence.turned)
+    )
 
 
 def _is_finite(region: Region) -> bool:

@@ -33,7 +33,7 @@ from models.radiograph_guard import NO_RADIOGRAPH, ImageGuard, load_radiograph_g
 from models.radiograph_turn import TurnBack, load_radiograph_turn
 from models.runtime import Blueprint, Floats, Network
 from models.stopwatch import Stopwatch
-from worklist.finding import Region
+from worklist.finding import Evidence, Region, TurnedImage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,6 +119,7 @@ class FractureDetector:
         probability: float | None = None
         regions: list[Region] = []
         refused: list[Refused] = []
+        turned: list[TurnedImage] = []
         for image in images:
             fault = self.fault(image.pixels, clock)
             if fault is not None:
@@ -127,12 +128,14 @@ class FractureDetector:
             sight = self.look(image.pixels, clock)
             probability = max(probability or 0.0, sight.probability)
             regions.extend(self._regions(image, sight))
+            turned.extend(_turned(image, sight))
         if probability is None:
             return _why_none(list(dict.fromkeys(one.reason for one in refused)))
         regions.sort(key=lambda region: -region.score)
         return Assessment(
             probability=probability,
             regions=tuple(regions),
+            evidence=Evidence(turned=tuple(turned)),
             refused=tuple(refused),
             seconds=dict(clock.seconds),
         )
@@ -223,6 +226,14 @@ def _refused(image: Image, reason: str) -> Refused:
     return Refused(
         sop_instance_uid=image.sop_instance_uid, frame_number=image.frame_number, reason=reason
     )
+
+
+def _turned(image: Image, sight: Sight) -> list[TurnedImage]:
+    """What is told of an image that was not looked at as it was received."""
+    if not sight.quarters:
+        return []
+    uid, frame = image.sop_instance_uid, image.frame_number
+    return [TurnedImage(sop_instance_uid=uid, frame_number=frame, quarters=sight.quarters)]
 
 
 def _region(image: Image, box: npt.NDArray[np.float32], score: float) -> Region:

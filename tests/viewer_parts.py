@@ -17,7 +17,14 @@ from worklist.api_tokens import ApiToken
 from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
 from worklist.filters import EVERYTHING, ListFilter
-from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
+from worklist.finding import (
+    ImageScore,
+    Lesion,
+    OutcomeState,
+    SuspectedKind,
+    TargetFinding,
+    TurnedImage,
+)
 from worklist.people import Account, AccountName, Role
 from worklist.priors import Prior, Priors
 from worklist.reading import ReadingState
@@ -229,6 +236,7 @@ class FakeReader:
                             last_image=INSTANCE,
                         ),
                     ),
+                    turned=(TurnedImage(sop_instance_uid=INSTANCE, frame_number=1, quarters=3),),
                 ),
             ),
             provenance=(

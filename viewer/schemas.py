@@ -293,6 +293,14 @@ class LesionAnswer(_Answer):
     last_image: str
 
 
+class TurnedImageAnswer(_Answer):
+    """An image that was turned to be looked at, quarters counterclockwise."""
+
+    sop_instance_uid: str
+    frame_number: int
+    quarters: int
+
+
 class EvidenceAnswer(_Answer):
     """What the probability of one detector rests on, as far as the detector says."""
 
@@ -300,6 +308,7 @@ class EvidenceAnswer(_Answer):
     image_scores: list[ImageScoreAnswer]
     kinds: list[SuspectedKindAnswer]
     lesions: list[LesionAnswer]
+    turned: list[TurnedImageAnswer]
 
 
 class ProvenanceAnswer(_Answer):

@@ -98,12 +98,22 @@ class Lesion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TurnedImage:
+    """An image that was turned to be looked at; its regions are told as it was received."""
+
+    sop_instance_uid: SOPInstanceUID
+    frame_number: int  # counts from 1
+    quarters: int  # counterclockwise, 1 to 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """What a probability rests on, as far as the detector says."""
 
     image_scores: tuple[ImageScore, ...] = ()  # in the order of the series
     kinds: tuple[SuspectedKind, ...] = ()  # those suspected, highest score first
     lesions: tuple[Lesion, ...] = ()  # highest score first
+    turned: tuple[TurnedImage, ...] = ()  # not looked at as they were received (P6)
 
 
 NO_EVIDENCE = Evidence()

@@ -11,7 +11,14 @@ from enum import StrEnum
 from typing import Any
 
 from worklist.errors import VigieError
-from worklist.finding import ImageScore, Lesion, OutcomeState, SuspectedKind, TargetFinding
+from worklist.finding import (
+    ImageScore,
+    Lesion,
+    OutcomeState,
+    SuspectedKind,
+    TargetFinding,
+    TurnedImage,
+)
 from worklist.people import AccountName
 from worklist.preview import Preview
 from worklist.reading import ReadingState
@@ -144,6 +151,7 @@ class EvidenceView:
     image_scores: tuple[ImageScore, ...]
     kinds: tuple[SuspectedKind, ...]
     lesions: tuple[Lesion, ...]
+    turned: tuple[TurnedImage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

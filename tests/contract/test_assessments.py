@@ -27,6 +27,7 @@ from worklist.finding import (
     Outcome,
     Region,
     SuspectedKind,
+    TurnedImage,
 )
 from worklist.service import Worklist
 from worklist.study import Completeness, RequestedPriority
@@ -300,6 +301,7 @@ def test_p6_what_a_probability_rests_on_travels_with_the_outcome(
             ),
             unknown,
         ),
+        turned=(TurnedImage(sop_instance_uid=last, frame_number=2, quarters=3),),
     )
     outcome = result(probability=0.9, regions=(region,), evidence=evidence)
     queued.record_outcome(STUDY, 1, outcome, provenance(), now=NOON)

@@ -30,6 +30,7 @@ from worklist.finding import (
     Region,
     SuspectedKind,
     TargetFinding,
+    TurnedImage,
 )
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
@@ -89,6 +90,7 @@ ANSWER = Assessment(
         image_scores=(ImageScore(sop_instance_uid=UID, frame_number=Count.ONE, score=1),),
         kinds=(SuspectedKind(name=Translated("subdural"), score=np.float64(0.5)),),
         lesions=(LESION,),
+        turned=(TurnedImage(sop_instance_uid=UID, frame_number=Count.ONE, quarters=Count.ONE),),
     ),
     passed_over=(
         PassedOver(series_instance_uid=cast(SeriesInstanceUID, Translated("1.3")), reason=Why.ODD),
@@ -159,6 +161,9 @@ def test_what_was_answered_is_the_same_in_plain_types() -> None:
     assert second == Region(sop_instance_uid=UID, frame_number=1, polygon=(), score=1.0)
     assert answer.evidence.lesions[0].centre_mm == (1.0, 1.0, 1.0)
     assert answer.evidence.kinds[0].name == "subdural"
+    assert answer.evidence.turned == (
+        TurnedImage(sop_instance_uid=UID, frame_number=1, quarters=1),
+    )
     assert answer.passed_over[0].reason == answer.refused[0].reason == "It is odd."
     assert answer.not_shown[0].reason == "It is odd." and answer.not_shown[0].may_hide is True
     identity = plain_identity(odd_card())

@@ -38,6 +38,7 @@ from worklist.finding import (
     NotFlagged,
     Region,
     SuspectedKind,
+    TurnedImage,
 )
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -108,6 +109,16 @@ def test_evidence_in_numbers_of_numpy_goes_with_the_outcome_in_plain_ones(
         Evidence(kinds=(SuspectedKind(name="subdural", score=1.001),)),
         Evidence(kinds=(SuspectedKind(name="subdural", score=math.nan),)),
         Evidence(lesions=(replace(LESION, score=-0.001),)),
+        Evidence(
+            turned=(
+                TurnedImage(sop_instance_uid=SOPInstanceUID("1.2"), frame_number=1, quarters=0),
+            )
+        ),
+        Evidence(
+            turned=(
+                TurnedImage(sop_instance_uid=SOPInstanceUID("1.2"), frame_number=1, quarters=4),
+            )
+        ),
         Evidence(lesions=(replace(LESION, diameter_mm=math.inf),)),
         Evidence(lesions=(replace(LESION, centre_mm=(0.0, math.nan, 0.0)),)),
         Evidence(

@@ -24,7 +24,7 @@ from models.fracture import FractureDetector
 from models.letterbox import STRIDE
 from models.radiograph_guard import NO_RADIOGRAPH, ImageGuard
 from models.radiograph_turn import TurnBack
-from worklist.finding import TargetFinding
+from worklist.finding import NO_EVIDENCE, TargetFinding, TurnedImage
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 SIZE = 448
@@ -179,6 +179,18 @@ def test_an_image_that_is_turned_back_gives_the_same_verdict_and_places_in_its_o
     }
     assert set(other.polygon) == in_its_pixels
     assert detector.look(on_its_side.pixels).quarters == quarters
+
+
+def test_p6_the_answer_names_the_images_that_were_turned_and_by_how_much() -> None:
+    detector = _detector(turn=lambda pixels: 3 if pixels.shape[0] < pixels.shape[1] else 0)
+    across = replace(_image(SECOND), frame_number=2, pixels=np.rot90(_image().pixels))
+    answer = detector.assess([_series(_image(FIRST), across)])
+    assert isinstance(answer, Assessment)
+    assert answer.evidence.turned == (
+        TurnedImage(sop_instance_uid=SECOND, frame_number=2, quarters=3),
+    )
+    upright = detector.assess([_series(_image(FIRST))])
+    assert isinstance(upright, Assessment) and upright.evidence == NO_EVIDENCE
 
 
 def test_the_same_image_mirrored_gives_the_mirrored_box() -> None:

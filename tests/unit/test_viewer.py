@@ -157,6 +157,7 @@ def test_p6_a_study_says_what_each_probability_rests_on(get: Get) -> None:
                     "last_image": INSTANCE,
                 }
             ],
+            "turned": [{"sop_instance_uid": INSTANCE, "frame_number": 1, "quarters": 3}],
         }
     ]
 

@@ -220,6 +220,7 @@ def _evidence(outcome: sa.Row[Any]) -> EvidenceView:
         image_scores=evidence.image_scores,
         kinds=evidence.kinds,
         lesions=evidence.lesions,
+        turned=evidence.turned,
     )
 
 

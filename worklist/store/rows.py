@@ -20,6 +20,7 @@ from worklist.finding import (
     Provenance,
     Region,
     SuspectedKind,
+    TurnedImage,
 )
 from worklist.ports import Event, StudyRecord
 from worklist.store.tables import OutcomeKind
@@ -162,6 +163,9 @@ def _evidence_json(evidence: Evidence) -> dict[str, Any]:
         ],
         "kinds": [[storable_text(one.name), one.score] for one in evidence.kinds],
         "lesions": [asdict(one) for one in evidence.lesions],
+        "turned": [
+            [one.sop_instance_uid, one.frame_number, one.quarters] for one in evidence.turned
+        ],
     }
 
 
@@ -176,6 +180,10 @@ def evidence_from_json(value: Mapping[str, Any]) -> Evidence:
             SuspectedKind(name=name, score=score) for name, score in value.get("kinds", ())
         ),
         lesions=tuple(map(_lesion_from_json, value.get("lesions", ()))),
+        turned=tuple(
+            TurnedImage(sop_instance_uid=SOPInstanceUID(uid), frame_number=frame, quarters=quarters)
+            for uid, frame, quarters in value.get("turned", ())
+        ),
     )
 
 

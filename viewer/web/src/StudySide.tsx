@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import type { Detector, Evidence, OutcomeState, Provenance, Study } from "./api";
 import { useNow } from "./clock";
 import { byUrgency, DetectorChip } from "./DetectorChip";
-import { seriesName, suspicion } from "./evidence";
+import { seriesName, suspicion, turnedWords } from "./evidence";
 import { t as say } from "./language";
 import { Lesions, Places } from "./MarkList";
 import { ModelCardDrawer } from "./ModelCardDrawer";
@@ -159,6 +159,7 @@ function Result({ detector, study, acts, onShow, onCard }: ResultProps) {
       {isWithheld && <p data-testid="withheld">{withheldWords(study, detector.name)}</p>}
       {detector.reason !== null && <p>{sentence(detector.reason)}</p>}
       {evidence !== undefined && <Kinds evidence={evidence} />}
+      {evidence !== undefined && <Turned evidence={evidence} />}
       {evidence !== undefined && <Lesions evidence={evidence} study={study} acts={acts} onShow={onShow} />}
       <Places detector={detector} study={study} acts={acts} onShow={onShow} />
       {!isWithheld && OUTCOMES.includes(detector.state) && (
@@ -212,6 +213,12 @@ function Kinds({ evidence: { kinds } }: { evidence: Evidence }) {
       })}
     </p>
   );
+}
+
+function Turned({ evidence }: { evidence: Evidence }) {
+  useTranslation(); // said anew in another language
+  const words = turnedWords(evidence);
+  return words === "" ? null : <p data-testid="turned">{words}</p>;
 }
 
 function Basis({ provenance, study }: { provenance: Provenance; study: Study }) {

@@ -168,12 +168,20 @@ export interface Lesion {
   last_image: string;
 }
 
+/** An image that was turned to be looked at, quarters counterclockwise. */
+export interface TurnedImage {
+  sop_instance_uid: string;
+  frame_number: number;
+  quarters: number;
+}
+
 /** What one detector's probability rests on, as far as it says. */
 export interface Evidence {
   detector: string;
   image_scores: ImageScore[];
   kinds: SuspectedKind[];
   lesions: Lesion[];
+  turned: TurnedImage[];
 }
 
 export interface Provenance {

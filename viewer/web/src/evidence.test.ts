@@ -10,6 +10,7 @@ import {
   seriesName,
   sliceWords,
   suspicion,
+  turnedWords,
 } from "./evidence";
 import { framesOf } from "./frames";
 
@@ -53,6 +54,22 @@ const scored = (detector: string, scores: [string, number, number][]): Evidence 
   })),
   kinds: [],
   lesions: [],
+  turned: [],
+});
+
+describe("images that were turned to be looked at", () => {
+  const turned = { sop_instance_uid: "1.1", frame_number: 1, quarters: 3 };
+
+  it("are counted, and nothing is said where there is none", () => {
+    const said = [[], [turned], [turned, turned]].map((all) =>
+      turnedWords({ ...scored("a", []), turned: all }),
+    );
+    expect(said).toEqual([
+      "",
+      "1 image lies on its side and was turned to be looked at.",
+      "2 images lie on their side and were turned to be looked at.",
+    ]);
+  });
 });
 
 describe("the score of a frame", () => {

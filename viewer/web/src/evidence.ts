@@ -77,6 +77,11 @@ export function sliceWords({ first, last }: Extent): string {
     : t("evidence.slices", { from: first + 1, to: last + 1 });
 }
 
+/** How many images were not looked at as they lie; empty: all were. */
+export function turnedWords({ turned }: Evidence): string {
+  return turned.length === 0 ? "" : t("evidence.turned", { count: turned.length });
+}
+
 /** How a region is named on the image: by its kind, else by who saw it; with its lesion. */
 export function regionLabel({ kind, detector, lesion }: Region): string {
   const name = kind === "" ? detector : kind;
