@@ -143,6 +143,7 @@ def _errors(dciodvfy: str, path: Path) -> list[str]:
     done = subprocess.run(
         [dciodvfy, path], capture_output=True, text=True, errors="replace", check=False
     )
+    assert done.returncode in (0, 1), "it came to an end, with errors in the object or without"
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if line.startswith("Error")]
 
