@@ -51,10 +51,13 @@ def equipment(facts: AssessmentFacts) -> dict[str, Any]:
     }
 
 
-def placement(facts: AssessmentFacts, modality: str) -> dict[str, Any]:
-    """In which series an object lies: one of each modality in an assessment."""
+def placement(facts: AssessmentFacts, modality: str, *more: str) -> dict[str, Any]:
+    """In which series an object lies: one of each modality, and of what more tells them apart.
+
+    A series has one frame of reference at most (PS3.3 A.1.2.3), hence segmentations name theirs.
+    """
     return {
-        "series_instance_uid": series_uid(facts, modality),
+        "series_instance_uid": series_uid(facts, modality, *more),
         "series_number": SERIES_NUMBERS[modality],
         "series_description": _SERIES_DESCRIPTION,
     }

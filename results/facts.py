@@ -12,7 +12,9 @@ from functools import cached_property
 from pydicom.dataelem import RawDataElement
 
 from results.errors import UnknownImage, UnusableFacts
+from results.plain_values import plain
 from worklist.finding import Flagged, NotFlagged, Outcome, Provenance, Region
+from worklist.highlighting import Highlighting
 from worklist.study import Completeness
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
@@ -45,6 +47,13 @@ class Plane:
     spacing_mm: tuple[float, float]  # between rows, between columns
     thickness_mm: float | None  # None: not said
 
+    @property
+    def height_mm(self) -> float:
+        """Along the normal of the plane, to a tenth of a micrometre."""
+        (x0, y0, z0), (x1, y1, z1) = self.orientation[:3], self.orientation[3:]
+        normal = y0 * z1 - z0 * y1, z0 * x1 - x0 * z1, x0 * y1 - y0 * x1
+        return round(sum(a * b for a, b in zip(normal, self.position_mm, strict=True)), 4)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
@@ -63,6 +72,7 @@ class Grey:
     rescale_type: str  # HU, US, ...
     window: Window | None  # the image's own; None: it has none, or a table instead
     inverted: bool  # MONOCHROME1: low values are white
+    has_voi_table: bool  # a table says how values are shown; it is not copied
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +108,23 @@ class DetectorResult:
 
     outcome: Outcome
     provenance: Provenance
-    marks: bool = True  # False: the site shows none of this detector (P8, triage only)
+    highlighting: Highlighting  # what the site chose for this detector (P8)
+    is_revealed: bool = False  # a reader has had a first look at the study, and saw the marks
+
+    @property
+    def marks(self) -> bool:
+        """Whether objects say where and how probable: an archive shows everything to everybody.
+
+        What is for after the first look is left out until it was revealed, and the objects are
+        built anew then; triage only is never revealed.
+        """
+        match self.highlighting:
+            case Highlighting.AT_ONCE:
+                return True
+            case Highlighting.AFTER_FIRST_LOOK:
+                return self.is_revealed
+            case Highlighting.TRIAGE_ONLY:
+                return False
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -129,6 +155,8 @@ class DetectorResult:
 class AssessmentFacts:
     """One assessment of one study, whole.
 
+    Of the same images in another order, or in other types of lists and numbers, it is equal.
+
     Raises
     ------
     UnusableFacts
@@ -140,15 +168,19 @@ class AssessmentFacts:
     study: PatientAndStudy
     number: int  # counts from 1; a later one supersedes
     completeness: Completeness
-    results: tuple[DetectorResult, ...]  # one a detector
-    seen: tuple[ObjectReference, ...]  # every object that a detector saw
-    images: tuple[SourceImage, ...]  # those that regions lie on, at least
+    results: tuple[DetectorResult, ...]  # one a detector, in the order they are told in
+    seen: tuple[ObjectReference, ...]  # every object that a detector saw; sorted by UID
+    images: tuple[SourceImage, ...]  # those that regions lie on, at least; sorted by place
     device: Device
     timezone: tzinfo  # of the site; that of the source's header, if it has one, comes first
 
     def __post_init__(self) -> None:
         if not self.results:
             raise UnusableFacts("an assessment without a result says nothing")
+        for name in ("study", "results", "seen", "images", "device"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        object.__setattr__(self, "seen", tuple(sorted(self.seen, key=_by_uid)))
+        object.__setattr__(self, "images", tuple(sorted(self.images, key=_by_place)))
         known = {one.sop_instance_uid for one in self.seen}
         for result in self.results:
             missing = [uid for uid, _ in result.provenance.instances if uid not in known]
@@ -159,8 +191,13 @@ class AssessmentFacts:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, hex, of all of it: what differs in anything is another object."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+        """SHA-256, hex, of all of it: what differs in anything is another object.
+
+        Of the time zone only what it is at the time that the objects bear.
+        """
+        what = (self.study, self.number, self.completeness, self.results, self.seen, self.images)
+        clock = self.finished_at.astimezone(self.timezone).isoformat()
+        return hashlib.sha256(repr((*what, self.device, clock)).encode()).hexdigest()
 
     @cached_property
     def images_by_uid(self) -> Mapping[SOPInstanceUID, SourceImage]:
@@ -194,3 +231,13 @@ class AssessmentFacts:
                 f"no header of frame {region.frame_number} of {region.sop_instance_uid}"
             )
         return image
+
+
+def _by_uid(one: ObjectReference) -> tuple[str, ...]:
+    return one.series_instance_uid, one.sop_instance_uid, one.sop_class_uid
+
+
+def _by_place(one: SourceImage) -> tuple[object, ...]:
+    """Along the normal of its planes, where that is known."""
+    at = one.planes[0].height_mm if one.planes else 0.0
+    return one.reference.series_instance_uid, at, *_by_uid(one.reference)

@@ -4,6 +4,7 @@ A Secondary Capture (PS3.3 A.8.1) in colour. That it is an AI result, which nobo
 its pixels: no viewer can leave it out.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def build_key_image(facts: AssessmentFacts, pictures: Sequence[Picture]) -> Resu
         coordinate_system="PATIENT",
         patient_orientation=("L", "P"),
         study_instance_uid=facts.study.study_instance_uid,
-        sop_instance_uid=object_uid(facts, "key image"),
+        sop_instance_uid=object_uid(facts, "key image", *map(_told, pictures)),
         instance_number=1,
         **equipment(facts),
         **placement(facts, "OT"),
@@ -80,6 +81,13 @@ def build_key_image(facts: AssessmentFacts, pictures: Sequence[Picture]) -> Resu
     built.DateOfSecondaryCapture = when.strftime("%Y%m%d")
     built.TimeOfSecondaryCapture = when.strftime("%H%M%S")
     return finished(built, facts, facts.finished_at)
+
+
+def _told(picture: Picture) -> str:
+    """What is in the object of a picture: which place, where, and the grey values."""
+    key = picture.key
+    which = f"{key.result.provenance.detector.name}, {key.place.name}, {key.region!r}"
+    return hashlib.sha256(which.encode() + picture.pixels.tobytes()).hexdigest()
 
 
 def _drawn(facts: AssessmentFacts, pictures: Sequence[Picture]) -> Pixels:

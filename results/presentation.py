@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from highdicom import (
     ModalityLUTTransformation,
     PresentationLUTTransformation,
@@ -37,14 +36,13 @@ from results.document import (
     placement,
 )
 from results.facts import AssessmentFacts, DetectorResult, Grey, SourceImage, Window
+from results.outlines import Points, outline
 from results.places import Place, places_of
 from results.uids import lesion_uid, object_uid
 from results.windows import window_for
 from results.words import UNREVIEWED, long_string, mark_words
 from worklist.finding import Region
 from worklist.uid import SOPInstanceUID
-
-Points = npt.NDArray[np.float64]
 
 _LAYER = GraphicLayer(layer_name="AI", order=1, description=long_string(UNREVIEWED))
 _TEXT_SIZE = (0.6, 0.05)  # width and height of the text's box, shares of the image
@@ -71,8 +69,8 @@ class _Mark:
 def build_presentations(facts: AssessmentFacts) -> list[ResultObject]:
     """For each detector that flagged something, one a series and way of showing it.
 
-    Colour images, and those whose values only a table explains, have none: what would be shown
-    there is not known.
+    Colour images, and those whose values or window only a table explains, have none: what would
+    be shown there is not known.
     """
     built: list[ResultObject] = []
     for result in facts.flagged:
@@ -80,18 +78,24 @@ def build_presentations(facts: AssessmentFacts) -> list[ResultObject]:
         for place in places_of(result):
             for region in place.regions:
                 image = facts.image(region)
-                if image.grey is not None:
+                if image.grey is not None and _is_shown(result, image):
                     sheet = _Sheet(
                         series_instance_uid=image.reference.series_instance_uid,
                         rows=image.rows,
                         columns=image.columns,
                         spacing_mm=image.planes[0].spacing_mm if image.planes else None,
-                        grey=replace(image.grey, window=None),
+                        grey=replace(image.grey, window=None, has_voi_table=False),
                     )
                     sheets[sheet].append(_Mark(place=place, region=region, image=image))
         for sheet, marks in sheets.items():
             built.append(_presentation(facts, result, sheet, marks, len(built) + 1))
     return built
+
+
+def _is_shown(result: DetectorResult, image: SourceImage) -> bool:
+    """Whether it is known in which window: without one, all values, unless a table says it."""
+    window = window_for(result.provenance.detector.target, image)
+    return window is not None or (image.grey is not None and not image.grey.has_voi_table)
 
 
 def _presentation(
@@ -148,9 +152,7 @@ def _annotation(
     annotation = GraphicAnnotation(
         referenced_images=[stand_in],
         graphic_layer=_LAYER,
-        graphic_objects=[
-            GraphicObject("POLYLINE", np.concatenate([points, points[:1]]), "PIXEL", **tracked)
-        ],
+        graphic_objects=[GraphicObject("POLYLINE", points, "PIXEL", **tracked)],
         text_objects=[
             TextObject(
                 mark_words(result, mark.place.score, mark.region.kind),
@@ -167,9 +169,8 @@ def _annotation(
 
 
 def _within(mark: _Mark) -> Points:
-    """(point, (column, row)) of the outline, kept in the image."""
-    points = np.array(mark.region.polygon, np.float64)
-    return np.clip(points, 0, [mark.image.columns, mark.image.rows])
+    """(point, (column, row)) of the closed outline, kept in the image."""
+    return np.clip(outline(mark.region.polygon), 0, [mark.image.columns, mark.image.rows])
 
 
 def _text_box(points: Points, image: SourceImage) -> tuple[float, float, float, float]:

@@ -42,9 +42,10 @@ from results.words import ascii_text, statement
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 
-def report_uid(facts: AssessmentFacts) -> str:
-    """The SOP Instance UID of the report on this assessment."""
-    return object_uid(facts, "report")
+def report_uid(facts: AssessmentFacts, supersedes: Sequence[ObjectReference] = ()) -> str:
+    """The SOP Instance UID of the report on this assessment that takes the place of these."""
+    earlier = ((one.sop_instance_uid, one.series_instance_uid) for one in supersedes)
+    return object_uid(facts, "report", *chain.from_iterable(earlier))
 
 
 def build_report(
@@ -63,7 +64,7 @@ def build_report(
     report = Comprehensive3DSR(
         evidence=evidence,
         content=_content(facts)[0],
-        sop_instance_uid=report_uid(facts),
+        sop_instance_uid=report_uid(facts, supersedes),
         instance_number=1,
         is_complete=False,
         is_final=False,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from highdicom.spatial import are_points_coplanar
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -13,6 +12,7 @@ from highdicom.sr import (
     ImageRegion3D,
     Measurement,
     PlanarROIMeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
     RelationshipTypeValues,
     SourceImageForMeasurement,
     SourceImageForRegion,
@@ -25,12 +25,12 @@ from highdicom.sr import (
 
 from results import codes as c
 from results.facts import AssessmentFacts, DetectorResult
+from results.outlines import outline
 from results.places import Place
 from results.uids import lesion_uid
 from results.words import UNREVIEWED, ascii_text
 from worklist.finding import Region
 
-Points = npt.NDArray[np.float64]
 RegionGroup = (
     PlanarROIMeasurementsAndQualitativeEvaluations
     | VolumetricROIMeasurementsAndQualitativeEvaluations
@@ -45,13 +45,15 @@ def region_group(
 ) -> RegionGroup:
     """One place that was flagged: TID 1410 if it is on one image, else TID 1411."""
     name = f"{result.provenance.detector.name}, {place.name}"
+    finding = c.finding_of(result.provenance.detector.target, place.regions[0])
     shared: dict[str, Any] = {
         "tracking_identifier": TrackingIdentifier(
             uid=lesion_uid(facts, result, place.name), identifier=ascii_text(name)
         ),
-        "finding_type": c.finding_of(result.provenance.detector.target, place.regions[0]),
+        "finding_type": finding,
         "algorithm_id": algorithm,
         "measurements": _measurements(facts, place),
+        "qualitative_evaluations": [QualitativeEvaluation(name=finding, value=c.SUSPECTED)],
     }
     frame_of_reference_uid = _common_frame_of_reference(facts, place.regions)
     group: RegionGroup
@@ -135,14 +137,8 @@ def _is_flat(region: Region) -> bool:
     return bool(are_points_coplanar(np.array(points)))
 
 
-def _polygon_mm(region: Region) -> Points:
-    """(point, xyz), LPS, closed."""
-    points = np.array(region.polygon_mm, np.float64)
-    return np.concatenate([points, points[:1]])
-
-
 def _in_space(region: Region, frame_of_reference_uid: str) -> ImageRegion3D:
-    return ImageRegion3D("POLYGON", _polygon_mm(region), frame_of_reference_uid)
+    return ImageRegion3D("POLYGON", outline(region.polygon_mm or ()), frame_of_reference_uid)
 
 
 def _surface(
@@ -150,7 +146,7 @@ def _surface(
 ) -> VolumeSurface:
     return VolumeSurface(
         "POLYGON",
-        [_polygon_mm(one) for one in regions],
+        [outline(one.polygon_mm or ()) for one in regions],
         frame_of_reference_uid,
         source_images=[
             SourceImageForSegmentation(*_source(facts, one)) for one in _images(regions)
@@ -159,9 +155,8 @@ def _surface(
 
 
 def _in_pixels(facts: AssessmentFacts, region: Region) -> ImageRegion:
-    points = np.array(region.polygon, np.float64)
     return ImageRegion(
         "POLYLINE",
-        np.concatenate([points, points[:1]]),
+        outline(region.polygon),
         SourceImageForRegion(*_source(facts, region)),
     )

@@ -5,7 +5,7 @@ Only what a detector follows through a volume is segmented: a box on a radiograp
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ class _Block:
     frame_of_reference_uid: str
     orientation: tuple[float, ...]
     spacing_mm: tuple[float, float]
+    layer: int  # counts from 0: of frames at one height each is in a block of its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,16 +63,21 @@ class _Segment:
 
 
 _Frame = tuple[SOPInstanceUID, int]  # image and frame number
+_Layers = dict[tuple[_Block, float], list[_Frame]]  # the frames at a height, first come first
 
 
 def build_segmentations(facts: AssessmentFacts) -> list[ResultObject]:
-    """One for each series, size and direction of planes in which lesions were flagged."""
+    """One for each series, size and direction of planes in which lesions were flagged.
+
+    Of frames at one place, as in a series of several phases, each is in another.
+    """
+    layers: _Layers = defaultdict(list)
     blocks: dict[_Block, list[_Segment]] = defaultdict(list)
     for result in facts.flagged:
         for place in places_of(result):
             if place.lesion is None:
                 continue
-            for block, cuts in _by_block(facts, place.regions).items():
+            for block, cuts in _by_block(facts, place.regions, layers).items():
                 blocks[block].append(_Segment(result=result, place=place, cuts=tuple(cuts)))
     return [
         _segmentation(facts, block, segments, number)
@@ -79,7 +85,9 @@ def build_segmentations(facts: AssessmentFacts) -> list[ResultObject]:
     ]
 
 
-def _by_block(facts: AssessmentFacts, regions: Sequence[Region]) -> dict[_Block, list[Region]]:
+def _by_block(
+    facts: AssessmentFacts, regions: Sequence[Region], layers: _Layers
+) -> dict[_Block, list[Region]]:
     """The cuts whose images say where they lie."""
     found: dict[_Block, list[Region]] = defaultdict(list)
     for region in regions:
@@ -94,9 +102,19 @@ def _by_block(facts: AssessmentFacts, regions: Sequence[Region]) -> dict[_Block,
             frame_of_reference_uid=image.frame_of_reference_uid,
             orientation=plane.orientation,
             spacing_mm=plane.spacing_mm,
+            layer=0,
         )
-        found[block].append(region)
+        found[replace(block, layer=_layer(layers, block, plane, region))].append(region)
     return found
+
+
+def _layer(layers: _Layers, block: _Block, plane: Plane, region: Region) -> int:
+    """The how manieth frame at its height it is: a segmentation has one frame at a place."""
+    there = layers[block, plane.height_mm]
+    frame = region.sop_instance_uid, region.frame_number
+    if frame not in there:
+        there.append(frame)
+    return there.index(frame)
 
 
 def _segmentation(
@@ -116,7 +134,7 @@ def _segmentation(
         content_label="AI_NOT_REVIEWED",
         content_description=long_string(UNREVIEWED),
         **equipment(facts),
-        **placement(facts, "SEG"),
+        **placement(facts, "SEG", block.frame_of_reference_uid),
     )
     _refer_to_sources(facts, built, frames)
     organization = derived_uid("dimensions", uid)
@@ -132,12 +150,7 @@ def _frames(facts: AssessmentFacts, segments: Sequence[_Segment]) -> list[_Frame
         plane = facts.image(cut).plane(cut.frame_number)
         if plane is not None:
             places[cut.sop_instance_uid, cut.frame_number] = plane
-    return sorted(places, key=lambda one: (_height(places[one]), one))
-
-
-def _height(plane: Plane) -> float:
-    along, down = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])
-    return float(np.round(np.cross(along, down) @ np.array(plane.position_mm), 4))
+    return sorted(places, key=lambda one: (places[one].height_mm, one))
 
 
 def _frame_stand_in(facts: AssessmentFacts, uid: SOPInstanceUID, frame_number: int) -> Dataset:

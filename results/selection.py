@@ -13,12 +13,19 @@ from typing import Any
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
-from pydicom.uid import SecondaryCaptureImageStorage, SegmentationStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
 
 from results.document import (
     ResultObject,
     equipment,
     finished,
+    local_time,
     placement,
     referenced_study,
     stand_in,
@@ -26,12 +33,17 @@ from results.document import (
 from results.errors import UnusableFacts
 from results.facts import AssessmentFacts, DetectorResult, ObjectReference
 from results.observer import observer
-from results.uids import derived_uid, object_uid
+from results.uids import derived_uid, is_derived, object_uid
 from results.words import UNREVIEWED, ascii_text, model_words, percent
 from worklist.uid import SOPInstanceUID
 
 _OF_INTEREST = CodedConcept(value="113000", scheme_designator="DCM", meaning="Of Interest")
 _IMAGES = frozenset({SecondaryCaptureImageStorage, SegmentationStorage})  # of what we make
+_MADE = _IMAGES | {
+    Comprehensive3DSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+}
 
 
 class Rejection(StrEnum):
@@ -115,18 +127,19 @@ def build_rejection(
     facts
         Of the study; for superseded objects, of the assessment that took their place.
     now
-        When they were rejected.
+        When they were rejected. Whoever repeats it keeps this time: another is another object.
 
     Raises
     ------
     UnusableFacts
-        If there are none, or one is of those that were looked at: only what we made is ours
-        to reject.
+        If there are none, or one is not ours to reject: of a series that was looked at, of a
+        class that we do not make, or without UIDs as `derived_uid` makes them.
     """
     _check_ours(facts, objects)
     ordered = sorted(objects, key=lambda one: (one.series_instance_uid, one.sop_instance_uid))
     uids = (one.sop_instance_uid for one in ordered)
-    uid = derived_uid("rejection", facts.study.study_instance_uid, why, *uids)
+    when = local_time(facts, now).isoformat()
+    uid = object_uid(facts, "rejection", why, when, *uids)
     placed = placement(facts, "KO") | {"series_instance_uid": derived_uid("rejections", uid)}
     built = _document(
         facts,
@@ -143,8 +156,12 @@ def build_rejection(
 def _check_ours(facts: AssessmentFacts, objects: Sequence[ObjectReference]) -> None:
     if not objects:
         raise UnusableFacts("a rejection of nothing")
+    looked_at = {one.series_instance_uid for one in facts.references.values()}
     for one in objects:
-        if one.sop_instance_uid in facts.references:
+        is_made = one.sop_class_uid in _MADE and all(
+            map(is_derived, (one.sop_instance_uid, one.series_instance_uid))
+        )
+        if one.series_instance_uid in looked_at or not is_made:
             raise UnusableFacts(f"{one.sop_instance_uid} is an object of the study, not ours")
 
 

@@ -132,6 +132,7 @@ def _grey(header: Dataset) -> Grey | None:
         or ("HU" if text(header, "Modality") == "CT" else "US"),
         window=_window(voi),
         inverted=inverted,
+        has_voi_table="VOILUTSequence" in voi,
     )
 
 

@@ -4,6 +4,8 @@ from uuid import UUID, uuid5
 
 from results.facts import AssessmentFacts, DetectorResult
 
+_OF_NAMES = 5  # the version of such a UUID (RFC 9562)
+_DIGITS = 39  # of the largest UUID as a number
 _NAMESPACE = UUID("5b2c0a0e-6f37-5e0e-9d0c-3d1b3a5c9f11")
 
 
@@ -13,14 +15,23 @@ def derived_uid(*facts: object) -> str:
     return f"2.25.{uuid5(_NAMESPACE, text).int}"
 
 
+def is_derived(uid: str) -> bool:
+    """Whether it is of the kind that `derived_uid` makes: hardly any other program does."""
+    root, _, number = uid.rpartition(".")
+    if root != "2.25" or len(number) > _DIGITS:
+        return False
+    value = int(number)
+    return value < 1 << 128 and UUID(int=value).version == _OF_NAMES
+
+
 def object_uid(facts: AssessmentFacts, kind: str, *more: object) -> str:
     """The SOP Instance UID of an object of this kind."""
     return derived_uid("object", kind, *_identity(facts), *more)
 
 
-def series_uid(facts: AssessmentFacts, modality: str) -> str:
+def series_uid(facts: AssessmentFacts, modality: str, *more: object) -> str:
     """The Series Instance UID of what one assessment makes in one modality."""
-    return derived_uid("series", modality, *_identity(facts))
+    return derived_uid("series", modality, *_identity(facts), *more)
 
 
 def whole_study_uid(facts: AssessmentFacts, result: DetectorResult) -> str:

@@ -48,12 +48,12 @@ def percent(share: float) -> str:
 def model_words(result: DetectorResult) -> str:
     """Which model speaks, in a few words."""
     detector = result.provenance.detector
-    return f"{detector.name} {detector.version}"
+    return f"{long_string(detector.name)} {long_string(detector.version)}"
 
 
 def place_words(score: float, kind: str) -> str:
     """How sure the model is of one place, and what it likens it to, if it says so."""
-    return ascii_text(f"this place {percent(score)}" + (f" ({kind})" if kind else ""))
+    return ascii_text(f"this place {percent(score)}" + (f" ({long_string(kind)})" if kind else ""))
 
 
 def mark_words(result: DetectorResult, score: float, kind: str) -> str:

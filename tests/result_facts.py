@@ -26,6 +26,7 @@ from worklist.finding import (
     Region,
     TargetFinding,
 )
+from worklist.highlighting import Highlighting
 from worklist.study import Completeness
 
 PHANTOMS = Path(__file__).parent.parent / "test_images"
@@ -141,7 +142,7 @@ def result(
             started_at=AT,
             finished_at=AT,
         ),
-        marks=marks,
+        highlighting=Highlighting.AT_ONCE if marks else Highlighting.TRIAGE_ONLY,
     )
 
 

@@ -170,6 +170,14 @@ def test_a_picture_of_another_size_is_refused() -> None:
         build_key_image(facts, [Picture(key=key, pixels=np.zeros((9, 9), np.uint8))])
 
 
+def test_another_picture_or_another_choice_of_them_is_another_key_image() -> None:
+    facts = usual_facts(_HEAD)
+    pictures = grey_pictures(facts)
+    lighter = [replace(pictures[0], pixels=pictures[0].pixels + 1), *pictures[1:]]
+    built = [build_key_image(facts, one) for one in (pictures, lighter, pictures[:1])]
+    assert len({one.reference.sop_instance_uid for one in built}) == 3
+
+
 def test_the_same_facts_make_the_same_key_image() -> None:
     facts = usual_facts(_HEAD)
     made = [build_key_image(facts, grey_pictures(facts)).file for _ in range(2)]

@@ -165,6 +165,30 @@ def test_the_same_facts_make_the_same_presentation() -> None:
     assert made[0] == made[1] != []
 
 
+@pytest.mark.parametrize("has_window", [True, False])
+def test_an_image_whose_window_only_a_table_says_is_not_drawn_on(has_window: bool) -> None:
+    header, table = plain_header(), Dataset()
+    table.add_new("LUTDescriptor", "US", [4, 0, 8])
+    table.add_new("LUTData", "US", [0, 80, 160, 255])
+    header.VOILUTSequence = [table]
+    if has_window:
+        header.WindowCenter, header.WindowWidth = "128", "256"
+    header = read_back(header)
+    image = source_image_of(header)
+    facts = facts_of([header], [result(FRACTURE, flagged([region_on(image)]), [image])])
+    assert len(build_presentations(facts)) == has_window
+
+
+def test_p9_a_kind_as_long_as_a_page_is_cut_in_the_words_of_a_mark() -> None:
+    header = read_back(plain_header())
+    image = source_image_of(header)
+    region = region_on(image, kind="x" * 2000)
+    (built,) = _built(facts_of([header], [result(FRACTURE, flagged([region]), [image])]))
+    words = built.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue
+    assert len(words) < 1024
+    assert words.endswith("Not reviewed.")
+
+
 def test_a_spacing_with_more_digits_than_dicom_holds_is_rounded() -> None:
     header = plain_header()
     header[0x00280030] = RawDataElement(

@@ -30,6 +30,7 @@ from tests.result_facts import (
     usual_facts,
 )
 from worklist.finding import Failed, NotApplicable, NotFlagged
+from worklist.highlighting import Highlighting
 from worklist.study import Completeness
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
@@ -272,7 +273,12 @@ def test_another_assessment_or_outcome_is_another_report_of_the_same_finding() -
 def test_whatever_differs_in_an_object_its_uid_differs(change: dict[str, Any]) -> None:
     facts = facts_of([read_back(plain_header())], [result(FRACTURE, NotFlagged(probability=0.1))])
     assert report_uid(replace(facts, **change)) != report_uid(facts)
-    hidden = replace(facts.results[0], marks=False)
+    earlier = build(replace(facts, number=2)).reference
+    assert report_uid(facts, [earlier]) != report_uid(facts)
+    assert build(facts, supersedes=[earlier]).reference.sop_instance_uid == report_uid(
+        facts, [earlier]
+    )
+    hidden = replace(facts.results[0], highlighting=Highlighting.TRIAGE_ONLY)
     assert report_uid(replace(facts, results=(hidden,))) != report_uid(facts)
 
 
@@ -313,3 +319,41 @@ def test_facts_that_contradict_one_another_are_refused() -> None:
         facts_of(source, [])
     with pytest.raises(UnusableFacts, match="which a detector saw"):
         replace(facts_of(source, [result(FRACTURE, flagged([]), [image])]), seen=())
+
+
+@pytest.mark.parametrize(
+    ("highlighting", "is_revealed", "is_said"),
+    [
+        (Highlighting.AT_ONCE, False, True),
+        (Highlighting.AFTER_FIRST_LOOK, False, False),
+        (Highlighting.AFTER_FIRST_LOOK, True, True),
+        (Highlighting.TRIAGE_ONLY, True, False),
+    ],
+)
+def test_p8_marks_are_in_a_report_when_everybody_may_see_them(
+    highlighting: Highlighting, is_revealed: bool, is_said: bool
+) -> None:
+    source = headers(_ARM)
+    image = source_image_of(source[0])
+    told = replace(
+        result(FRACTURE, flagged([region_on(image)]), [image]),
+        highlighting=highlighting,
+        is_revealed=is_revealed,
+    )
+    groups = _groups(build_report(facts_of(source, [told])))
+    assert len(groups) == (2 if is_said else 1)
+    assert bool(_of(groups[0], "Probability")) == is_said
+
+
+def test_where_something_is_marked_the_report_says_that_it_is_suspected() -> None:
+    answers = [
+        (_name(item), _code(item))
+        for group in _groups(build_report(usual_facts(_HEAD)))
+        if _of(group, "Certainty of Finding")
+        for item in group.ContentSequence
+        if item.ValueType == "CODE" and _code(item) == "415684004"
+    ]
+    assert answers == [
+        ("Intracranial hemorrhage", "415684004"),
+        ("Fracture of skull", "415684004"),
+    ]

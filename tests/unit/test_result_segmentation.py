@@ -171,3 +171,36 @@ def test_lesions_in_two_series_are_in_two_segmentations() -> None:
 def test_the_same_facts_make_the_same_segmentation() -> None:
     made = [[one.file for one in build_segmentations(usual_facts(_HEAD))] for _ in range(2)]
     assert made[0] == made[1] != []
+
+
+def test_p9_two_images_at_one_place_are_in_two_segmentations() -> None:
+    """As in a series of several phases."""
+    one, other = tilted_ct(), tilted_ct()
+    for number, header in enumerate(other):
+        header.SOPInstanceUID = f"1.2.3.2.{number}"
+    source = [*one, *map(read_back, other)]
+    images = [source_image_of(each) for each in source]
+    regions = [region_on(images[place], lesion=1) for place in (1, 2, 7, 8, 3)]
+    built = build_segmentations(facts_of(source, [result(HAEMORRHAGE, flagged(regions), images)]))
+    assert [int(each.dataset().NumberOfFrames) for each in built] == [3, 2]
+    assert len({each.reference.sop_instance_uid for each in built}) == 2
+    assert len({each.reference.series_instance_uid for each in built}) == 1
+    named = [
+        {item.ReferencedSOPInstanceUID for item in each.dataset().SourceImageSequence}
+        for each in built
+    ]
+    assert named == [
+        {source[place].SOPInstanceUID for place in places} for places in ((1, 2, 3), (7, 8))
+    ]
+
+
+def test_each_frame_of_reference_has_a_series_of_segmentations_of_its_own() -> None:
+    one, other = tilted_ct(), tilted_ct()
+    for number, header in enumerate(other):
+        header.SOPInstanceUID, header.FrameOfReferenceUID = f"1.2.3.2.{number}", "1.2.3.8"
+    source = [*one, *map(read_back, other)]
+    images = [source_image_of(each) for each in source]
+    regions = [region_on(images[1], lesion=1), region_on(images[7], lesion=2)]
+    built = build_segmentations(facts_of(source, [result(HAEMORRHAGE, flagged(regions), images)]))
+    assert [each.dataset().FrameOfReferenceUID for each in built] == ["1.2.3.9", "1.2.3.8"]
+    assert len({each.reference.series_instance_uid for each in built}) == 2

@@ -1,9 +1,12 @@
 """Selections list the flagged images; rejections what we made and no longer stand by."""
 
+from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from results.document import ResultObject
 from results.errors import UnusableFacts
@@ -27,6 +30,7 @@ from tests.result_facts import (
     usual_facts,
 )
 from worklist.finding import NotFlagged
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 _HEAD = PHANTOMS / "head_ct_bleed"
 
@@ -123,14 +127,31 @@ def test_a_rejection_repeated_in_any_order_is_the_same_and_another_is_not() -> N
     fewer = build_rejection(facts, references[:1], Rejection.WITHDRAWN, now=AT)
     other = build_rejection(facts, references, Rejection.SUPERSEDED, now=AT)
     assert first.file == again.file
-    uids = {one.reference.sop_instance_uid for one in (first, fewer, other)}
-    assert len(uids) == 3
+    later = build_rejection(facts, references, Rejection.WITHDRAWN, now=AT + timedelta(minutes=1))
+    newer = replace(facts, device=replace(facts.device, software_version="0.2.0"))
+    by_another = build_rejection(newer, references, Rejection.WITHDRAWN, now=AT)
+    elsewhere = replace(facts, timezone=ZoneInfo("America/Toronto"))
+    on_another_clock = build_rejection(elsewhere, references, Rejection.WITHDRAWN, now=AT)
+    made = (first, fewer, other, later, by_another, on_another_clock)
+    assert len({one.reference.sop_instance_uid for one in made}) == len(made)
 
 
 def test_p1_an_object_of_the_study_is_never_rejected() -> None:
     facts = usual_facts(_HEAD)
     ours, theirs = build_report(facts).reference, facts.seen[0]
-    for objects in ([theirs], [ours, theirs]):
+    another_series = replace(
+        theirs,
+        sop_instance_uid=SOPInstanceUID("1.2.3.77.1"),
+        series_instance_uid=SeriesInstanceUID("1.2.3.77"),
+    )
+    in_their_series = replace(ours, series_instance_uid=theirs.series_instance_uid)
+    ct = replace(ours, sop_class_uid=theirs.sop_class_uid)
+    scanned = replace(another_series, sop_class_uid=SecondaryCaptureImageStorage)
+    random = replace(
+        ours, sop_instance_uid=SOPInstanceUID("2.25.329800735698586629295641978511506172918")
+    )
+    not_ours = [theirs, another_series, in_their_series, ct, scanned, random]
+    for objects in ([ours, theirs], *([one] for one in not_ours)):
         with pytest.raises(UnusableFacts, match="not ours"):
             build_rejection(facts, objects, Rejection.WITHDRAWN, now=AT)
     nothing: list[ObjectReference] = []
