@@ -38,7 +38,7 @@ _KEYWORDS = (
     "PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence",
     "StrainDescription", "StrainNomenclature", "StrainCodeSequence", "StrainStockSequence",
     "StrainAdditionalInformation", "GeneticModificationsSequence", "EthnicGroupCodeSequence",
-    "EthnicGroups", "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
+    "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
     "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
     "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
     "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
