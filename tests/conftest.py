@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from tests.networks import make_networks_folder, remove_networks_folder
 from vigie.database import EmbeddedPostgres
 from worklist.store.engine import connect
 from worklist.store.schema import migrate
@@ -20,9 +21,17 @@ _REPOSITORY = Path(__file__).parent.parent
 _SHARED = _REPOSITORY.parent / "shared"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Tables are as wide as each test says, not as the processes that share the tests are told."""
     os.environ.pop("COLUMNS", None)
+    if not hasattr(config, "workerinput"):
+        make_networks_folder()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What the processes shared goes with the last of them."""
+    if not hasattr(config, "workerinput"):
+        remove_networks_folder()
 
 
 def skip_or_fail(reason: str) -> None:

@@ -1,16 +1,13 @@
 """A whole node as a user runs it: `vigie serve` in a process of its own."""
 
-import atexit
 import functools
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 import uuid
@@ -22,6 +19,7 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
+from tests.networks import compiled_networks
 from vigie.database import EmbeddedPostgres
 from vigie.wiring import make_api_tokens, utc_now
 from worklist.api_tokens import Scope
@@ -54,14 +52,6 @@ def wait_until(
     raise AssertionError(f"not within {limit_s:g} s: {what}\n{more()}")
 
 
-@functools.cache
-def _compiled_networks() -> Path:
-    """One folder for all nodes of a run: compiling a network takes longer than most tests."""
-    folder = Path(tempfile.mkdtemp(prefix="vigie-networks-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 class Node:
     """A node on free ports of the loopback; ends with its test."""
 
@@ -92,7 +82,7 @@ class Node:
         """Start it and wait until it is up."""
         if not (self.data / "cache").exists():
             (self.data / "cache").mkdir(parents=True)
-            (self.data / "cache" / "models").symlink_to(_compiled_networks())
+            (self.data / "cache" / "models").symlink_to(compiled_networks())
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "vigie", "serve"],

@@ -11,6 +11,7 @@ from models.data_set import data_set_sha256
 from models.fracture import FractureDetector, load
 from models.headers import DEFAULT_LIMIT_BYTES, read_series_headers
 from models.images import decode_frame
+from tests.networks import networks_folder
 from worklist.finding import Flagged, NotFlagged, Outcome
 from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
@@ -32,8 +33,8 @@ SEEN = {True: Flagged, False: NotFlagged}
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
+def cache() -> Path:
+    return networks_folder()
 
 
 @pytest.fixture(scope="module")

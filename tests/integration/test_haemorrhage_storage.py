@@ -10,14 +10,15 @@ from pydicom.dataset import Dataset
 from models.detector import Assessment
 from models.haemorrhage import HaemorrhageDetector, load
 from tests.haemorrhage_heads import read_series
+from tests.networks import networks_folder
 from tests.stored_series import Store, enhanced, jpeg_2000, plain, uncompressed
 
 BLEED = Path(__file__).parents[2] / "test_images" / "head_ct_bleed"
 
 
 @pytest.fixture(scope="module")
-def detector(tmp_path_factory: pytest.TempPathFactory) -> HaemorrhageDetector:
-    return load(cache=tmp_path_factory.mktemp("compiled"), device="cpu")
+def detector() -> HaemorrhageDetector:
+    return load(cache=networks_folder(), device="cpu")
 
 
 @pytest.fixture(scope="module")

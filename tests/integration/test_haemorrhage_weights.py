@@ -28,14 +28,15 @@ from tests.haemorrhage_heads import (
     series_of,
     upside_down,
 )
+from tests.networks import networks_folder
 
 _GOLDEN = 0.01  # by which another processor's probabilities may differ
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
+def cache() -> Path:
+    return networks_folder()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEGLSLo
 from models.detector import Assessment
 from models.nodule import NoduleDetector, load
 from tests.haemorrhage_heads import read_series
+from tests.networks import networks_folder
 from tests.odd_studies import outcome_of
 from tests.stored_series import Store, enhanced, enhanced_downwards, jpeg_2000, uncompressed
 from worklist.finding import Flagged
@@ -19,8 +20,8 @@ NODULES = Path(__file__).parents[2] / "test_images" / "chest_ct_nodules"
 
 
 @pytest.fixture(scope="module")
-def detector(tmp_path_factory: pytest.TempPathFactory) -> NoduleDetector:
-    return load(cache=tmp_path_factory.mktemp("compiled"), device="cpu", threads=1)
+def detector() -> NoduleDetector:
+    return load(cache=networks_folder(), device="cpu", threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from models.nodule import CARD_PATH, NoduleDetector, blueprint, load
 from models.runtime import load_network, load_torch_network
 from models.series_on_demand import SeriesOnDemand
 from tests.conftest import skip_or_fail
+from tests.networks import networks_folder
 from tests.nodule_scans import PIXEL_MM, SIDE, Ball, series, slice_hu, with_vessel
 from worklist.study import ArchivedInstance
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
@@ -29,8 +30,8 @@ BALL = Ball(x=MIDDLE + 66, y=MIDDLE + 20, z=60.0, diameter_mm=14.0)
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
+def cache() -> Path:
+    return networks_folder()
 
 
 @pytest.fixture(scope="module")

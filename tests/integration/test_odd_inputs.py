@@ -23,6 +23,7 @@ from models.headers import read_series_headers
 from models.radiograph_guard import INVERTED, NO_RADIOGRAPH
 from models.species import why_not_a_person
 from models.upright_guard import ON_ITS_SIDE, UPSIDE_DOWN
+from tests.networks import networks_folder
 from tests.odd_studies import (
     FRACTURE,
     HAEMORRHAGE,
@@ -302,8 +303,8 @@ EVERY = [(kind, detector) for kind, told in CASES.items() for detector in told]
 
 
 @pytest.fixture(scope="module")
-def detectors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Detector]:
-    cache = tmp_path_factory.mktemp("compiled")
+def detectors() -> dict[str, Detector]:
+    cache = networks_folder()
     return {
         name: module.load(cache=cache, device="cpu", threads=1)
         for name, module in zip(DETECTORS, (fracture, haemorrhage, nodule), strict=True)

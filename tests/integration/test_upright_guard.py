@@ -23,6 +23,7 @@ from models.upright_guard import (
 )
 from models.upright_guard_network import UprightGuardNetwork
 from tests.haemorrhage_heads import head, images_of, read_series
+from tests.networks import networks_folder
 
 PHANTOMS = Path(__file__).parents[2] / "test_images"
 # the guard learnt from none of these: three patients of CT-ICH, one of another scanner
@@ -35,8 +36,8 @@ NOT_NOTICED = {
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
+def cache() -> Path:
+    return networks_folder()
 
 
 @pytest.fixture(scope="module")
