@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from pages import active, go_to, open_list, row_of, served_row
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from radiographs import MadeStudy, make_study, send_to
 from recorded import flag
 from signed_in import person, sign_in
@@ -38,6 +38,9 @@ def page(browser: Browser, node: Node) -> Iterator[Page]:
     """The list, open for a radiologist."""
     with open_list(browser, node, "anna") as page:
         yield page
+    for row in node.rows():  # whatever became of the test, the next one finds free studies
+        if row["claim"] is not None:
+            node.run("release", row["study_instance_uid"])
 
 
 def holder(node: Node, study: MadeStudy) -> str | None:
@@ -140,6 +143,58 @@ def test_a_page_that_is_closed_gives_its_study_back(
     page.goto("about:blank")  # it goes away as one that is closed does
     wait_until(lambda: holder(node, studies[1]) is None, "it is given back")
     context.close()
+
+
+def test_a_study_that_another_tab_reads_is_given_back_by_the_last_one(
+    page: Page, node: Node, studies: list[MadeStudy]
+) -> None:
+    other = page.context.new_page()
+    open_and_claim(page, node, studies[1])
+    other.goto(page.url)
+    bar = other.get_by_test_id("claim-bar")
+    expect(bar).to_contain_text("You have been reading")
+    expect(bar).not_to_contain_text("Leaving it without an answer")  # the first tab does
+    page.goto("about:blank")
+    expect(bar).to_contain_text("Leaving it without an answer")  # now this one
+    assert claim_kinds(node, studies[1])[-1] == "claimed"
+    other.goto("about:blank")
+    wait_until(lambda: holder(node, studies[1]) is None, "it is given back")
+
+
+def test_what_one_tab_keeps_no_other_gives_back(
+    page: Page, node: Node, studies: list[MadeStudy]
+) -> None:
+    other = page.context.new_page()
+    open_and_claim(page, node, studies[1])
+    other.goto(page.url)
+    other.get_by_test_id("claim-bar").wait_for()
+    other.keyboard.press("c")
+    expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
+    other.close()
+    back(page)
+    open_and_claim(page, node, studies[2])
+    back(page)
+    wait_until(lambda: holder(node, studies[2]) is None, "the other is given back")
+    assert holder(node, studies[1]) == "anna"
+
+
+def test_a_study_left_and_opened_again_at_once_is_claimed(
+    page: Page, node: Node, studies: list[MadeStudy]
+) -> None:
+    open_and_claim(page, node, studies[1])
+
+    def slow(route: Route) -> None:
+        page.wait_for_timeout(500)  # the network is slow to give it back
+        route.continue_()
+
+    page.route("**/claim?claimed_at=*", slow)
+    back(page)
+    row_of(page, studies[1].study_instance_uid).click()
+    page.get_by_test_id("claim-bar").wait_for()
+    wait_until(
+        lambda: claim_kinds(node, studies[1])[-2:] == ["claim_released", "claimed"], "it is again"
+    )
+    expect(page.get_by_test_id("claim-bar")).to_contain_text("You have been reading")
 
 
 def test_a_page_that_is_loaded_anew_goes_on_reading(

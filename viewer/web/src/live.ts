@@ -45,6 +45,11 @@ export function useLiveChange(listener: (change: LiveChange) => void): void {
   }, []);
 }
 
+/** The number of the last event that has one: a state may have none, and forgets nothing. */
+export function lastHeard(heard: string, { lastEventId }: Pick<MessageEvent, "lastEventId">): string {
+  return lastEventId === "" ? heard : lastEventId;
+}
+
 /** Refetches what is shown whenever the node says something changed; says whether it can hear. */
 export function useLiveUpdates(): LiveState {
   const client = useQueryClient();
@@ -59,13 +64,13 @@ export function useLiveUpdates(): LiveState {
     const connect = () => {
       source = new EventSource(heard === "" ? "/api/events" : `/api/events?after=${heard}`);
       source.addEventListener("worklist", (event: MessageEvent<string>) => {
-        heard = event.lastEventId;
+        heard = lastHeard(heard, event);
         const change = JSON.parse(event.data) as LiveChange;
         stale.note(change.study_instance_uid);
         for (const listener of listeners) listener(change);
       });
       source.addEventListener("state", (event: MessageEvent<string>) => {
-        heard = event.lastEventId;
+        heard = lastHeard(heard, event);
         const { listening } = JSON.parse(event.data) as { listening: boolean };
         setState(listening ? "live" : "reconnecting");
         stale.note(null); // whatever happened while nothing was heard

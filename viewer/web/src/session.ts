@@ -5,6 +5,7 @@ import { useCallback } from "react";
 
 import { ask, change } from "./api";
 import { t } from "./language";
+import { forgetAll } from "./list/byItself";
 
 export type Role = "radiologist" | "qa_reviewer" | "administrator";
 
@@ -121,5 +122,6 @@ export function wasSignedIn(): boolean {
 
 /** What one person saw is not there for the next one. */
 export function forgetWhatWasSeen(client: QueryClient): void {
+  forgetAll();
   client.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
 }

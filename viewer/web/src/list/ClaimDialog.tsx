@@ -6,6 +6,7 @@ import type { Claim, Row } from "../api";
 import { useNow } from "../clock";
 import { openStudy } from "../route";
 import { duration, personName, sentence, timeOfDay } from "../words";
+import { claimedByHand } from "./byItself";
 import classes from "./Dialogs.module.css";
 import { useRowAct } from "./useRows";
 
@@ -28,7 +29,13 @@ export function ClaimDialog({ row, claim, opening, onClose }: Props) {
   const takeOver = () => {
     take.mutate(
       { act: "claim", uid: row.study_instance_uid, body: { take_over: true } },
-      { onSuccess: opening ? look : onClose },
+      {
+        onSuccess: () => {
+          claimedByHand(row.study_instance_uid);
+          if (opening) look();
+          else onClose();
+        },
+      },
     );
   };
   return (

@@ -1,4 +1,4 @@
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { type Claim, Problem, type Row } from "../api";
@@ -8,9 +8,21 @@ import { usePreferences } from "../preferences";
 import { openStudy } from "../route";
 import { useRoles } from "../session";
 import { personName, sentence } from "../words";
-import { began, claimedByHand, givenBackByHand, granted } from "./byItself";
+import {
+  adopt,
+  began,
+  beingGivenBack,
+  claimedByHand,
+  ended,
+  found,
+  givenBackByHand,
+  granted,
+  lost,
+  noteGivingBack,
+} from "./byItself";
 import { ClaimDialog } from "./ClaimDialog";
 import { type Claims, ClaimsContext } from "./claims";
+import { leaveToTab } from "./tabs";
 import { useGivingBack } from "./useGivingBack";
 import { askRow, useMyRows, useRowAct } from "./useRows";
 
@@ -20,6 +32,14 @@ interface Conflict {
   opening: boolean; // the reader wanted to look, too
 }
 
+interface ByItself {
+  giveBack: (studyInstanceUid: string, since: string) => void;
+  openAgain: (studyInstanceUid: string) => void;
+  settleLost: (studyInstanceUid: string, since: string) => void;
+}
+
+const NOT_OURS = ["not_claimed", "claimed_by_another"]; // as it should be
+
 /** Lets pages claim, release and open studies, and says when two people want the same one. */
 export function ClaimProvider({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
@@ -27,49 +47,74 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
   const { claim_on_open: claimOnOpen } = usePreferences().preferences;
   const [conflict, setConflict] = useState<Conflict | null>(null);
   const { mutateAsync: act } = useRowAct(); // each act is answered, also when another follows
-  useTakenFromMe();
+  const mine = useMyRows();
+  useTakenFromMe(mine);
 
-  const claims = useMemo<Claims & { giveBack: (uid: string) => void }>(() => {
-    const giveBack = (uid: string) => {
-      // Not held any more: then it is as it should be.
-      act({ act: "release", uid }).catch(() => undefined);
+  const claims = useMemo<Claims & ByItself>(() => {
+    const giveBack = (uid: string, since: string) => {
+      const done = act({ act: "release", uid, since }).catch((error: unknown) => {
+        if (error instanceof Problem && (error.status === 401 || NOT_OURS.includes(error.code))) return;
+        adopt(uid, since); // leaving another study, or the page, tries again
+        tell(t("claim.not_given_back"), uid);
+      });
+      noteGivingBack(uid, done);
+    };
+    const settle = (uid: string, since: string, isOver: boolean) => {
+      if (isOver && !leaveToTab(uid, since)) giveBack(uid, since);
     };
     const refused = (row: Row, opening: boolean) => (error: unknown) => {
       const other = error instanceof Problem ? error.body.claim : undefined;
       if (other !== undefined && !other.mine) setConflict({ row, claim: other, opening });
       else tell(error instanceof Problem ? sentence(error.message) : t("app.no_answer"));
     };
-    const ask = (row: Row, opening: boolean) => {
+    const ask = async (row: Row, opening: boolean) => {
       const uid = row.study_instance_uid;
       if (opening) began(uid);
       else claimedByHand(uid);
-      act({ act: "claim", uid, body: { take_over: false } })
-        .then(() => {
-          if (opening && granted(uid)) giveBack(uid);
-        })
-        .catch((error: unknown) => {
-          givenBackByHand(uid);
-          refused(row, opening)(error);
-        });
+      try {
+        await beingGivenBack(uid);
+        const fresh = await act({ act: "claim", uid, body: { take_over: false } });
+        const since = fresh?.claim?.since;
+        if (opening && since !== undefined) settle(uid, since, granted(uid, since));
+      } catch (error) {
+        if (error instanceof Problem) givenBackByHand(uid);
+        else lost(uid);
+        refused(row, opening)(error);
+      }
     };
     const open = (row: Row) => {
       const isUnread = row.reading_state === "unread";
+      const isOver = row.claim?.mine === true && beingGivenBack(row.study_instance_uid) !== undefined;
       if (canClaim && isUnread && row.claim !== null && !row.claim.mine) {
         setConflict({ row, claim: row.claim, opening: true });
         return;
       }
       openStudy(row.study_instance_uid);
-      if (canClaim && claimOnOpen && isUnread && row.claim === null) ask(row, true);
+      if (canClaim && claimOnOpen && isUnread && (row.claim === null || isOver)) void ask(row, true);
     };
     return {
       canClaim,
       giveBack,
+      openAgain: (uid) => {
+        askRow(uid, new AbortController().signal).then(
+          (row) => {
+            const { claim } = row;
+            // The node's answer came when the page was gone.
+            if (claim?.mine && beingGivenBack(uid) === undefined) adopt(uid, claim.since);
+            open(row);
+          },
+          () => undefined, // its page says what is the matter
+        );
+      },
+      settleLost: (uid, since) => {
+        settle(uid, since, found(uid, since));
+      },
       claim: (row) => {
         if (!canClaim || row.reading_state === "read") return;
         // Perhaps it was claimed by being opened: now it is by hand.
         if (row.claim?.mine) claimedByHand(row.study_instance_uid);
         else if (row.claim !== null) setConflict({ row, claim: row.claim, opening: false });
-        else ask(row, false);
+        else void ask(row, false);
       },
       release: (row) => {
         if (row.claim === null) return;
@@ -85,7 +130,12 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
       },
     };
   }, [act, canClaim, claimOnOpen, t]);
-  useGivingBack(claims.giveBack, claims.openByUid);
+  useGivingBack(claims.giveBack, claims.openAgain);
+  useEffect(() => {
+    for (const { study_instance_uid: uid, claim } of mine) {
+      if (claim?.mine) claims.settleLost(uid, claim.since);
+    }
+  }, [claims, mine]);
 
   return (
     <ClaimsContext value={claims}>
@@ -103,15 +153,16 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
 }
 
 /** Say when a study that this person was reading is another's now. */
-function useTakenFromMe(): void {
+function useTakenFromMe(mine: readonly Row[]): void {
   const { t } = useTranslation();
-  const mine = useMyRows();
   useLiveChange(({ study_instance_uid: uid, kind }) => {
     const row = mine.find(({ study_instance_uid: one }) => one === uid);
     if (row === undefined || !kind.includes("claim")) return;
     askRow(row.study_instance_uid, new AbortController().signal).then(
       (now) => {
+        if (now.claim === null) ended(row.study_instance_uid);
         if (now.claim === null || now.claim.mine) return;
+        givenBackByHand(row.study_instance_uid);
         const words = t("claim.was_taken", {
           name: now.claim.display_name,
           patient: personName(row.patient_name),

@@ -68,9 +68,15 @@ export function askRow(studyInstanceUid: string, signal: AbortSignal): Promise<R
 
 export type Act = "claim" | "release" | "priority" | "pin";
 
+/** Where the very claim is given back that opening a study made, and no other. */
+export function ownClaimPath(uid: string, since: string): string {
+  return `${studyPath(uid)}/claim?claimed_at=${encodeURIComponent(since)}`;
+}
+
 interface RowAct {
   act: Act;
   uid: string;
+  since?: string; // of a claim that is given back by itself
   body?: object;
 }
 
@@ -79,9 +85,12 @@ export function useRowAct() {
   const client = useQueryClient();
   const act = useAct();
   return useMutation({
-    mutationFn: ({ act: what, uid, body }: RowAct) =>
+    mutationFn: ({ act: what, uid, since, body }: RowAct) =>
       what === "release"
-        ? act<Row | undefined>("DELETE", `${studyPath(uid)}/claim`)
+        ? act<Row | undefined>(
+            "DELETE",
+            since === undefined ? `${studyPath(uid)}/claim` : ownClaimPath(uid, since),
+          )
         : act<Row | undefined>("POST", `${studyPath(uid)}/${what}`, body),
     onSuccess: (row) => {
       if (row !== undefined) showRow(client, row);

@@ -5,7 +5,7 @@ import type { TFunction } from "i18next";
 
 import { ask, change, type OutcomeState, type Study, studyPath } from "../api";
 import { t as say } from "../language";
-import { keep } from "../list/byItself";
+import { givenBackByHand, keep } from "../list/byItself";
 import { tell } from "../notices";
 import { useSession } from "../session";
 import { sentence } from "../words";
@@ -205,7 +205,10 @@ export function useReadingActs(studyInstanceUid: string) {
           instance_count: said.instanceCount, // images that came meanwhile must be looked at first
         });
       },
-      onSuccess: settle,
+      onSuccess: (study) => {
+        givenBackByHand(studyInstanceUid); // it is read: the claim is over
+        settle(study);
+      },
     }),
     reopen: useMutation({
       mutationFn: (reason: string) => post("reopen", { reason }),
