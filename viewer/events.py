@@ -31,6 +31,7 @@ HEARTBEAT_S = 15.0
 RECONNECT_S = 2.0
 _QUEUE_LENGTH = 256  # a browser this far behind is cut off: it reconnects and fetches anew
 _LONGEST_PAUSE_S = 10.0
+_SAME_ANSWER_S = 1.0  # browsers that come back together are told from one look at the log
 
 
 Missed = Callable[[int | None], MissedFlags]
@@ -87,6 +88,7 @@ class ChangeFeed:
         self._browsers: set[_Browser] = set()
         self._listening = False
         self._closed = False
+        self._looks: dict[int | None, tuple[float, asyncio.Task[MissedFlags]]] = {}
 
     async def run(self) -> None:
         """Hear changes until cancelled, through any number of interruptions."""
@@ -155,12 +157,28 @@ class ChangeFeed:
         if not listening or self._missed is None:
             return _state_event(listening=listening)
         try:
-            missed = await anyio.to_thread.run_sync(self._missed, browser.heard)
+            missed = await self._missed_since(self._missed, browser.heard)
         except StoreUnavailable:  # then it is soon no longer heard, and heard again
             return _state_event(listening=listening)
         browser.heard = missed.latest
         flags = b"".join(_change_event(one, missed=True) for one in missed.flags)
         return flags + _state_event(listening=listening, event_id=missed.latest)
+
+    async def _missed_since(self, ask: Missed, heard: int | None) -> MissedFlags:
+        """What was missed; not asked again for a moment in which nothing more was told."""
+        now = time.monotonic()
+        self._looks = {
+            one: (at, look) for one, (at, look) in self._looks.items() if now < at + _SAME_ANSWER_S
+        }
+        if heard not in self._looks:
+            look = asyncio.ensure_future(anyio.to_thread.run_sync(ask, heard))
+            self._looks[heard] = (now, look)
+        _, look = self._looks[heard]
+        try:
+            return await asyncio.shield(look)  # another browser may wait for it, too
+        except StoreUnavailable:
+            self._looks.pop(heard, None)
+            raise
 
     def close(self) -> None:
         """End every stream now, and open no more: the server is stopping."""
@@ -180,6 +198,7 @@ class ChangeFeed:
             self._broadcast(_Message(b"", listening=listening))
 
     def _broadcast(self, message: _Message) -> None:
+        self._looks.clear()  # they are older than this
         for browser in list(self._browsers):
             if browser.queue.full():
                 self._browsers.discard(browser)

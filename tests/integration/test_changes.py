@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from tests.builders import FRACTURE, NOON, STUDY, arrival, provenance
@@ -75,7 +76,7 @@ def test_a_flag_that_came_after_the_reading_is_not_told(
 
 
 def test_flags_that_were_missed_are_those_of_studies_that_still_wait(
-    emptied_engine: sa.Engine, worklist: Worklist, tmp_path: Path
+    emptied_engine: sa.Engine, worklist: Worklist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = PostgresReader(emptied_engine, archive=tmp_path, inbox_objects=lambda: 0)
     before = reader.missed_flags(None)
@@ -94,6 +95,13 @@ def test_flags_that_were_missed_are_those_of_studies_that_still_wait(
     assert reader.missed_flags(told.event_id - 1).flags == (told,)
     assert reader.missed_flags(told.event_id).flags == ()  # just heard
     assert reader.missed_flags(None).flags == ()  # who never heard sees them in the list
+
+    back = missed.latest - told.event_id
+    monkeypatch.setattr("worklist.store.flags.MOST_EVENTS", back)
+    assert reader.missed_flags(0).flags == ()  # too long ago
+    monkeypatch.setattr("worklist.store.flags.MOST_EVENTS", back + 1)
+    assert reader.missed_flags(0).flags == (told,)
+    monkeypatch.undo()
 
     worklist.record_outcome(STUDY, 1, Flagged(probability=0.95), provenance(FRACTURE), now=NOON)
     assert reader.missed_flags(before.latest).flags == (told,)  # a flag is new once

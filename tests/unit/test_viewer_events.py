@@ -301,6 +301,31 @@ def test_flags_of_the_time_in_which_nothing_was_heard_are_told_when_it_is_over()
     asyncio.run(scene())
 
 
+def test_browsers_that_come_back_together_are_told_from_one_look_at_the_log() -> None:
+    async def scene() -> None:
+        store, log = FakeStore(), FakeLog(5, 6)
+        asked: list[int | None] = []
+
+        def missed(after: int | None) -> MissedFlags:
+            asked.append(after)
+            return log.missed(after)
+
+        async with _running(store, missed=missed) as feed:
+            for _ in range(3):
+                assert _told(await _next(feed.stream(after=5))) == [(6, True)]
+            assert _told(await _next(feed.stream(after=6))) == []
+            assert asked == [5, 6]
+            stream = feed.stream(after=6)
+            await _next(stream)
+            log.event_ids.append(7)
+            store.changes.put_nowait(_change(7))
+            assert _told(await _next(stream)) == [(7, False)]
+            # What was told to others meanwhile is told to who comes now.
+            assert _told(await _next(feed.stream(after=5))) == [(6, True), (7, True)]
+
+    asyncio.run(scene())
+
+
 def test_who_comes_back_while_the_database_is_away_catches_up_later() -> None:
     async def scene() -> None:
         store, log = FakeStore(), FakeLog(5, 6)

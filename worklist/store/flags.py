@@ -29,6 +29,8 @@ NEW_FLAGS = """
 
 MOST = 100  # of those that were missed: a reader is told how many, and sees them in the list
 
+MOST_EVENTS = 10_000  # looked through: about an hour of a large site; who asks may say any number
+
 _STILL_UNREAD = f"""
     SELECT new.* FROM ({NEW_FLAGS}) AS new
     JOIN study ON study.study_instance_uid = new.study_instance_uid
@@ -40,12 +42,15 @@ _STILL_UNREAD = f"""
 def unread_flags(connection: sa.Connection, after: int, upto: int) -> tuple[WorklistChange, ...]:
     """The new flags of studies that still wait, told by events from `after` to `upto`.
 
+    Of the last `MOST_EVENTS` of these only.
+
     Parameters
     ----------
     after, upto
         Numbers of events; the first is left out.
     """
-    found = connection.exec_driver_sql(_STILL_UNREAD, {"after": after, "upto": upto})
+    bounds = {"after": max(after, upto - MOST_EVENTS), "upto": upto}
+    found = connection.exec_driver_sql(_STILL_UNREAD, bounds)
     return tuple(reversed([_change(row) for row in found]))
 
 
