@@ -36,11 +36,13 @@ def node(tmp_path_factory: pytest.TempPathFactory, studies: list[MadeStudy]) -> 
 @pytest.fixture
 def page(browser: Browser, node: Node) -> Iterator[Page]:
     """The list, open for a radiologist."""
-    with open_list(browser, node, "anna") as page:
-        yield page
-    for row in node.rows():  # whatever became of the test, the next one finds free studies
-        if row["claim"] is not None:
-            node.run("release", row["study_instance_uid"])
+    try:
+        with open_list(browser, node, "anna") as page:
+            yield page
+    finally:
+        for row in node.rows():  # whatever became of the test, the next one finds free studies
+            if row["claim"] is not None:
+                node.run("release", row["study_instance_uid"])
 
 
 def holder(node: Node, study: MadeStudy) -> str | None:
@@ -155,6 +157,7 @@ def test_a_study_that_another_tab_reads_is_given_back_by_the_last_one(
     expect(bar).to_contain_text("You have been reading")
     expect(bar).not_to_contain_text("Leaving it without an answer")  # the first tab does
     page.goto("about:blank")
+    page.evaluate("window.notReloaded = true")
     expect(bar).to_contain_text("Leaving it without an answer")  # now this one
     assert claim_kinds(node, studies[1])[-1] == "claimed"
     other.goto("about:blank")

@@ -20,12 +20,12 @@ from viewer_parts import (
 from vigie_node import Node, wait_until
 
 _LATE = 2  # images that come while the first study is read
-_STUDIES = 4
+_STUDIES = 5
 
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> list[list[MadeStudy]]:
-    """One CT for each test."""
+    """One CT for each test, and one that is read already."""
     folder = tmp_path_factory.mktemp("blocks")
     return [make_block_ct(folder, 20 + number) for number in range(_STUDIES)]
 
@@ -44,8 +44,13 @@ def node(
 @pytest.fixture
 def page(browser: Browser, node: Node) -> Iterator[Page]:
     """Anna's page."""
-    with page_of(browser, node) as page:
-        yield page
+    try:
+        with page_of(browser, node) as page:
+            yield page
+    finally:
+        for row in node.rows():  # whatever became of the test, the next one finds free studies
+            if row["claim"] is not None:
+                node.run("release", row["study_instance_uid"])
 
 
 def _measure(pane: Pane) -> list[str]:
@@ -93,8 +98,11 @@ def test_images_that_come_while_one_reads_are_said_and_must_be_looked_at(
 def test_the_next_study_is_claimed_as_it_opens(
     page: Page, node: Node, studies: list[list[MadeStudy]]
 ) -> None:
-    open_study(page, node, studies[0])  # read by the test before
-    page.get_by_test_id("conclusions").wait_for()
+    uid = studies[4][0].study_instance_uid
+    open_study(page, node, studies[4])
+    page.get_by_test_id("claim-bar").wait_for()
+    read = node.run("mark-read", uid, "--reason", "a test")
+    assert read.returncode == 0, read.stderr
     first = next(row for row in node.rows() if row["claim"] is None)
     page.get_by_role("button", name="Next study").wait_for()
     page.keyboard.press("Enter")
