@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from block_ct import COLUMN_MM, COLUMNS, ROW_MM, SLICE_MM, SLICES, make_block_ct
+from block_ct import BLOCK_SLICES, COLUMN_MM, COLUMNS, ROW_MM, SLICE_MM, SLICES, make_block_ct
 from chromium import Pane, picture_of
 from playwright.sync_api import Browser, Locator, Page
 from radiographs import MadeStudy, send_to
@@ -141,6 +141,24 @@ def test_a_plane_beside_what_is_marked_shows_no_mark_and_the_next_mark_leads_bac
     page.keyboard.press("n")
     wait_until(lambda: outlines(axial).count() > 0, "the next mark is shown in the planes")
     assert page.get_by_test_id("planes").count() == 1
+
+
+def test_a_thick_plane_shows_the_brightest_of_as_many_millimetres_as_it_says(
+    pane: Pane, page: Page
+) -> None:
+    axial, *_ = open_planes(page)
+    first_of_block, beside = BLOCK_SLICES[0], BLOCK_SLICES[0] - 3
+    for _ in range(MARKED[0] - beside):
+        page.keyboard.press("ArrowUp")
+    wait_until(lambda: bright(axial) == 0, "the plane lies beside the block")
+    assert (first_of_block - beside) * SLICE_MM == 9.0  # mm: within 20 / 2, not within 10 / 2
+    page.get_by_role("button", name="MIP 20 mm").click()
+    wait_until(lambda: bright(axial) > 0.02, "20 mm reach the block")
+    page.get_by_role("button", name="MIP 10 mm").click()
+    wait_until(lambda: bright(axial) == 0, "10 mm do not")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    wait_until(lambda: bright(axial) > 0.02, "3 mm away they do")
 
 
 def test_one_leaves_the_three_planes_to_the_stack_and_to_the_list(

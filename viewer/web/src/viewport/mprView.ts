@@ -129,7 +129,7 @@ export class MprView {
         slabMm === 0 ? Enums.BlendModes.COMPOSITE : Enums.BlendModes.MAXIMUM_INTENSITY_BLEND,
       );
       if (slabMm === 0) viewport?.resetSlabThickness();
-      else viewport?.setSlabThickness(slabMm);
+      else viewport?.setSlabThickness(slabMm / 2); // Cornerstone goes so far to either side
     }
     this.change({ slabMm });
     this.render();

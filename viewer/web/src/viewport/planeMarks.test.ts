@@ -43,6 +43,44 @@ describe("marks in a plane of the slices themselves", () => {
   });
 });
 
+describe("marks of slices that are tilted against the plane", () => {
+  /** Slices turned about the x axis through the middle of the first; marked far behind it. */
+  const tilted = (degrees: number) => {
+    const [sin, cos] = [Math.sin((degrees * Math.PI) / 180), Math.cos((degrees * Math.PI) / 180)];
+    const turned = slices({ 4: [mark(box(40, 150, 60, 170))] }).map(({ facts, marks }, at) => ({
+      facts: {
+        ...facts,
+        rows: 200,
+        plane: {
+          position: [0.5, -100 * cos - at * 3 * sin, -100 * sin + at * 3 * cos] as const,
+          along: [1, 0, 0] as const,
+          down: [0, cos, sin] as const,
+        },
+      },
+      marks,
+    }));
+    const marked = markedVolume(turned);
+    if (marked === null) throw new Error("nothing is marked");
+    return { marked, middle: 12 * cos + 60 * sin }; // mm: the height of the mark
+  };
+  it.each([0.5, 2, 5, 9])("by %d degrees are drawn at their own height", (degrees) => {
+    const { marked, middle } = tilted(degrees);
+    const shown = (by: number) => marksOn(marked, axial(middle + by), 0).length;
+    // 20 mm of it lie on a slope, half a slice above and below.
+    const half = 1.5 / Math.cos((degrees * Math.PI) / 180) + 10 * Math.sin((degrees * Math.PI) / 180);
+    expect([0, half + 0.2, -half - 0.2].map(shown)).toEqual([1, 0, 0]);
+    expect([1.3, -1.3].map(shown)).toEqual([1, 1]);
+    expect(marksOn(marked, axial(middle + half + 4), 10)).toHaveLength(1);
+  });
+  it("are outlined where the plane meets them", () => {
+    const { marked, middle } = tilted(5);
+    const [one] = marksOn(marked, axial(middle), 0);
+    expect(one?.isRange).toBe(true);
+    expect(span(one?.corners ?? [], 0)).toEqual([40, 60]);
+    expect(span(one?.corners ?? [], 2).map((z) => Math.round(z * 100))).toEqual([middle, middle].map((z) => Math.round(z * 100)));
+  });
+});
+
 describe("marks in a plane across the slices", () => {
   const marked = volume({ 4: [mark(box(10, 20, 30, 40))], 5: [mark(box(20, 25, 50, 45))] });
   it("are one outline over the range of their slices", () => {
