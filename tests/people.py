@@ -56,7 +56,7 @@ class House:
             display_name="",
             actor="person admin",
             now=self.now,
-        )
+        ).password
 
     def person(self, name: str, *roles: Role) -> AccountName:
         """A new account with the password `PASSWORD`."""

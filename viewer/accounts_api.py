@@ -46,12 +46,10 @@ def make_router(accounts: Accounts, people: People, now: Callable[[], datetime])
         """Make an account; its one-time password is in this answer and kept nowhere."""
         name = AccountName(asked.name)
         at = now()
-        password = accounts.add(
+        added = accounts.add(
             name, asked.roles, display_name=asked.display_name, actor=_person(caller), now=at
         )
-        return GivenPasswordAnswer(
-            account=answer(name), one_time_password=password, lasts_until=at + _LASTS
-        )
+        return _given(added.account, added.password, at)
 
     @router.put("/{name}/roles")
     def set_roles(name: str, asked: RolesRequest, caller: WhoAsks) -> AccountAnswer:
@@ -75,9 +73,6 @@ def make_router(accounts: Accounts, people: People, now: Callable[[], datetime])
     return router
 
 
-_LASTS = ONE_TIME_PASSWORD_LASTS
-
-
 def _add_resets(
     router: APIRouter,
     accounts: Accounts,
@@ -88,7 +83,8 @@ def _add_resets(
     def reset(name: str, asked: RenewRequest, caller: WhoAsks) -> GivenPasswordAnswer:
         """Give out a new one-time password; what the person has open ends.
 
-        Who comes by single sign-on gets none unless it is asked for.
+        Who comes by single sign-on gets none unless it is asked for, and one from before holds no
+        longer.
         """
         at = now()
         whose = AccountName(name)
@@ -97,11 +93,7 @@ def _add_resets(
         renewed = accounts.renew(
             whose, one_time_password=asked.one_time_password, actor=_person(caller), now=at
         )
-        return GivenPasswordAnswer(
-            account=answer(whose),
-            one_time_password=renewed.password,
-            lasts_until=None if renewed.password is None else at + _LASTS,
-        )
+        return _given(renewed.account, renewed.password, at)
 
     @router.post("/{name}/end-sessions")
     def end_sessions(name: str, caller: WhoAsks) -> SessionsEndedAnswer:
@@ -109,6 +101,15 @@ def _add_resets(
         whose = AccountName(name)
         ended = accounts.end_sessions(whose, actor=_person(caller), now=now())
         return SessionsEndedAnswer(account=answer(whose), sessions_ended=ended)
+
+
+def _given(saved: Account, password: str | None, at: datetime) -> GivenPasswordAnswer:
+    """Of what was saved: a question more could fail, and the password would be lost with it."""
+    return GivenPasswordAnswer(
+        account=AccountAnswer.of(saved, signed_in=False, now=at),  # nobody is, after either act
+        one_time_password=password,
+        lasts_until=None if password is None else at + ONE_TIME_PASSWORD_LASTS,
+    )
 
 
 def _person(caller: Caller) -> str:

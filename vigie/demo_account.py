@@ -28,7 +28,7 @@ def make_demo_account(engine: sa.Engine, now: datetime) -> str | None:
     else:
         given = accounts.add(
             DEMO_ACCOUNT, list(Role), display_name="Demonstration", actor="vigie", now=now
-        )
+        ).password
     passwords = Argon2Passwords()
     door = SignIn(PostgresPeople(engine), passwords)
     password = passwords.new_password()

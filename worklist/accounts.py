@@ -1,7 +1,7 @@
 """Accounts of people: made, disabled, reset. Each act is one transaction with its event."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -22,10 +22,19 @@ ONE_TIME_PASSWORD_LASTS = timedelta(days=3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Added:
+    """A new account, as it was saved."""
+
+    account: Account
+    password: str = field(repr=False)  # for one time; kept nowhere
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Renewed:
     """What an account was given so that its person can come in again."""
 
-    password: str | None  # kept nowhere; None: single sign-on lets this person in
+    account: Account  # as it was saved
+    password: str | None = field(repr=False)  # kept nowhere; None: single sign-on lets her in
     sessions_ended: int
 
 
@@ -64,7 +73,7 @@ class Accounts:
                 return None
             taken = {one.name for one in accounts}
             name = next(one for one in _names_of_the_first() if one not in taken)
-            password = self._add(
+            added = self._add(
                 transaction,
                 name,
                 "First administrator",
@@ -72,7 +81,7 @@ class Accounts:
                 actor="vigie",
                 now=now,
             )
-        return name, password
+        return name, added.password
 
     def add(
         self,
@@ -82,13 +91,8 @@ class Accounts:
         display_name: str,
         actor: str,
         now: datetime,
-    ) -> str:
-        """Make an account.
-
-        Returns
-        -------
-        str
-            The one-time password, which is kept nowhere; it must be changed at first sign-in.
+    ) -> Added:
+        """Make an account with a one-time password, which must be changed at first sign-in.
 
         Raises
         ------
@@ -112,7 +116,7 @@ class Accounts:
         *,
         actor: str,
         now: datetime,
-    ) -> str:
+    ) -> Added:
         if not roles:
             raise InvalidAccountName("an account has at least one role")
         password = self._passwords.new_password()
@@ -131,7 +135,7 @@ class Accounts:
         transaction.save_account(account)
         details = {"account": name, "roles": sorted(roles)}
         transaction.append_events([people_event("account_added", actor, now, **details)])
-        return password
+        return Added(account=account, password=password)
 
     def disable(self, name: AccountName, *, actor: str, now: datetime) -> int:
         """Let a person neither sign in nor go on; how many sessions were ended.
@@ -193,13 +197,15 @@ class Accounts:
         """
         with self._store.transaction() as transaction:
             account = _locked(transaction, name)
-            password, _ = self._reset(transaction, account, actor, now)
+            _, password, _ = self._reset(transaction, account, actor, now)
         return password
 
     def renew(
         self, name: AccountName, *, one_time_password: bool = False, actor: str, now: datetime
     ) -> Renewed:
         """Reset an account; who comes by single sign-on gets no password unless asked for.
+
+        Without one, a password of hers from before holds no longer: she comes by the provider.
 
         Parameters
         ----------
@@ -209,24 +215,25 @@ class Accounts:
         with self._store.transaction() as transaction:
             account = _locked(transaction, name)
             if account.issuer is not None and not one_time_password:
-                ended = _end_all(transaction, "sessions_ended", name, actor, now)
-                return Renewed(password=None, sessions_ended=ended)
-            password, ended = self._reset(transaction, account, actor, now)
-        return Renewed(password=password, sessions_ended=ended)
+                password = None
+                account, ended = _without_password(transaction, account, actor, now)
+            else:
+                account, password, ended = self._reset(transaction, account, actor, now)
+        return Renewed(account=account, password=password, sessions_ended=ended)
 
     def _reset(
         self, transaction: PeopleTransaction, account: Account, actor: str, now: datetime
-    ) -> tuple[str, int]:
+    ) -> tuple[Account, str, int]:
         password = self._passwords.new_password()
-        transaction.save_account(
-            replace(
-                account,
-                password_hash=self._passwords.hashed(password),
-                must_change_password=True,
-                password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
-            )
+        account = replace(
+            account,
+            password_hash=self._passwords.hashed(password),
+            must_change_password=True,
+            password_ends_at=now + ONE_TIME_PASSWORD_LASTS,
         )
-        return password, _end_all(transaction, "password_reset", account.name, actor, now)
+        transaction.save_account(account)
+        ended = _end_all(transaction, "password_reset", account.name, actor, now)
+        return account, password, ended
 
     def end_sessions(self, name: AccountName, *, actor: str, now: datetime) -> int:
         """End a person's sessions, and waits after wrong tries; how many sessions there were."""
@@ -235,14 +242,34 @@ class Accounts:
             return _end_all(transaction, "sessions_ended", name, actor, now)
 
 
+def _without_password(
+    transaction: PeopleTransaction, account: Account, actor: str, now: datetime
+) -> tuple[Account, int]:
+    """Leave single sign-on as the only way in; the account, and how many sessions ended."""
+    had_one = account.password_hash is not None
+    account = replace(
+        account, password_hash=None, must_change_password=False, password_ends_at=None
+    )
+    transaction.save_account(account)
+    ended = _end_all(
+        transaction, "sessions_ended", account.name, actor, now, password_removed=had_one
+    )
+    return account, ended
+
+
 def _end_all(
-    transaction: PeopleTransaction, kind: str, name: AccountName, actor: str, now: datetime
+    transaction: PeopleTransaction,
+    kind: str,
+    name: AccountName,
+    actor: str,
+    now: datetime,
+    **details: Any,
 ) -> int:
     """End what a person has open, and what was tried in vain; record it as an event."""
     transaction.forget_browsers(name)
     transaction.forget_tries_of(name)
     ended = transaction.end_sessions(name, now)
-    event = people_event(kind, actor, now, account=name, sessions_ended=ended)
+    event = people_event(kind, actor, now, account=name, sessions_ended=ended, **details)
     transaction.append_events([event])
     return ended
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pages import Heard
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from signed_in import PASSWORD, person, sign_in
 from vigie_node import Node, wait_until
 
@@ -101,6 +101,49 @@ def test_a_new_account_comes_in_by_the_password_that_is_shown_once(
     page.keyboard.press("Escape")
 
 
+def test_a_dialog_that_may_bring_a_password_stays_until_the_node_has_answered(
+    page: Page, node: Node
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/accounts", hold)
+    page.get_by_role("button", name="New account").click()
+    dialog = page.get_by_role("dialog")
+    page.get_by_label("Name to sign in with").fill("hilde")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Close")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.mouse.click(5, 300)  # beside the dialog
+    expect(dialog).to_have_count(1)
+    wait_until(lambda: len(held) == 1, "the node is asked")
+    held[0].continue_()
+    page.get_by_test_id("one-time-password").wait_for()
+    page.get_by_role("button", name="I have noted it").click()
+    expect(row(page, "hilde")).to_contain_text("has a one-time password")
+
+
+def test_who_comes_by_single_sign_on_loses_a_password_from_before(page: Page, node: Node) -> None:
+    shown: list[dict[str, object]] = page.request.get(f"{node.url}/api/accounts").json()
+    carla = {"name": "carla", "display_name": "Dr Carla", "issuer": "https://login"}
+    shown.append({**shown[0], **carla, "has_password": True})
+    page.route("**/api/accounts", lambda route: route.fulfill(json=shown))
+    page.reload()
+    dialog = choose(page, "carla", "New one-time password…")
+    expect(dialog.get_by_role("heading")).to_have_text("Take the password of carla away?")
+    expect(dialog.get_by_role("button", name="Take it away")).to_be_visible()
+    dialog.get_by_role("checkbox").check()
+    expect(dialog.get_by_role("heading")).to_have_text("New one-time password for carla?")
+    expect(dialog.get_by_role("button", name="Give a new password")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+
+
 def test_roles_change_and_the_last_administrator_keeps_that_one(page: Page, node: Node) -> None:
     dialog = choose(page, "anna", "Roles…")
     dialog.get_by_role("checkbox", name="QA reviewer").check()
@@ -152,7 +195,7 @@ def test_a_person_is_put_out_kept_out_and_let_in_again(
     wait_until(lambda: state(page, "bert") == "enabled", "he is enabled")
 
     dialog = choose(page, "bert", "New one-time password…")
-    dialog.get_by_role("button", name="Reset").click()
+    dialog.get_by_role("button", name="Give a new password").click()
     page.get_by_test_id("one-time-password").wait_for()
     page.get_by_role("button", name="I have noted it").click()
     wait_until(lambda: state(page, "bert") == "one_time_password", "he has a new password")

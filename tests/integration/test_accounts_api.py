@@ -136,17 +136,22 @@ def test_a_reset_gives_a_new_password_and_not_to_oneself(
     assert boss.ask("GET", "/api/accounts").status_code == 200
 
 
-def test_who_comes_by_the_provider_gets_a_password_only_when_asked_for(
-    boss: Browser, house: House
-) -> None:
+def welcome(house: House, name: str) -> None:
+    """Let a person come by single sign-on for the first time."""
     identity = Identity(
         issuer="https://login",
         subject="1",
-        name="greta",
-        display_name="Greta",
+        name=name,
+        display_name=name.title(),
         roles=frozenset({Role.RADIOLOGIST}),
     )
     SingleSignOn(house.store, house.passwords, house.door).welcome(identity, HERE, house.now)
+
+
+def test_who_comes_by_the_provider_gets_a_password_only_when_asked_for(
+    boss: Browser, house: House
+) -> None:
+    welcome(house, "greta")
     assert listed(boss)["greta"]["issuer"] == "https://login"
     assert not listed(boss)["greta"]["has_password"]
     none = boss.ask("POST", "/api/accounts/greta/reset", {}).json()
@@ -154,7 +159,46 @@ def test_who_comes_by_the_provider_gets_a_password_only_when_asked_for(
     assert not listed(boss)["greta"]["signed_in"]
     one = boss.ask("POST", "/api/accounts/greta/reset", {"one_time_password": True}).json()
     assert one["one_time_password"]
+    assert one["account"]["has_password"]
     assert listed(boss)["greta"]["has_password"]
+
+
+def test_a_password_from_before_ends_with_a_reset_that_gives_none(
+    boss: Browser, house: House, app: FastAPI
+) -> None:
+    welcome(house, "greta")
+    given = boss.ask("POST", "/api/accounts/greta/reset", {"one_time_password": True}).json()
+    greta = Browser(app)
+    assert greta.sign_in("greta", given["one_time_password"]).status_code == 200
+    reset = boss.ask("POST", "/api/accounts/greta/reset", {}).json()
+    assert not reset["account"]["has_password"]
+    assert reset["account"]["state"] == "enabled"
+    assert greta.sign_in("greta", given["one_time_password"]).status_code == 401
+    assert listed(boss)["greta"] == reset["account"]
+    assert [one.details["password_removed"] for one in house.events("sessions_ended")] == [True]
+    boss.ask("POST", "/api/accounts/greta/reset", {})  # there is none to remove
+    events = house.events("sessions_ended")
+    assert [one.details["password_removed"] for one in events] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("", {"name": "bert", "roles": ["radiologist"]}), ("/anna/reset", {})],
+)
+def test_a_password_that_was_made_is_said_though_nothing_more_can_be_asked(
+    boss: Browser, house: House, path: str, body: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.person("anna")
+
+    def gone(*_: object) -> None:
+        raise sa.exc.OperationalError("", {}, Exception("the database went away"))
+
+    monkeypatch.setattr(house.accounts, "find", gone)
+    monkeypatch.setattr(house.door, "present", gone)
+    given = boss.ask("POST", f"/api/accounts{path}", body)
+    assert given.status_code in {200, 201}
+    assert given.json()["one_time_password"]
+    assert given.json()["account"]["state"] == "one_time_password"
 
 
 def test_sessions_are_ended_and_counted(boss: Browser, house: House, app: FastAPI) -> None:

@@ -121,7 +121,7 @@ def test_a_reset_of_who_comes_by_the_provider_makes_a_password_only_if_asked(
     one = provided(house, "anna")
     told = command("users", "reset", "anna")
     assert told.exit_code == 0, told.output
-    assert "no password made; sessions ended: 1" in told.stdout
+    assert "has no password now; sessions ended: 1" in told.stdout
     assert house.door.who(one.secret, house.now, attended=False) is None
     person = house.accounts.find(AccountName("anna"))
     assert person is not None

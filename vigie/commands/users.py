@@ -58,10 +58,10 @@ def add(
     Exit codes: 0 made, 1 it could not be made, 2 misused.
     """
     with _accounts(data, account) as (accounts, actor):
-        password = accounts.add(
+        added = accounts.add(
             AccountName(name), role, display_name=display_name, actor=actor, now=utc_now()
         )
-    _tell_once(AccountName(name), password)
+    _tell_once(AccountName(name), added.password)
 
 
 @users.command("list")
@@ -178,7 +178,7 @@ def reset(
 ) -> None:
     """Print a new one-time password; sessions and waits after wrong tries end.
 
-    Who comes by single sign-on gets none unless it is asked for.
+    Who comes by single sign-on gets none unless it is asked for; one from before holds no longer.
 
     Example: vigie users reset anna
 
@@ -190,6 +190,6 @@ def reset(
         )
     if renewed.password is None:
         ended = renewed.sessions_ended
-        out.print(f"comes by single sign-on: no password made; sessions ended: {ended}")
+        out.print(f"comes by single sign-on: has no password now; sessions ended: {ended}")
         return
     _tell_once(AccountName(name), renewed.password)

@@ -20,20 +20,23 @@ interface FormDialogProps {
   children: ReactNode;
 }
 
-/** What is asked before an account is changed. */
+/** What is asked before an account is changed; open until the node has answered, for it may answer with a password. */
 export function FormDialog(props: FormDialogProps) {
   const { t } = useTranslation();
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (props.disabled !== true) props.onSubmit();
   };
+  const close = () => {
+    if (!props.pending) props.onClose();
+  };
   return (
     <Modal
       opened
-      onClose={props.onClose}
+      onClose={close}
       centered
       title={<span className={classes.title}>{props.title}</span>}
-      closeButtonProps={{ "aria-label": t("dialog.close") }}
+      closeButtonProps={{ "aria-label": t("dialog.close"), disabled: props.pending }}
     >
       <form className={classes.form} onSubmit={submit}>
         {props.children}
@@ -43,7 +46,7 @@ export function FormDialog(props: FormDialogProps) {
           </p>
         )}
         <div className={classes.buttons}>
-          <Button variant="default" onClick={props.onClose}>
+          <Button variant="default" disabled={props.pending} onClick={close}>
             {t("dialog.cancel")}
           </Button>
           <Button

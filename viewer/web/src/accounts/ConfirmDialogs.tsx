@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import classes from "../list/Dialogs.module.css";
 import { FormDialog } from "./AccountDialogs";
-import { type Account, useAccountActs } from "./accounts";
+import { type Account, useAccountActs, whatResetDoes } from "./accounts";
 import { GivenPassword } from "./GivenPassword";
 
 export type Confirmed = "disable" | "enable" | "end-sessions";
@@ -38,7 +38,7 @@ export function ConfirmDialog({ what, account, onClose }: Props & { what: Confir
   );
 }
 
-/** A new one-time password, or, for who comes by single sign-on, none unless it is wanted. */
+/** A new one-time password or, for who comes by single sign-on, none unless it is wanted, and none from before. */
 export function ResetDialog({ account, onClose }: Props) {
   const { t } = useTranslation();
   const { reset } = useAccountActs();
@@ -46,10 +46,11 @@ export function ResetDialog({ account, onClose }: Props) {
   if (reset.data !== undefined && reset.data.one_time_password !== null) {
     return <GivenPassword given={reset.data} onClose={onClose} />;
   }
+  const what = whatResetDoes(account, wanted);
   return (
     <FormDialog
-      title={t("accounts.reset_title", { name: account.name })}
-      confirm={t("accounts.reset_confirm")}
+      title={t(`accounts.reset.${what}.title`, { name: account.name })}
+      confirm={t(`accounts.reset.${what}.confirm`)}
       danger
       pending={reset.isPending}
       error={reset.error}
@@ -68,7 +69,10 @@ export function ResetDialog({ account, onClose }: Props) {
       <p className={classes.lead}>
         <bdi>{account.display_name}</bdi>
       </p>
-      <p className={classes.hint}>{t("accounts.reset_hint")}</p>
+      <p className={classes.hint}>
+        {t("accounts.reset_hint")}
+        {what === "remove" && ` ${t("accounts.reset.remove.hint")}`}
+      </p>
       {account.issuer !== null && (
         <Checkbox
           label={t("accounts.reset_wanted")}

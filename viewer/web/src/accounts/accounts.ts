@@ -28,6 +28,15 @@ export interface Given {
   lasts_until: string | null;
 }
 
+/** A password is given, one from before taken away, or only what is open ended. */
+export function whatResetDoes(
+  { issuer, has_password: hasPassword }: Pick<Account, "issuer" | "has_password">,
+  wanted: boolean,
+): "give" | "remove" | "end" {
+  if (issuer === null || wanted) return "give";
+  return hasPassword ? "remove" : "end";
+}
+
 const PATH = "/api/accounts";
 const KEY = ["accounts"];
 const ASKED_AGAIN_MS = 30_000;
@@ -58,6 +67,7 @@ export function useAccountActs() {
   return {
     add: useMutation({
       mutationFn: (account: NewAccount) => act<Given>("POST", PATH, account),
+      gcTime: 0, // the password goes with its dialog
       onSettled,
     }),
     setRoles: useMutation({
@@ -68,6 +78,7 @@ export function useAccountActs() {
     reset: useMutation({
       mutationFn: ({ name, oneTimePassword }: { name: string; oneTimePassword: boolean }) =>
         act<Given>("POST", pathOf(name, "reset"), { one_time_password: oneTimePassword }),
+      gcTime: 0,
       onSettled,
     }),
     change: useMutation({
