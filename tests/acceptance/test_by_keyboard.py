@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from block_ct import make_block_ct
+from chromium import Pane
 from pages import active, served_row
 from playwright.sync_api import Browser, expect
 from radiographs import MadeStudy, send_to
@@ -64,6 +65,7 @@ def test_from_sign_in_to_sign_out_without_a_pointer(
     key.press("Enter")
 
     page.get_by_test_id("first-look").wait_for()
+    Pane(page).wait()  # a picture, on which marks would be
     marks = page.get_by_test_id("marks").locator("polygon")
     assert marks.count() == 0
     key.press("Shift+A")
