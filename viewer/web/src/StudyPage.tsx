@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import { ask, type Study, studyPath } from "./api";
 import { useNow } from "./clock";
-import { surestPlace } from "./frames";
+import { revealedPlace } from "./frames";
 import { ClaimBar } from "./list/ClaimBar";
 import { useClaims } from "./list/claims";
 import type { LiveState } from "./live";
@@ -143,8 +143,8 @@ function OpenStudy({ study, wide, onWide }: { study: Study; wide: boolean; onWid
         onShow={(seriesAt, index) => {
           viewer.current?.go({ seriesAt, index });
         }}
-        onRevealed={({ series, regions }) => {
-          const place = surestPlace(series, regions);
+        onRevealed={(revealed) => {
+          const place = revealedPlace(study, revealed);
           if (place !== null) viewer.current?.go(place);
         }}
       />

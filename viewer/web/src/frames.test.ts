@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Region, Series } from "./api";
-import { firstFrame, firstSeries, framesOf, markedFrames, surestPlace } from "./frames";
+import { firstFrame, firstSeries, framesOf, markedFrames, revealedPlace, surestPlace } from "./frames";
 
 const series = (uid: string, frames: number[], rows: number | null = 512): Series => ({
   series_instance_uid: uid,
@@ -73,5 +73,21 @@ describe("the surest place of a study", () => {
   it("is nowhere without marks, or where the marked images are not here", () => {
     expect(surestPlace(both, [])).toBeNull();
     expect(surestPlace(both, [region("3.1", 1, 0.9)])).toBeNull();
+  });
+});
+
+describe("the place to go to after a first look", () => {
+  const both = [series("1", [1]), series("2", [1, 2])];
+  const seenBefore = { ...region("1.1", 1, 0.9), detector: "fracture" };
+  const revealed = { ...region("2.2", 2, 0.2), detector: "haemorrhage" };
+  it("is the surest of what was withheld, however sure what was seen before is", () => {
+    const after = { series: both, regions: [seenBefore, revealed] };
+    expect(revealedPlace({ withheld: ["haemorrhage"] }, after)).toEqual({ seriesAt: 1, index: 2 });
+    expect(revealedPlace({ withheld: ["haemorrhage", "fracture"] }, after)).toEqual({ seriesAt: 0, index: 0 });
+  });
+  it("is nowhere when nothing that was withheld is marked", () => {
+    const after = { series: both, regions: [seenBefore] };
+    expect(revealedPlace({ withheld: ["haemorrhage"] }, after)).toBeNull();
+    expect(revealedPlace({}, after)).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 /** A series as the row of frames a reader scrolls through, and what is marked on each. */
 
-import type { Region, Series } from "./api";
+import type { Region, Series, Study } from "./api";
 
 export interface Frame {
   seriesInstanceUid: string;
@@ -73,6 +73,15 @@ export function surestPlace(
     }
   }
   return null;
+}
+
+/** The surest of what was withheld and is shown now: marks that could be seen before are no news. */
+export function revealedPlace(
+  before: Pick<Study, "withheld">,
+  { series, regions }: Pick<Study, "series" | "regions">,
+): { seriesAt: number; index: number } | null {
+  const isNews = ({ detector }: Region) => before.withheld?.includes(detector) === true;
+  return surestPlace(series, regions.filter(isNews));
 }
 
 /** The series to open: the one with the surest region, else the first that has frames. */
