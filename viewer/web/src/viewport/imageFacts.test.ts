@@ -154,6 +154,23 @@ describe("tables", () => {
   });
 });
 
+describe("the first value of a VOI table", () => {
+  const firstOf = (first: number, more: DataSet) => {
+    const words = { vr: "OW", InlineBinary: btoa("\0\0\x01\0") };
+    return imageFacts({ ...CT, "00283010": sq({ "00283002": us(2, first, 16), "00283006": words }), ...more }, 1).voiLut?.first;
+  };
+  it("is below 0 where it was written without a sign, and values are", () => {
+    expect(firstOf(64512, { "00281052": ds(-1024) })).toBe(-1024);
+    expect(firstOf(32768, { "00281052": ds(-1024) })).toBe(-32768);
+    expect(firstOf(64512, { "00281052": ds(0), "00280103": us(1) })).toBe(-1024);
+  });
+  it("is as it was sent otherwise", () => {
+    expect(firstOf(32767, { "00281052": ds(-1024) })).toBe(32767);
+    expect(firstOf(-1024, { "00281052": ds(-1024) })).toBe(-1024);
+    expect(firstOf(40000, { "00281052": ds(0), "00280103": us(0) })).toBe(40000);
+  });
+});
+
 describe("ultrasound", () => {
   const region = (unit: number): DataSet => ({
     "00186012": us(1),

@@ -29,7 +29,7 @@ export interface VoiWindow {
 }
 
 export interface Lut {
-  first: number; // the stored value that the first entry stands for
+  first: number; // the value that the first entry stands for
   bits: number; // of each entry
   entries: Uint16Array;
 }
@@ -90,14 +90,16 @@ export function imageFacts(instance: DataSet, frameNumber: number): ImageFacts {
     groups.map((group) => itemsOf(group, tag)[0]).find((one) => one !== undefined) ?? instance;
 
   const rescale = macro("00289145");
+  const intercept = numberOf(rescale, "00281052") ?? 0;
   const modality = textOf(instance, "00080060");
+  const pixels = pixelFacts(instance);
   return {
-    ...pixelFacts(instance),
+    ...pixels,
     slope: numberOf(rescale, "00281053") ?? 1,
-    intercept: numberOf(rescale, "00281052") ?? 0,
+    intercept,
     unit: unitOf(modality, rescale),
     modalityLut: lutOf(instance, "00283000"),
-    voiLut: lutOf(instance, "00283010"),
+    voiLut: belowZero(lutOf(instance, "00283010"), intercept < 0 || pixels.signed),
     windows: windowsOf(macro("00289132")),
     voiFunction: voiFunctionOf(textOf(macro("00289132"), "00281056")),
     modality,
@@ -189,6 +191,13 @@ function lutOf(dataSet: DataSet, tag: string): Lut | null {
   if (count === undefined || first === undefined || bits === undefined || words === null) return null;
   const length = count === 0 ? 65536 : count; // PS3.3 C.11.1.1: 0 means 2 to the power of 16
   return words.length < length ? null : { first, bits, entries: words.subarray(0, length) };
+}
+
+const HALF = 2 ** 15;
+
+/** Values below 0 are often written as if they were unsigned: of a CT, 64512 is meant as -1024. */
+function belowZero(lut: Lut | null, goesBelow: boolean): Lut | null {
+  return lut === null || lut.first < HALF || !goesBelow ? lut : { ...lut, first: lut.first - 2 * HALF };
 }
 
 function planeOf(position: DataSet, orientation: DataSet): Plane | null {

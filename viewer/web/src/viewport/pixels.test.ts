@@ -121,6 +121,13 @@ it("padding does not glare in an inverted picture", () => {
   expect([...greyPixels(words(0, 10, 20, 0), facts).values]).toEqual([0, 10, 20, 0]);
 });
 
+it("nor does it where a table lies between", () => {
+  const voiLut = { first: 0, bits: 8, entries: Uint16Array.of(0, 128, 200) };
+  const facts = { ...FACTS, unit: "", photometric: "MONOCHROME1", padding: [0, 0] as const, voiLut };
+  expect([...greyPixels(words(0, 1, 2, 0), facts).drawn]).toEqual([255, 128, 200, 255]);
+  expect([...greyPixels(words(0, 1, 2, 0), { ...facts, photometric: "MONOCHROME2" }).drawn]).toEqual([0, 128, 200, 0]);
+});
+
 describe("colour", () => {
   const rgb = { ...FACTS, columns: 2, samples: 3, photometric: "RGB", bitsAllocated: 8, bitsStored: 8 };
   it("is brought pixel by pixel", () => {

@@ -94,7 +94,8 @@ export function greyPixels(bytes: Uint8Array, facts: ImageFacts): GreyPixels {
   const span = lut === null ? null : spanOf(lut, facts);
   if (lut !== null && span === null) {
     const highest = 2 ** lut.bits - 1;
-    return { values, drawn: throughLut(values, lut), lowest: 0, highest, window: windowOfAll(0, highest, false) };
+    const drawn = withoutGlare(stored, throughLut(values, lut), facts, highest);
+    return { values, drawn, lowest: 0, highest, window: windowOfAll(0, highest, false) };
   }
   const window = sent ?? span ?? windowOfAll(range.lowest, range.highest, isExact(facts));
   return { values, drawn: drawable(stored, values, facts, range), ...range, window };
@@ -106,12 +107,16 @@ function drawable(stored: Stored, values: Values, facts: ImageFacts, range: Rang
   if (values instanceof Float32Array && !values.every(Number.isFinite)) {
     drawn = values.map((value) => (Number.isFinite(value) ? value : range.lowest));
   }
-  if (facts.padding === null || facts.photometric !== "MONOCHROME1") return drawn;
-  // Shown inverted, what is no image would glare: it is made the darkest.
-  const [from, to] = facts.padding;
+  return withoutGlare(stored, drawn, facts, range.highest);
+}
+
+/** Shown inverted, what is no image would glare: it is made the darkest, which is the highest. */
+function withoutGlare(stored: Stored, drawn: Values, { padding, photometric }: ImageFacts, highest: number): Values {
+  if (padding === null || photometric !== "MONOCHROME1") return drawn;
+  const [from, to] = padding;
   return drawn.map((value, i) => {
     const raw = stored[i] ?? 0;
-    return raw >= from && raw <= to ? range.highest : value;
+    return raw >= from && raw <= to ? highest : value;
   });
 }
 

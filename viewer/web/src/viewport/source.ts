@@ -39,7 +39,7 @@ export function frameOf(imageId: string): FrameRef | null {
 
 /** Headers and frames of the studies that are open; forgotten with them. */
 export class ImageSource {
-  private readonly headers = new Map<string, DataSet>(); // by SOP Instance UID
+  private headers = new Map<string, DataSet>(); // by SOP Instance UID; another one for each study
   private readonly facts = new Map<string, ImageFacts>(); // by image
   private readonly series = new Map<string, Promise<void>>(); // headers of all of a series
 
@@ -60,40 +60,48 @@ export class ImageSource {
     const frame = frameOf(imageId);
     if (frame === null) throw new Error(`no image of this node: ${imageId}`);
     const isFirst = !this.series.has(seriesPath(frame));
-    const all = this.openSeries(frame);
+    const all = this.openSeries(frame, frame.sopInstanceUid);
     if (this.known(imageId) === null) {
       await (isFirst ? Promise.any([this.readInstance(frame), all]) : all);
     }
-    // Came after the headers of its series were asked for.
+    // Came after the headers of its series were asked for, or its table could not be had then.
     if (this.known(imageId) === null) await this.readInstance(frame);
     const facts = this.known(imageId);
     if (facts === null) throw new Error("the node did not send the image's header");
     return facts;
   }
 
-  /** Ask for the headers of a whole series, once; resolves when they are there. */
-  openSeries(frame: Omit<FrameRef, "sopInstanceUid" | "frameNumber">): Promise<void> {
+  /** Ask for the headers of a whole series, once; resolves when those that can be had are there. */
+  openSeries(frame: Omit<FrameRef, "sopInstanceUid" | "frameNumber">, firstUid = ""): Promise<void> {
     const path = seriesPath(frame);
     const asked = this.series.get(path);
     if (asked !== undefined) return asked;
-    const asking = this.read(`${path}/metadata`);
+    const asking = this.readSeries(path, firstUid);
     this.series.set(path, asking);
     asking.catch(() => this.series.delete(path)); // so that it is asked again
     return asking;
   }
 
   private async readInstance(frame: FrameRef): Promise<void> {
-    await this.read(`${instancePath(frame)}/metadata`);
+    const { headers } = this;
+    for (const header of await headersAt(instancePath(frame))) await keep(header, headers);
   }
 
-  private async read(path: string): Promise<void> {
-    const response = await get(path, JSON_TYPE);
-    const headers = (await response.json()) as DataSet[];
-    for (const table of headers.flatMap(tablesElsewhere)) {
-      const path = new URL(table.BulkDataURI).pathname;
-      table.InlineBinary = base64(await bytesOf(path, "application/octet-stream"));
-    }
-    for (const header of headers) this.headers.set(textOf(header, "00080018"), header);
+  /** Keep each header when its tables are there, the first image's before all; some at a time. */
+  private async readSeries(path: string, firstUid: string): Promise<void> {
+    const { headers } = this;
+    const sent = await headersAt(path);
+    const isFirst = (header: DataSet) => uidOf(header) === firstUid;
+    const left = sent.toSorted((a, b) => Number(isFirst(b)) - Number(isFirst(a))).values();
+    const keepSome = async (): Promise<void> => {
+      for (const header of left) {
+        if (this.headers !== headers) return; // the study was left
+        if (headers.has(uidOf(header))) continue;
+        // An image whose table cannot be had asks again when it is to be shown, and then says so.
+        await keep(header, headers).catch(() => undefined);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, keepSome));
   }
 
   /** The bytes of a frame's values. */
@@ -116,7 +124,7 @@ export class ImageSource {
 
   /** Nothing of a patient is kept when the study is left. */
   forget(): void {
-    this.headers.clear();
+    this.headers = new Map(); // what still comes goes nowhere
     this.facts.clear();
     this.series.clear();
   }
@@ -128,6 +136,27 @@ function seriesPath({ studyInstanceUid, seriesInstanceUid }: Pick<FrameRef, "stu
 
 function instancePath(frame: FrameRef): string {
   return `${seriesPath(frame)}/instances/${frame.sopInstanceUid}`;
+}
+
+const AT_ONCE = 4; // tables: a browser asks a host six things at a time, and pixels are wanted, too
+
+async function headersAt(path: string): Promise<DataSet[]> {
+  return (await (await get(`${path}/metadata`, JSON_TYPE)).json()) as DataSet[];
+}
+
+function uidOf(header: DataSet): string {
+  return textOf(header, "00080018");
+}
+
+/** Keep a header among others once its tables are in it. */
+async function keep(header: DataSet, headers: Map<string, DataSet>): Promise<void> {
+  await Promise.all(
+    tablesElsewhere(header).map(async (table) => {
+      const path = new URL(table.BulkDataURI).pathname;
+      table.InlineBinary = base64(await bytesOf(path, "application/octet-stream"));
+    }),
+  );
+  headers.set(uidOf(header), header);
 }
 
 const TABLES = ["00283000", "00283010"] as const; // Modality LUT, VOI LUT
