@@ -22,7 +22,7 @@ def invite(node: Node, name: str, *roles: Role) -> str:
             display_name=f"Dr {name.title()}",
             actor="person test",
             now=utc_now(),
-        )
+        ).password
 
 
 def person(node: Node, name: str, *roles: Role) -> None:
