@@ -19,7 +19,15 @@ _CUT_PLANE = (
     0.05  # share of the rows of a CT image, from the last up, that a reconstruction repeats
 )
 _AIR_HU = -800.0
+_LEAST_LIKENESS = 0.5  # correlation of neighbours in the planes of a scan; noise has none
+NOISE = "Neighbouring pixels have nothing to do with each other: the images are noise."
 CUT_OFF = "It looks cut off: its lower part holds nothing."
+
+
+def are_noise(planes: Floats) -> bool:
+    """Whether planes (plane, row, column), not all of one value, show nothing but noise."""
+    left, right = planes[:, :, :-1].ravel(), planes[:, :, 1:].ravel()
+    return float(np.corrcoef(left, right)[0, 1]) < _LEAST_LIKENESS
 
 
 def plain_fault(pixels: Floats) -> str | None:

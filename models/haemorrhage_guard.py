@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from models.guard import NOISE, are_noise
 from models.haemorrhage_vessels import spotted_share
 from models.haemorrhage_volume import Skull, Stack, shrunk
 
@@ -42,7 +43,10 @@ class Content:
 
 
 def why_no_values(stack: Stack) -> str | None:
-    """Why the values cannot be Hounsfield units of a body in air, a sentence; None if they can."""
+    """Why the values cannot be Hounsfield units of a body in air, a sentence; None if they can.
+
+    Noise counts as such: without a skull it would pass for another part, and the images be no head.
+    """
     low, high = np.percentile(stack.planes[:, ::4, ::4], (1, 99.8))
     if high - low < 50:
         return "The images are empty: all values are about the same."
@@ -51,6 +55,8 @@ def why_no_values(stack: Stack) -> str | None:
     edges = np.concatenate([stack.planes[:, [0, -1]].ravel(), stack.planes[:, :, [0, -1]].ravel()])
     if float(np.median(edges)) > 200 or high < 250:
         return "Bone is not what is dense: the values are not Hounsfield units, or inverted."
+    if are_noise(stack.planes[:: max(1, len(stack.planes) // 16)]):
+        return NOISE
     return None
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from models.detector import Unjudgeable, Unsuitable
+from models.guard import NOISE, are_noise
 from models.nodule_volume import Stack, block_mean
 
 Bools = npt.NDArray[np.bool_]
@@ -23,7 +24,6 @@ _LARGEST_HOLE_MM2 = 1500.0  # a hole in a lung's cut that is filled: not the hea
 _LEAST_PART = 0.03  # of the largest component, for another one to be lung
 _LEAST_LITRES, _LEAST_SIDE_LITRES, _ONE_LUNG_LITRES = 0.4, 0.06, 0.8
 _FINER_IN_PLANE = 2  # coarse voxels that one voxel of the lung grid spans
-_LEAST_LIKENESS = 0.5  # correlation of neighbouring pixels; noise has none
 _IN_PLANE = np.zeros((3, 3, 3), bool)
 _IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 
@@ -76,9 +76,8 @@ def why_not_hounsfield(coarse: Floats) -> str | None:
     tissue = float(np.mean((sample > -200) & (sample < 300)))
     if tissue < 0.02:
         return "Hardly anything has the brightness of soft tissue; there is no body in the images."
-    left, right = sample[:, :, :-1].ravel(), sample[:, :, 1:].ravel()
-    if float(np.corrcoef(left, right)[0, 1]) < _LEAST_LIKENESS:
-        return "Neighbouring pixels have nothing to do with each other: the images are noise."
+    if are_noise(sample):
+        return NOISE
     corners = sample[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     if float(np.median(corners)) > _TISSUE_HU:
         return (

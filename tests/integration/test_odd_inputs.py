@@ -107,7 +107,7 @@ def vessels(pixels: Floats) -> Floats:
 NOT_HU = "There is no air around the body: the values are not Hounsfield units."
 NO_AIR = "Nothing is as dark as air: the values are no Hounsfield units."
 NOISE = "The image looks like noise: neighbouring pixels have little in common."
-NOISY_CHEST = "Neighbouring pixels have nothing to do with each other: the images are noise."
+NOISY_SCAN = "Neighbouring pixels have nothing to do with each other: the images are noise."
 EMPTY = "The image is empty or nearly so: it has hardly any different grey values."
 EMPTY_HEAD = "The images are empty: all values are about the same."
 EMPTY_CHEST = "The images are empty: all their values are nearly the same."
@@ -183,8 +183,8 @@ CASES: dict[str, dict[str, Told]] = {
     "noise": each(
         (
             NOISE,
-            NO_SKULL,
-            NOISY_CHEST,
+            NOISY_SCAN,
+            NOISY_SCAN,
         ),
         noise,
     ),
@@ -295,7 +295,7 @@ SPOILT = {
     ON_ITS_SIDE,
     NO_AIR,
     EMPTY_CHEST,
-    NOISY_CHEST,
+    NOISY_SCAN,
     CHEST_UPSIDE_DOWN,
     CHEST_ON_ITS_SIDE,
 }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.detector import Unjudgeable, Unsuitable
+from models.guard import NOISE
 from models.haemorrhage import HaemorrhageDetector
 from tests.haemorrhage_heads import PIXEL_MM, card, head, images_of, sound_walls, upright
 
@@ -64,7 +65,7 @@ def test_a_head_of_unknown_geometry_is_looked_at() -> None:
     [
         (np.zeros((24, 128, 128), np.float32), "empty"),
         (np.full((24, 128, 128), -1024.0, np.float32), "empty"),
-        (np.random.default_rng(0).normal(0, 600, (24, 128, 128)).astype(np.float32), "skull"),
+        (np.random.default_rng(0).normal(0, 600, (24, 128, 128)).astype(np.float32), "noise"),
         (np.clip((head() + 20) / 120 * 255, 0, 255), "not Hounsfield"),  # a captured window
         (-head(), "inverted"),
         (_abdomen(), "skull"),
@@ -81,6 +82,16 @@ def test_a_head_of_unknown_geometry_is_looked_at() -> None:
 )  # fmt: skip
 def test_what_is_no_head_without_contrast_is_refused(volume: np.ndarray, words: str) -> None:
     assert words in _why(volume)
+
+
+@pytest.mark.parametrize("slices", [24, 60])
+def test_p4_noise_that_is_called_a_head_fails_and_a_noisy_head_is_looked_at(slices: int) -> None:
+    random = np.random.default_rng(0)
+    noise = random.uniform(-1000, 1000, (slices, 128, 128)).astype(np.float32)
+    detector = HaemorrhageDetector(card=card(), planes=Nothing(), walls=sound_walls, guard=upright)
+    assert detector.look(images_of(noise)) == Unjudgeable(reason=NOISE)
+    noisy = head() + random.normal(0, 20, head().shape).astype(np.float32)
+    assert _why(noisy) == ""
 
 
 def test_a_head_as_small_as_an_animals_is_refused_if_its_size_is_known() -> None:
