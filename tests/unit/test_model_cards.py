@@ -17,6 +17,7 @@ from models.training import radiograph_turn as training_of_turn
 from models.training.detector_files import LICENCE
 from models.training.reliability_plot import plot_reliability
 from models.training.robustness import CHANGES
+from models.training.turned_radiographs import WAYS
 from worklist.due_time import DueTargets, due_time
 from worklist.finding import TargetFinding
 from worklist.study import RequestedPriority
@@ -127,6 +128,12 @@ def test_no_more_radiographs_are_said_to_be_turned_back_than_were_counted() -> N
     (limit,) = (one for one in read_card(fracture.CARD_PATH).limits if "on their side" in one)
     assert limit.endswith("a third to a half are turned back before they are looked at.")
     assert "a third to a half of them" in _page("odd_inputs")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_page_tells_of_every_way_a_radiograph_was_turned(way: str) -> None:
+    (row,) = (line for line in _page("fracture").splitlines() if line.startswith(f"| {way} |"))
+    assert row.count("|") == 9
 
 
 def test_the_robustness_table_of_the_fracture_page_is_that_of_its_card() -> None:
