@@ -20,7 +20,7 @@ from recorded import flag
 from signed_in import person, sign_in
 from vigie_node import Node, wait_until
 
-_STUDIES = 9
+_STUDIES = 11
 _ELSEWHERE = (300, 12)  # in the bar at the top of the page
 
 
@@ -104,7 +104,7 @@ def test_rows_stay_under_a_pointer_that_rests_until_it_leaves(
         expect(page.get_by_text(_WAITING)).to_have_count(0)
 
 
-def test_a_pointer_that_rests_for_minutes_holds_the_list(
+def test_a_pointer_that_rests_for_minutes_holds_the_list_until_nobody_is_there(
     browser: Browser, node: Node, studies: dict[str, MadeStudy]
 ) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -122,7 +122,21 @@ def test_a_pointer_that_rests_for_minutes_holds_the_list(
     expect(page.get_by_text(_WAITING)).to_be_visible()
     assert shown_order(page) == before
     assert under(page, at) == before[1]
+    page.clock.fast_forward("11:00")
+    wait_until(lambda: shown_order(page) == served_order(node), "it has moved")
+    expect(page.get_by_text(_WAITING)).to_have_count(0)
     context.close()
+
+
+def test_a_pointer_left_behind_in_another_window_holds_nothing_and_a_flag_is_said_loudly(
+    page: Page, node: Node, studies: dict[str, MadeStudy]
+) -> None:
+    rest_on(page, shown_order(page)[1])
+    fresh = next(uid for uid in reversed(served_order(node)) if "flagged" not in states(node, uid))
+    flag(node, studies[fresh], 0.9 + next(_flags) / 1000)
+    expect(page.get_by_role("button", name=_WAITING)).to_contain_text("New flag")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    wait_until(lambda: shown_order(page) == served_order(node), "it has moved")
 
 
 def test_a_click_on_what_waits_shows_it_and_opens_no_study(
@@ -203,8 +217,8 @@ def test_flags_that_came_while_the_page_heard_nothing_are_told_once(
     pages[1].get_by_text("live", exact=True).wait_for()
     pages[1].evaluate(KEEP_NOTIFICATIONS)
 
-    def told() -> int:
-        return sum(int(page.evaluate("window.told.length")) for page in pages)
+    def told() -> list[str]:
+        return [tag for page in pages for tag in page.evaluate("window.told.map((n) => n.tag)")]
 
     def away_and_back(*uids: str) -> None:
         for pid in node.role_pids("web"):
@@ -220,7 +234,10 @@ def test_flags_that_came_while_the_page_heard_nothing_are_told_once(
     away_and_back(fresh[0])
     for page in pages:
         expect(page.get_by_test_id("notice")).to_contain_text("1 new flag came while nothing was")
-    wait_until(lambda: told() == 1, "one tab has popped it up")
+    wait_until(lambda: told() != [], "one tab has popped it up")
+    away_and_back(fresh[1])
+    wait_until(lambda: fresh[1] in told(), "and the next")
+    assert sorted(told()) == sorted(fresh[:2])
     expect(first.get_by_test_id("notice").get_by_role("button", name="Open")).to_be_visible()
     context.close()
 

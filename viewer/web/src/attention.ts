@@ -17,6 +17,7 @@ export function watchAttention(): void {
   }
 }
 
-export function isAttended(): boolean {
-  return Date.now() - lastSignAt < AWAY_AFTER_MS;
+/** Whether somebody gave a sign of life lately. */
+export function isAttended(withinMs = AWAY_AFTER_MS): boolean {
+  return Date.now() - lastSignAt < withinMs;
 }

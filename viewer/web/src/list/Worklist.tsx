@@ -1,5 +1,5 @@
 import { useElementSize, useMergedRef } from "@mantine/hooks";
-import { IconArrowsSort } from "@tabler/icons-react";
+import { IconAlertTriangle, IconArrowsSort } from "@tabler/icons-react";
 import { type RefObject, useEffect, useImperativeHandle, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -56,7 +56,7 @@ interface Props {
 export function Worklist(props: Props) {
   const { cursor, onFirst } = props;
   const { t } = useTranslation();
-  const { shown, changes, apply } = props.held;
+  const { shown, changes, hasFlag, apply } = props.held;
   const total = Math.max(props.total, shown.offset + shown.rows.length); // some have left, and wait
   const rowHeight = ROW_HEIGHT[props.density];
   const order = useMemo<RowWindow<string>>(
@@ -129,8 +129,13 @@ export function Worklist(props: Props) {
       </div>
       <div aria-live="polite">
         {changes > 0 && (
-          <button type="button" className={classes.pill} onClick={apply}>
-            <IconArrowsSort size={15} aria-hidden />
+          <button type="button" className={classes.pill} data-flag={hasFlag} onClick={apply}>
+            {hasFlag ? (
+              <IconAlertTriangle size={18} aria-hidden />
+            ) : (
+              <IconArrowsSort size={15} aria-hidden />
+            )}
+            {hasFlag && <strong>{t("list.new_flag")}</strong>}
             {t("list.changes", { count: changes })}
             <span className={classes.pillHint}>{t("list.show_changes")}</span>
           </button>
