@@ -16,13 +16,17 @@ _HERE = Visitor(address="127.0.0.1")
 def invite(node: Node, name: str, *roles: Role) -> str:
     """A new account's one-time password."""
     with node.engine() as engine:
-        return make_accounts(engine).add(
-            AccountName(name),
-            roles or (Role.RADIOLOGIST,),
-            display_name=f"Dr {name.title()}",
-            actor="person test",
-            now=utc_now(),
-        ).password
+        return (
+            make_accounts(engine)
+            .add(
+                AccountName(name),
+                roles or (Role.RADIOLOGIST,),
+                display_name=f"Dr {name.title()}",
+                actor="person test",
+                now=utc_now(),
+            )
+            .password
+        )
 
 
 def person(node: Node, name: str, *roles: Role) -> None:
