@@ -128,10 +128,15 @@ def active(page: Page) -> str | None:
 
 
 def go_to(page: Page, uid: str) -> None:
-    """With the keys, from the top, once the list shows the study."""
+    """With the keys, from the top, once the list shows the study; also while the list moves."""
     wait_until(lambda: uid in shown_order(page), "the list shows the study")
     page.keyboard.press("g")
     wait_until(lambda: active(page) in shown_order(page)[:1], "the keys are at the top")
-    for _ in range(shown_order(page).index(uid)):
-        page.keyboard.press("j")
-    wait_until(lambda: active(page) == uid, "the keys are at the study")
+
+    def is_there() -> bool:
+        order, at = shown_order(page), active(page)
+        if at in order and uid in order and at != uid:
+            page.keyboard.press("j" if order.index(str(at)) < order.index(uid) else "k")
+        return active(page) == uid
+
+    wait_until(is_there, "the keys are at the study")

@@ -1,7 +1,7 @@
 /** What a person chose for herself; kept by the node, so that it holds at every workstation. */
 
 import { useMantineColorScheme } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
 import { ask, type Preferences } from "./api";
@@ -22,14 +22,16 @@ const DEFAULTS: Preferences = {
   quiet_to: null,
 };
 
+const KEPT = queryOptions({
+  queryKey: KEY,
+  queryFn: ({ signal }) => ask<Preferences>(PATH, signal),
+  staleTime: Infinity,
+});
+
 export function usePreferences() {
   const client = useQueryClient();
   const act = useAct();
-  const kept = useQuery({
-    queryKey: KEY,
-    queryFn: ({ signal }) => ask<Preferences>(PATH, signal),
-    staleTime: Infinity,
-  });
+  const kept = useQuery(KEPT);
   const preferences = { ...DEFAULTS, ...kept.data };
   const put = useMutation({
     mutationFn: (wanted: Preferences) => act<Preferences>("PUT", PATH, wanted),
@@ -37,13 +39,28 @@ export function usePreferences() {
     // What the node did not take is not shown as taken.
     onError: () => client.invalidateQueries({ queryKey: KEY }),
   });
+  const take = (known: Preferences | undefined, part: Partial<Preferences>) => {
+    const wanted = { ...DEFAULTS, ...known, ...part };
+    client.setQueryData(KEY, wanted); // at once: the next choice builds on it
+    put.mutate(wanted);
+  };
   return {
     preferences,
-    error: put.error,
+    error: put.error ?? kept.error,
     choose: (part: Partial<Preferences>) => {
-      const wanted = { ...preferences, ...part };
-      client.setQueryData(KEY, wanted); // at once: the next choice builds on it
-      put.mutate(wanted);
+      // Not on what was shown last: two choices may come before the page is drawn again.
+      const known = client.getQueryData<Preferences>(KEY);
+      if (known) {
+        take(known, part);
+        return;
+      }
+      // What was chosen before is not known yet, and must not be lost.
+      client.query({ ...KEPT, staleTime: "static" }).then(
+        () => {
+          take(client.getQueryData<Preferences>(KEY), part);
+        },
+        () => undefined, // told as the error
+      );
     },
   };
 }
