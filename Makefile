@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 # So many share the tests; most of them wait for something.
-PROCESSES ?= 3
+PROCESSES ?= 2
 
 .PHONY: setup demo test check format bench screenshots clean
 
