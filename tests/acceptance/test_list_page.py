@@ -395,7 +395,7 @@ def test_a_new_flag_is_told_as_the_reader_chose_and_not_in_quiet_hours(
         assert re.fullmatch(r"New flag: fracture.*, 0\.97", told["title"])
         assert "Due" in told["body"]
         assert "Yamada" not in told["title"] + told["body"]  # others see the desk
-        assert page.evaluate("window.tones") == 2
+        wait_until(lambda: page.evaluate("window.tones") == 2, "it is heard")
 
         around = datetime.now().astimezone()
         page.keyboard.press(",")

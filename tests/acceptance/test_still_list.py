@@ -186,7 +186,7 @@ def test_a_bar_that_comes_moves_no_row_under_the_pointer(page: Page, node: Node)
         assert bar is not None
         assert below["y"] >= bar["y"] + bar["height"] - 1
         at = rest_on(page, shown_order(page)[2])
-        held = under(page, at)
+        held = wait_until(lambda: under(page, at), "a row is under the pointer")
     finally:
         started = node.run("ai", "start", "--reason", "the test is over")
     assert started.returncode == 0, started.stderr
