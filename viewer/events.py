@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from typing import Annotated
 
 import anyio.to_thread
@@ -225,7 +226,7 @@ def _change_event(change: WorklistChange, *, missed: bool = False) -> bytes:
             "event_id": change.event_id,
             "study_instance_uid": change.study_instance_uid,
             "kind": change.kind,
-            "at": change.at.isoformat(),
+            "at": change.at.astimezone(UTC).isoformat(),  # one name for it, live or missed
             "flagged": None if change.flagged is None else asdict(change.flagged),
             "missed": missed,  # told late: the browser did not hear then
         }
