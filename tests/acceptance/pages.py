@@ -104,6 +104,15 @@ def shown_order(page: Page) -> list[str]:
     return uids
 
 
+def rows_rest(page: Page) -> bool:
+    """Whether no row is on its way to another place."""
+    rest: bool = page.evaluate(
+        """() => [...document.querySelectorAll("[data-uid]")]
+            .every((row) => row.getAnimations().length === 0)"""
+    )
+    return rest
+
+
 def served_order(node: Node) -> list[str]:
     """Study Instance UIDs as the API has them."""
     return [row["study_instance_uid"] for row in node.rows()]

@@ -152,9 +152,19 @@ def test_a_study_that_another_tab_reads_is_given_back_by_the_last_one(
 ) -> None:
     other = page.context.new_page()
     open_and_claim(page, node, studies[1])
+    page.evaluate("""() => {
+        window.heard = [];
+        new BroadcastChannel("vigie-claims").onmessage = ({data}) => window.heard.push(data.said);
+    }""")
     other.goto(page.url)
     bar = other.get_by_test_id("claim-bar")
     expect(bar).to_contain_text("You have been reading")
+    wait_until(
+        lambda: (
+            {"kind": "shows", "uid": studies[1].study_instance_uid} in page.evaluate("window.heard")
+        ),
+        "the first tab knows of the other",
+    )
     expect(bar).not_to_contain_text("Leaving it without an answer")  # the first tab does
     page.goto("about:blank")
     page.evaluate("window.notReloaded = true")
@@ -185,15 +195,17 @@ def test_a_study_left_and_opened_again_at_once_is_claimed(
     page: Page, node: Node, studies: list[MadeStudy]
 ) -> None:
     open_and_claim(page, node, studies[1])
-
-    def slow(route: Route) -> None:
-        page.wait_for_timeout(500)  # the network is slow to give it back
-        route.continue_()
-
-    page.route("**/claim?claimed_at=*", slow)
+    held: list[Route] = []  # the network is slow to give it back
+    page.route("**/claim?claimed_at=*", lambda route: held.append(route))
     back(page)
     row_of(page, studies[1].study_instance_uid).click()
     page.get_by_test_id("claim-bar").wait_for()
+    # Only asking the page lets its events through.
+    wait_until(lambda: page.evaluate("true") and held, "it is being given back")
+    assert claim_kinds(node, studies[1])[-1] == "claimed"
+    for route in held:
+        route.continue_()
+    page.unroute_all()
     wait_until(
         lambda: claim_kinds(node, studies[1])[-2:] == ["claim_released", "claimed"], "it is again"
     )

@@ -11,6 +11,7 @@ from pages import (
     go_to,
     open_list,
     row_of,
+    rows_rest,
     served_order,
     shown_order,
 )
@@ -180,6 +181,8 @@ def test_a_bar_that_comes_moves_no_row_under_the_pointer(page: Page, node: Node)
         assert page.get_by_role("grid").bounding_box() == first
         page.mouse.move(*_ELSEWHERE)
         wait_until(lambda: page.get_by_role("grid").bounding_box() != first, "it has its place")
+        wait_until(lambda: shown_order(page) == served_order(node), "the list has fallen back")
+        wait_until(lambda: rows_rest(page), "no row glides")
         below = page.get_by_role("grid").bounding_box()
         bar = page.get_by_role("status").filter(has_text="AI is stopped.").bounding_box()
         assert below is not None
