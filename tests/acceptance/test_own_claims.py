@@ -195,8 +195,12 @@ def test_a_study_left_and_opened_again_at_once_is_claimed(
     page: Page, node: Node, studies: list[MadeStudy]
 ) -> None:
     open_and_claim(page, node, studies[1])
-    held: list[Route] = []  # the network is slow to give it back
-    page.route("**/claim?claimed_at=*", lambda route: held.append(route))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)  # the network is slow to give it back
+
+    page.route("**/claim?claimed_at=*", hold)
     back(page)
     row_of(page, studies[1].study_instance_uid).click()
     page.get_by_test_id("claim-bar").wait_for()
