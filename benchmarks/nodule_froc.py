@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.calibration import wilson_interval
 from models.card import ModelCard
 from models.detector import SeriesImages, Unsuitable
 from models.headers import read_series_headers
 from models.images import load_series
+from models.measures import wilson_interval
 from models.nodule import CARD_PATH, NoduleDetector, load
 from models.training.detector_files import write_card
 from models.training.nodule_calibrating import (

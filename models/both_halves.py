@@ -13,8 +13,6 @@ from torch.nn import functional
 from models import mobilenet
 from models.mobilenet import Separable
 
-STRIDE = 8  # pixels from one cell of the finest features to the next
-
 
 class Seen(NamedTuple):
     """Features of a batch."""

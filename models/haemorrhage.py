@@ -25,10 +25,10 @@ from models.detector import (
     Unsuitable,
 )
 from models.guard import why_cut_off
+from models.haemorrhage_answers import KINDS
 from models.haemorrhage_findings import Findings, Thresholds, findings_of
 from models.haemorrhage_guard import LEAST_SLABS, content_of, why_no_head, why_no_values
 from models.haemorrhage_missing import brain_not_shown
-from models.haemorrhage_network import KINDS
 from models.haemorrhage_passes import (
     MOST_PASSES,
     TOO_MANY,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detector import Image
-from models.haemorrhage_network import KINDS
+from models.haemorrhage_answers import KINDS
 from models.haemorrhage_places import Place
 from worklist.finding import Evidence, ImageScore, Lesion, Region, SuspectedKind
 

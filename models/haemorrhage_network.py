@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from models import mobilenet
-from models.both_halves import STRIDE, BothHalves, mean_of
+from models.both_halves import BothHalves, mean_of
+from models.haemorrhage_answers import KINDS
 
-__all__ = ["KINDS", "STRIDE", "HaemorrhageEnsemble", "HaemorrhageNetwork", "Predictions"]
-
-KINDS = ("intraventricular", "intraparenchymal", "subarachnoid", "epidural", "subdural")
 _HOTTEST = 4  # cells
 
 

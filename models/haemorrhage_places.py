@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from scipy import ndimage
 
-from models.haemorrhage_network import STRIDE
+from models.haemorrhage_answers import STRIDE
 from models.haemorrhage_volume import BONE_HU, CANVAS
 from models.skull_unrolled import InnerTable
 

@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from models import mobilenet
-from models.both_halves import STRIDE, BothHalves, mean_of
+from models.both_halves import BothHalves, mean_of
+from models.haemorrhage_answers import SIGNS
 
-__all__ = ["SIGNS", "STRIDE", "SkullEnsemble", "SkullNetwork", "SkullPredictions"]
-
-SIGNS = ("blood", "fracture")
 _HOTTEST = 3  # cells
 
 

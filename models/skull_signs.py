@@ -8,10 +8,10 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import expit
 
+from models.haemorrhage_answers import SIGNS, STRIDE
 from models.haemorrhage_places import Place
 from models.haemorrhage_volume import CANVAS, Skull, Stack
 from models.runtime import Floats, Network
-from models.skull_network import SIGNS, STRIDE
 from models.skull_unrolled import COLUMNS, INSIDE, WRAP, InnerTable, Strip, to_network, unroll
 
 Mask = npt.NDArray[np.bool_]

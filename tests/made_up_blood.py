@@ -6,7 +6,7 @@ import numpy as np
 
 from models.detector import Assessment, Image, SeriesImages
 from models.haemorrhage import HaemorrhageDetector
-from models.haemorrhage_network import KINDS, STRIDE
+from models.haemorrhage_answers import KINDS, STRIDE
 from models.haemorrhage_volume import CANVAS
 from models.runtime import Network
 from models.upright_guard import HeadGuard

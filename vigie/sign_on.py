@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 import structlog
 
-from vigie.provider import Provider, ProviderUnavailable
+from vigie.passwords import Argon2Passwords
+from vigie.provider import Provider, ProviderSettings, ProviderUnavailable
+from vigie.settings import Settings
+from vigie.wiring import make_door
 from worklist.sessions import NewSession
 from worklist.sign_in import SignInRefused, Visitor
 from worklist.single_sign_on import SingleSignOn
+from worklist.store.people import PostgresPeople
 
 _log = structlog.get_logger(__name__)
 
@@ -54,3 +59,22 @@ class SignOn:
         except ProviderUnavailable as error:
             _log.warning("provider_unavailable", error=str(error))
             return None
+
+
+def make_sign_on(settings: Settings, engine: sa.Engine) -> SignOn | None:
+    """Single sign-on, where it is set up."""
+    if settings.sso_issuer is None or settings.sso_client_id is None:
+        return None
+    store, passwords = PostgresPeople(engine), Argon2Passwords()
+    provider = Provider(
+        ProviderSettings(
+            issuer=settings.sso_issuer,
+            client_id=settings.sso_client_id,
+            client_secret=settings.sso_secret,
+            scopes=settings.sso_scopes,
+            role_claim=settings.sso_role_claim,
+            roles=settings.sso_role_map,
+        )
+    )
+    door = SingleSignOn(store, passwords, make_door(settings, engine))
+    return SignOn(label=settings.sso_label, provider=provider, door=door)

@@ -10,14 +10,11 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from dicom_listener.settings import ListenerSettings
 from vigie.database import EmbeddedPostgres
 from vigie.passwords import Argon2Passwords
 from vigie.people import People
 from vigie.processes import is_supervised
-from vigie.provider import Provider, ProviderSettings
 from vigie.settings import Settings
-from vigie.sign_on import SignOn
 from worklist.accounts import Accounts
 from worklist.api_tokens import ApiTokens
 from worklist.due_time import DueTargets
@@ -26,7 +23,6 @@ from worklist.personal import Personal
 from worklist.service import Worklist
 from worklist.sessions import SessionLimits
 from worklist.sign_in import SignIn
-from worklist.single_sign_on import SingleSignOn
 from worklist.store.engine import connect
 from worklist.store.people import PostgresPeople
 from worklist.store.personal import PostgresPersonal
@@ -113,30 +109,6 @@ def wait_for_database(engine: sa.Engine, stop: threading.Event) -> bool:
     return False
 
 
-def listener_settings(settings: Settings) -> ListenerSettings:
-    """The listener's part of the settings."""
-    return ListenerSettings(
-        data=settings.data,
-        ae_title=settings.ae_title,
-        host=settings.dicom_host,
-        port=settings.dicom_port,
-        allowed_calling_ae_titles=settings.allowed_calling_ae_titles,
-        allowed_addresses=settings.allowed_addresses,
-        require_called_ae_title=settings.require_called_ae_title,
-        max_associations=settings.max_associations,
-        max_pdu_bytes=settings.max_pdu_bytes,
-        max_object_bytes=settings.max_object_bytes,
-        disk_reserve_bytes=settings.disk_reserve_bytes,
-        acse_timeout_s=settings.acse_timeout_s,
-        network_timeout_s=settings.network_timeout_s,
-        dimse_timeout_s=settings.dimse_timeout_s,
-        stop_limit_s=settings.stop_limit_s,
-        tls_certificate=settings.tls_certificate,
-        tls_key=settings.tls_key,
-        tls_client_ca=settings.tls_client_ca,
-    )
-
-
 def model_folder(settings: Settings) -> Path:
     """Third-party models that were added."""
     return settings.data / "models"
@@ -166,25 +138,6 @@ def make_people(
 ) -> People:
     """Who may use the web page and the API; `left` is called when somebody has signed out."""
     return People(make_door(settings, engine), make_api_tokens(engine), left)
-
-
-def make_sign_on(settings: Settings, engine: sa.Engine) -> SignOn | None:
-    """Single sign-on, where it is set up."""
-    if settings.sso_issuer is None or settings.sso_client_id is None:
-        return None
-    store, passwords = PostgresPeople(engine), Argon2Passwords()
-    provider = Provider(
-        ProviderSettings(
-            issuer=settings.sso_issuer,
-            client_id=settings.sso_client_id,
-            client_secret=settings.sso_secret,
-            scopes=settings.sso_scopes,
-            role_claim=settings.sso_role_claim,
-            roles=settings.sso_role_map,
-        )
-    )
-    door = SingleSignOn(store, passwords, make_door(settings, engine))
-    return SignOn(label=settings.sso_label, provider=provider, door=door)
 
 
 def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:

@@ -5,13 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.calibration import (
-    Floats,
-    LogisticCalibration,
-    auc,
-    brier_score,
-    expected_calibration_error,
-)
+from models.calibration import Floats, LogisticCalibration
+from models.measures import auc, brier_score, expected_calibration_error
 
 Bools = npt.NDArray[np.bool_]
 Folds = npt.NDArray[np.int_]

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.calibration import (
+from models.fracture import FractureDetector, Sight, load
+from models.measures import (
     auc,
     auc_interval,
     average_precision,
@@ -19,7 +20,6 @@ from models.calibration import (
     expected_calibration_error,
     reliability,
 )
-from models.fracture import FractureDetector, Sight, load
 from models.training.figures import choose, identity, rates, without_nan
 from models.training.labels import LabelledRadiograph, read_labels
 from models.training.progress import Progress

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.calibration import LogisticCalibration, match_boxes
+from models.calibration import LogisticCalibration
 from models.card import ModelCard, guard_limits_of, guards_of
 from models.fracture import CARD_PATH, assemble
 from models.loading import Machine
+from models.measures import match_boxes
 from models.training.calibrating import cross_fitted_evenly, operating_point
 from models.training.detector_files import LICENCE, install, write_card
 from models.training.evaluation import Judged, corners, look_at_all, measure

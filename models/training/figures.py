@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.calibration import wilson_interval
 from models.card import ModelCard
+from models.measures import wilson_interval
 from models.training.labels import LabelsError
 
 Bools = npt.NDArray[np.bool_]

@@ -15,13 +15,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.boxes import decode
-from models.calibration import auc, average_precision
 from models.fracture import CARD_PATH
 from models.fracture_network import (
     FractureNetwork,
     start_from,
 )
 from models.letterbox import CANVAS_MULTIPLE, STRIDE, to_canvas
+from models.measures import auc, average_precision
 from models.mobilenet import freeze_early_layers
 from models.training.augmentation import Batch, Sample, batches, load_samples, make_batch, read_grey
 from models.training.detector_files import save_weights

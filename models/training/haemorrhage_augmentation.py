@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from models.haemorrhage_network import KINDS, STRIDE
+from models.haemorrhage_answers import KINDS, STRIDE
 from models.haemorrhage_volume import (
     BONE_HU,
     CANVAS,

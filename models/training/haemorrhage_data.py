@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from models.detector import Image
-from models.haemorrhage_network import KINDS
+from models.haemorrhage_answers import KINDS
 from models.training.labels import LabelsError
 from worklist.uid import SOPInstanceUID
 

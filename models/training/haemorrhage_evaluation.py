@@ -12,7 +12,10 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from models.calibration import (
+from models.detector import Image, Unsuitable
+from models.haemorrhage import HaemorrhageDetector, Sight, load
+from models.haemorrhage_findings import FRACTURE_OF_SKULL, Thresholds, findings_of
+from models.measures import (
     Floats,
     auc,
     auc_interval,
@@ -21,9 +24,6 @@ from models.calibration import (
     reliability,
     wilson_interval,
 )
-from models.detector import Image, Unsuitable
-from models.haemorrhage import HaemorrhageDetector, Sight, load
-from models.haemorrhage_findings import FRACTURE_OF_SKULL, Thresholds, findings_of
 from models.training.figures import choose, identity, rates, without_nan
 from models.training.haemorrhage_data import Box, LabelledPatient, as_images, read_patients
 from models.training.progress import Progress

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from models.calibration import Floats, LogisticCalibration
 from models.card import ModelCard, guard_limits_of, guards_of
 from models.haemorrhage import CARD_PATH, FRACTURE, PLANES, WALLS, assemble
-from models.haemorrhage_network import KINDS, HaemorrhageNetwork
+from models.haemorrhage_answers import KINDS
+from models.haemorrhage_network import HaemorrhageNetwork
 from models.loading import Machine
 from models.skull_network import SkullNetwork
 from models.training.calibrating import cross_fitted, operating_point

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from scipy import ndimage
 
-from models.haemorrhage_network import KINDS
+from models.haemorrhage_answers import KINDS
 
 Floats = npt.NDArray[np.float32]
 Random = np.random.Generator

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.calibration import auc
 from models.haemorrhage import PLANES
 from models.haemorrhage_network import HaemorrhageNetwork, Predictions
 from models.haemorrhage_volume import CANVAS, to_network, with_neighbours
+from models.measures import auc
 from models.training.fold import Recipe
 from models.training.haemorrhage_augmentation import (
     STORED,

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from models.calibration import auc
+from models.measures import auc
 from models.mobilenet import start_from
 from models.nodule_network import NoduleMember
 from models.training.detector_files import save_members

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from models.calibration import LogisticCalibration, auc, wilson_interval
+from models.calibration import LogisticCalibration
 from models.card import ModelCard
+from models.measures import auc, wilson_interval
 from models.nodule import ACTIONABLE_MM, NOTHING_FOUND
 from models.training.calibrating import spread
 from models.training.nodule_froc import (

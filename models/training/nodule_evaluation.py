@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.calibration import (
-    auc,
-    auc_interval,
-    brier_score,
-    expected_calibration_error,
-    reliability,
-)
+from models.measures import auc, auc_interval, brier_score, expected_calibration_error, reliability
 from models.nodule import NoduleDetector, load
 from models.training.figures import choose, identity, rates, without_nan
 from models.training.nodule_data import LabelledCuts, central, read_cuts

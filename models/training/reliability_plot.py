@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.calibration import wilson_interval
+from models.measures import wilson_interval
 
 _SIDE, _LEFT, _TOP, _BOTTOM = 220, 56, 28, 44  # of one plot, SVG units
 _WIDTH = _LEFT + _SIDE + 16

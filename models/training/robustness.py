@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.calibration import auc
 from models.fracture import FractureDetector
 from models.letterbox import to_grey
+from models.measures import auc
 from models.training.evaluation import Judged, read_pixels
 from models.training.progress import Progress
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.calibration import auc
 from models.haemorrhage import WALLS
+from models.measures import auc
 from models.skull_network import SkullNetwork, SkullPredictions
 from models.skull_unrolled import to_network
 from models.training.haemorrhage_planes import heat_loss

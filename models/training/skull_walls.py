@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.haemorrhage_network import KINDS
+from models.haemorrhage_answers import KINDS, STRIDE
 from models.haemorrhage_volume import find_skull, stack_of
-from models.skull_network import STRIDE
 from models.skull_unrolled import COLUMNS, ROWS, WRAP, to_network, unroll
 from models.training.haemorrhage_data import LabelledPatient, as_images
 from models.training.skull_drawings import draw_fracture, draw_surface_blood, draw_swelling

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.boxes import turned_back
-from models.calibration import Floats, auc, average_precision
 from models.fracture import FractureDetector, Sight, load
+from models.measures import Floats, auc, average_precision
 from models.training.augmentation import read_grey
 from models.training.evaluation import corners
 from models.training.labels import GROUPS, LabelledRadiograph, read_labels

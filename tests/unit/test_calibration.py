@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from models.calibration import (
-    LogisticCalibration,
+from models.calibration import LogisticCalibration
+from models.measures import (
     auc,
     auc_interval,
     average_precision,

@@ -11,7 +11,7 @@ import pytest
 from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
 
 from models import fracture_rules, haemorrhage_rules, nodule_rules, species
-from models.haemorrhage_network import KINDS
+from models.haemorrhage_answers import KINDS
 from viewer.languages import translator
 from viewer.problems import problem
 from viewer.translation import read_catalogue

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from models.haemorrhage_network import KINDS
+from models.haemorrhage_answers import KINDS
 from models.training.haemorrhage_lesions import Lesion, Scene, draw_blood, draw_calcium
 
 SIDE = 256

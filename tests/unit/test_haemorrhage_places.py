@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.haemorrhage_network import STRIDE
+from models.haemorrhage_answers import STRIDE
 from models.haemorrhage_places import Place, find_places
 from models.haemorrhage_volume import CANVAS
 from models.skull_unrolled import COLUMNS, WRAP, InnerTable

@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 
 from benchmarks import inference
-from models.haemorrhage_network import KINDS, STRIDE
+from models.haemorrhage_answers import KINDS, STRIDE
 from models.haemorrhage_volume import CANVAS
 from models.nodule_cuts import SIDE
 from models.runtime import Blueprint, Floats, Network

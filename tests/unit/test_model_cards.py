@@ -7,9 +7,9 @@ from types import ModuleType
 import pytest
 
 from models import fracture, haemorrhage, nodule, radiograph_guard, radiograph_turn
-from models.calibration import wilson_interval
 from models.card import read_card
 from models.guard_weights import settings_of
+from models.measures import wilson_interval
 from models.prevalence import at_prevalence
 from models.training import export, haemorrhage_export, nodule_export, nodule_limits
 from models.training import radiograph_guard as training_of_guard

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import nodule_froc
 from benchmarks.nodule_froc import Part
-from models.calibration import wilson_interval
 from models.card import ModelCard, read_card
+from models.measures import wilson_interval
 from models.nodule import CARD_PATH
 from models.training.detector_files import write_card
 from models.training.nodule_calibrating import (

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from models.haemorrhage_answers import STRIDE
 from models.haemorrhage_volume import CANVAS, Skull, Stack, find_skull, stack_of
-from models.skull_network import STRIDE
 from models.skull_signs import find_signs
 from models.skull_unrolled import COLUMNS, ROWS, WRAP
 from tests.haemorrhage_heads import head, images_of, sound_walls

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.haemorrhage_network import KINDS, HaemorrhageNetwork
+from models.haemorrhage_answers import KINDS
+from models.haemorrhage_network import HaemorrhageNetwork
 from models.nodule_network import NoduleMember
 from models.skull_network import SkullNetwork
 from models.skull_unrolled import COLUMNS, ROWS

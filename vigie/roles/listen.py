@@ -3,9 +3,9 @@
 import structlog
 
 from dicom_listener.server import listen
+from vigie.listening import listener_settings
 from vigie.processes import stop_event
 from vigie.settings import Settings
-from vigie.wiring import listener_settings
 
 log = structlog.get_logger(__name__)
 

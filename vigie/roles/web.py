@@ -18,18 +18,18 @@ from vigie.changes import changes_of
 from vigie.claim_keeper import ClaimKeeper
 from vigie.first_start import make_first_administrator
 from vigie.frames import decode_frame, decode_stored, transcode
+from vigie.listening import listener_settings
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
+from vigie.sign_on import make_sign_on
 from vigie.wiring import (
     database_url,
-    listener_settings,
     make_accounts,
     make_door,
     make_people,
     make_personal,
     make_reader,
-    make_sign_on,
     make_worklist,
     migrated_engine,
     utc_now,

@@ -1,0 +1,31 @@
+"""Processes import only what they need: a start takes less, and a listener little memory."""
+
+import subprocess
+import sys
+
+import pytest
+
+_DETECTORS = """
+from importlib.metadata import entry_points
+for one in entry_points(group="vigie.detectors"):
+    one.load()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "not_needed"),
+    [
+        (_DETECTORS, {"torch", "scipy.stats", "scipy.optimize"}),
+        ("import vigie.roles.listen", {"sqlalchemy", "alembic", "authlib", "openvino"}),
+        ("import vigie.roles.file", {"authlib", "fastapi", "openvino"}),
+        ("import vigie.roles.work", {"torch", "authlib", "fastapi", "openvino"}),
+        ("import vigie.__main__", {"torch", "authlib", "fastapi", "openvino"}),
+    ],
+    ids=["detectors", "listen", "file", "work", "command line"],
+)
+def test_a_process_imports_nothing_heavy_that_it_does_not_need(
+    program: str, not_needed: set[str]
+) -> None:
+    look = f"{program}\nimport sys\nprint(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", look], check=True, stdout=subprocess.PIPE)
+    assert not_needed.isdisjoint(answer.stdout.decode().split())
