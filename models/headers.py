@@ -171,6 +171,23 @@ def pixel_spacing_mm(data_set: Dataset) -> tuple[float, float] | None:
     return None
 
 
+_MOST_ASPECT = 20  # beyond it an attribute is taken for a mistake
+
+
+def pixel_aspect(data_set: Dataset, measures: Dataset) -> float:
+    """How many times as high as wide a pixel is; 1 where nothing says it.
+
+    By `pixel_spacing_mm` of the frame's own measures, else of the object, else by Pixel Aspect
+    Ratio (0028,0034), vertical to horizontal (PS3.3 section C.7.6.3.1.7).
+    """
+    pair = pixel_spacing_mm(measures) or pixel_spacing_mm(data_set)
+    if pair is None:
+        said = numbers_of(data_set, "PixelAspectRatio", 2)
+        pair = (said[0], said[1]) if said and min(said) > 0 else (1.0, 1.0)
+    aspect = pair[0] / pair[1]
+    return aspect if 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT else 1.0
+
+
 def position_mm(data_set: Dataset) -> tuple[float, float, float] | None:
     """Image Position (Patient) (0020,0032): centre of the first pixel, LPS."""
     numbers = numbers_of(data_set, "ImagePositionPatient", 3)

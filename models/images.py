@@ -40,6 +40,7 @@ from models.headers import (
     SeriesHeaders,
     UnreadableInstance,
     by_position,
+    pixel_aspect,
     pixel_spacing_mm,
     position_mm,
     read_series_headers,
@@ -73,7 +74,7 @@ class Frame:
     window_center: float  # in the units of pixels; for colour 127.5
     window_width: float  # at least 1e-6; for colour 255
     number_of_frames: int
-    pixel_spacing_mm: tuple[float, float] | None  # between rows, between columns
+    pixel_aspect: float  # how many times as high as wide a pixel is
 
 
 def load_series(header: SeriesHeader, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> SeriesImages:
@@ -186,7 +187,8 @@ def decode_frame(path: Path, frame_number: int, *, limit_bytes: int = DEFAULT_LI
     index = frame_number - 1
     stored = _decode_one(data_set, described, index, limit_bytes)
     with quiet():
-        spacing = pixel_spacing_mm(functional_group(data_set, index, "PixelMeasuresSequence"))
+        measures = functional_group(data_set, index, "PixelMeasuresSequence")
+        aspect = pixel_aspect(data_set, measures)
         if _is_colour(stored):
             pixels: npt.NDArray[Any] = _colour(stored, data_set, described)
             centre, width = 127.5, 255.0
@@ -199,7 +201,7 @@ def decode_frame(path: Path, frame_number: int, *, limit_bytes: int = DEFAULT_LI
         window_center=centre,
         window_width=width,
         number_of_frames=described.number_of_frames,
-        pixel_spacing_mm=spacing,
+        pixel_aspect=aspect,
     )
 
 

@@ -211,6 +211,7 @@ class Frame:
 
     pixels: npt.NDArray[np.float32] | npt.NDArray[np.uint8]
     window: tuple[float, float] | None = None  # centre and width from the header, if any
+    pixel_aspect: float = 1.0  # how many times as high as wide a pixel is
 
 
 DecodeFrame = Callable[[Path, int], Frame]

@@ -114,13 +114,23 @@ def render(frame: Frame, rendering: Rendering) -> bytes:
         window = rendering.window or frame.window or own_window(values)
         picture = Image.fromarray(apply_window(values, *window))
     if rendering.viewport is not None:
-        picture.thumbnail(rendering.viewport, Image.Resampling.LANCZOS)
+        picture = _fitted(picture, rendering.viewport, frame.pixel_aspect)
     encoded = io.BytesIO()
     if rendering.media_type == "image/png":
         picture.save(encoded, "png", compress_level=1)
     else:
         picture.save(encoded, "jpeg", quality=_JPEG_QUALITY)
     return encoded.getvalue()
+
+
+def _fitted(picture: Image.Image, viewport: tuple[int, int], pixel_aspect: float) -> Image.Image:
+    """As large as fits, never enlarged, as high to wide as what was taken."""
+    shown_height = picture.height * pixel_aspect
+    shrink = min(1.0, viewport[0] / picture.width, viewport[1] / shown_height)
+    if pixel_aspect > 1:  # rather narrower than higher than it was
+        shrink = min(shrink, 1 / pixel_aspect)
+    size = max(1, round(picture.width * shrink)), max(1, round(shown_height * shrink))
+    return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def apply_window(

@@ -25,7 +25,8 @@ def decode_frame(path: Path, frame_number: int) -> Frame:
     rows, columns = frame.pixels.shape[:2]
     if rows * columns > LARGEST_FRAME_PIXELS:  # here, before it is copied to the web process
         raise CannotDecode(f"{rows} x {columns} pixels are too many to show")
-    return Frame(pixels=frame.pixels, window=(frame.window_center, frame.window_width))
+    window = (frame.window_center, frame.window_width)
+    return Frame(pixels=frame.pixels, window=window, pixel_aspect=frame.pixel_aspect)
 
 
 def decode_stored(path: Path, frame_number: int, stored: StoredFrame | None) -> bytes:

@@ -24,6 +24,7 @@ from pydicom.uid import (
 )
 
 from models import data_set as data_set_module
+from models.data_set import quiet
 from models.images import UndecodableImage, decode_frame, load_series, read_series_headers
 from tests.archived import RAMP, Write, axial, image, writer
 from worklist.study import ArchivedInstance
@@ -238,6 +239,29 @@ def test_the_window_is_the_files_own_or_a_sensible_one(
 ) -> None:
     frame = decode_frame(tmp_path / write(image(**attributes)).archive_path, 1)
     assert (frame.window_center, frame.window_width) == pytest.approx(window, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "aspect"),
+    [
+        ({}, 1),
+        ({"PixelAspectRatio": ["6", "5"]}, 1.2),
+        ({"PixelSpacing": [0.5, 0.25], "PixelAspectRatio": ["6", "5"]}, 2),
+        ({"Modality": "DX", "ImagerPixelSpacing": [0.1, 0.2]}, 0.5),
+        ({"PixelAspectRatio": ["0", "5"]}, 1),
+        ({"PixelAspectRatio": ["1000", "1"]}, 1),
+        ({"PixelAspectRatio": "7"}, 1),
+    ],
+)
+def test_a_viewer_learns_how_high_to_wide_a_pixel_is(
+    write: Write, tmp_path: Path, attributes: dict[str, Any], aspect: float
+) -> None:
+    made = image(**attributes)
+    if "PixelSpacing" not in attributes:
+        made.pop("PixelSpacing", None)
+    with quiet():  # odd values are meant
+        frame = decode_frame(tmp_path / write(made).archive_path, 1)
+    assert frame.pixel_aspect == pytest.approx(aspect)
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

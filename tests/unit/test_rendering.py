@@ -83,6 +83,24 @@ def test_a_viewport_makes_smaller_keeps_the_shape_and_never_enlarges() -> None:
     assert _decoded(render(frame, large)).size == (100, 200)
 
 
+@pytest.mark.parametrize(
+    ("pixel_aspect", "size"), [(1.0, (60, 30)), (2.0, (60, 60)), (0.5, (60, 15)), (8.0, (15, 60))]
+)
+def test_a_viewport_shows_pixels_as_high_to_wide_as_they_are(
+    pixel_aspect: float, size: tuple[int, int]
+) -> None:
+    pixels = np.zeros((100, 200), dtype=np.float32)
+    frame = Frame(pixels=pixels, window=(0, 2), pixel_aspect=pixel_aspect)
+    asked = Rendering(media_type="image/png", viewport=(60, 60))
+    assert _decoded(render(frame, asked)).size == size
+    large = Rendering(media_type="image/png", viewport=(5000, 5000))
+    shown = _decoded(render(frame, large))
+    assert shown.height / shown.width == pytest.approx(pixel_aspect / 2, rel=0.05)
+    assert shown.width <= 200
+    assert shown.height <= 100
+    assert _decoded(render(frame, PNG)).size == (200, 100)  # the pixels themselves
+
+
 def test_colour_is_shown_as_it_is() -> None:
     pixels = np.zeros((3, 2, 3), dtype=np.uint8)
     pixels[..., 0] = 200
