@@ -212,7 +212,7 @@ def test_p1_a_web_process_killed_in_the_middle_of_a_request_loses_nothing_acknow
     assert started.wait(120)
     (pid,) = node.role_pids("web")
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: _is_up(node), "the web process is back", 120, node.tail)
+    wait_until(node.is_up, "the web process is back", 120, node.tail)
     assert node.role_pids("web") != [pid]
     enough.set()
     sender.join(timeout=120)
@@ -226,13 +226,6 @@ def test_p1_a_web_process_killed_in_the_middle_of_a_request_loses_nothing_acknow
     files = [kept / f"{uid}.dcm" for uid in acknowledged]
     assert len({digest(path) for path in files}) == len(files)
     assert all(dcmread(path).PixelData == original.PixelData for path in files)
-
-
-def _is_up(node: Node) -> bool:
-    try:
-        return bool(node.api("/health/ready")["ready"])
-    except OSError:
-        return False
 
 
 def test_ohif_lists_a_study_and_draws_an_image(

@@ -13,6 +13,7 @@ from pages import (
     row_of,
     rows_rest,
     served_order,
+    served_row,
     shown_order,
 )
 from playwright.sync_api import Browser, Page, expect
@@ -242,6 +243,36 @@ def test_flags_that_came_while_the_page_heard_nothing_are_told_once(
     wait_until(lambda: fresh[1] in told(), "and the next")
     assert sorted(told()) == sorted(fresh[:2])
     expect(first.get_by_test_id("notice").get_by_role("button", name="Open")).to_be_visible()
+    context.close()
+
+
+def test_a_take_over_that_the_page_did_not_hear_of_is_told_when_it_hears_again(
+    browser: Browser, node: Node
+) -> None:
+    person(node, "ben")
+    uid = served_order(node)[1]
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    sign_in(context, node, "anna")
+    page = context.new_page()
+    page.goto(node.url)
+    page.get_by_text("live", exact=True).wait_for()
+    go_to(page, uid)
+    page.keyboard.press("c")
+    expect(row_of(page, uid)).to_contain_text("You")
+    page.route("**/api/events*", lambda route: route.abort())
+    for pid in node.role_pids("web"):
+        os.kill(pid, signal.SIGKILL)  # its supervisor starts another
+    page.get_by_text("reconnecting", exact=True).wait_for()
+    wait_until(node.is_up, "another serves")
+    with open_list(browser, node, "ben") as bens:
+        go_to(bens, uid)
+        bens.keyboard.press("c")
+        bens.get_by_role("button", name="Take over").click()
+        expect(row_of(bens, uid)).to_contain_text("You")
+        page.unroute_all()
+        expect(page.get_by_test_id("notice")).to_contain_text("Dr Ben has taken over from you")
+        bens.keyboard.press("r")
+        wait_until(lambda: served_row(node, uid)["claim"] is None, "it is free")
     context.close()
 
 

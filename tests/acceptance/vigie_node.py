@@ -91,9 +91,10 @@ class Node:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        wait_until(self._is_up, "the node is up", 120, self.tail)
+        wait_until(self.is_up, "the node is up", 120, self.tail)
 
-    def _is_up(self) -> bool:
+    def is_up(self) -> bool:
+        """Whether it receives and serves."""
         assert self.process is not None
         assert self.process.poll() is None, f"the node ended\n{self.tail()}"
         try:

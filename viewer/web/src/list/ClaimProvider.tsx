@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { type Claim, Problem, type Row } from "../api";
@@ -24,7 +24,7 @@ import { ClaimDialog } from "./ClaimDialog";
 import { type Claims, ClaimsContext } from "./claims";
 import { leaveToTab } from "./tabs";
 import { useGivingBack } from "./useGivingBack";
-import { askRow, useMyRows, useRowAct } from "./useRows";
+import { askRow, useAskMine, useMyRows, useRowAct } from "./useRows";
 
 interface Conflict {
   row: Row;
@@ -152,24 +152,28 @@ export function ClaimProvider({ children }: { children: ReactNode }) {
   );
 }
 
-/** Say when a study that this person was reading is another's now. */
+/** Say when a study that this person was reading is another's now, also if nothing was heard of it. */
 function useTakenFromMe(mine: readonly Row[]): void {
   const { t } = useTranslation();
+  const askMine = useAskMine();
   useLiveChange(({ study_instance_uid: uid, kind }) => {
-    const row = mine.find(({ study_instance_uid: one }) => one === uid);
-    if (row === undefined || !kind.includes("claim")) return;
-    askRow(row.study_instance_uid, new AbortController().signal).then(
-      (now) => {
-        if (now.claim === null) ended(row.study_instance_uid);
-        if (now.claim === null || now.claim.mine) return;
-        givenBackByHand(row.study_instance_uid);
-        const words = t("claim.was_taken", {
-          name: now.claim.display_name,
-          patient: personName(row.patient_name),
-        });
-        tell(words, row.study_instance_uid);
-      },
-      () => undefined, // the list itself says when the node does not answer
-    );
+    if (kind.includes("claim") && mine.some(({ study_instance_uid: one }) => one === uid)) askMine();
   });
+  const before = useRef<readonly Row[]>([]);
+  useEffect(() => {
+    const held = new Set(mine.map(({ study_instance_uid: uid }) => uid));
+    const gone = before.current.filter(({ study_instance_uid: uid }) => !held.has(uid));
+    before.current = mine;
+    for (const { study_instance_uid: uid, patient_name: name } of gone) {
+      askRow(uid, new AbortController().signal).then(
+        ({ claim }) => {
+          if (claim === null) ended(uid);
+          if (claim === null || claim.mine) return;
+          givenBackByHand(uid);
+          tell(t("claim.was_taken", { name: claim.display_name, patient: personName(name) }), uid);
+        },
+        () => undefined, // the list itself says when the node does not answer
+      );
+    }
+  }, [mine, t]);
 }

@@ -61,6 +61,14 @@ export function useMyRows(): readonly Row[] {
   return mine.data ?? [];
 }
 
+/** Asks for the reader's own rows anew. */
+export function useAskMine(): () => void {
+  const client = useQueryClient();
+  return () => {
+    void client.invalidateQueries({ queryKey: MINE });
+  };
+}
+
 /** One row, wherever it stands and whatever the filters are. */
 export function askRow(studyInstanceUid: string, signal: AbortSignal): Promise<Row> {
   return ask<Row>(`/api/worklist/${encodeURIComponent(studyInstanceUid)}`, signal);
