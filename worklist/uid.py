@@ -44,3 +44,9 @@ class SOPInstanceUID(_UID64):
     """SOP Instance UID (0008,0018)."""
 
     __slots__ = ()
+
+
+class TransactionUID(_UID64):
+    """Transaction UID (0008,1195), which names one request for storage commitment."""
+
+    __slots__ = ()

@@ -67,6 +67,7 @@ NOT_SAID = {
     "the child sent {}, not {}",  # faults of ours, for a log
     "without a pause at the end a deadly detector is tried for ever",
     "this thread has not finished its last assessment",
+    "no answer of storage commitment: {}",
     "received_at must be an aware datetime",
     "needs a target above zero: {}",
     "the probability of {} is {}, not within 0 to 1",

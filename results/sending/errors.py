@@ -1,0 +1,55 @@
+"""What goes wrong on the way out.
+
+::
+
+    VigieError
+    └── SendingError
+        ├── DestinationUnavailable    nobody answers, or not any more: try again later
+        ├── UnsendableFile            a file of ours that cannot be sent to anybody
+        └── CommitmentNotOffered      the destination answers for no safekeeping
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from results.sending.destination import Delivered
+from worklist.errors import VigieError
+
+
+class SendingError(VigieError):
+    """Root of the errors of sending."""
+
+
+class DestinationUnavailable(SendingError):
+    """The destination cannot be reached, does not answer, or has no room for now.
+
+    Parameters
+    ----------
+    message
+        A plain sentence of what happened, for people.
+    delivered
+        What was answered before. All other files must be sent again: one of them may lie at the
+        destination already, unanswered; sent again with its UID and bytes it is no second one.
+    """
+
+    def __init__(self, message: str, delivered: Sequence[Delivered] = ()) -> None:
+        super().__init__(message)
+        self.delivered = tuple(delivered)
+
+
+class UnsendableFile(SendingError):
+    """A file that cannot be read, or is no DICOM object; nothing was sent of this call.
+
+    Parameters
+    ----------
+    path
+        Which of the files.
+    """
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class CommitmentNotOffered(SendingError):
+    """The destination has no storage commitment: its acceptance is all one gets."""
