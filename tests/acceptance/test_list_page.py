@@ -1,6 +1,8 @@
 """What people do at the list, in headless Chromium: claim, overrule, stop AI, find, by keys."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,10 +17,10 @@ from pages import (
     served_row,
     shown_order,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 from radiographs import MadeStudy, make_study, send_to
 from recorded import flag
-from signed_in import person
+from signed_in import person, sign_in
 from vigie_node import Node, wait_until
 
 from worklist.people import Role
@@ -35,6 +37,9 @@ _SAID = {
     "three components": "Yamada, Tarou (山田 太郎)",
     "ordinary": "Weber, Ann Mary MD",
 }
+
+
+_CLAIMS = "Opening a free study claims it for me"
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +83,10 @@ def row_in(node: Node, study: MadeStudy) -> dict[str, object]:
 
 
 def switch(page: Page, name: str, *, on: bool) -> None:
-    """Change one of the reader's preferences."""
+    """Change one of the reader's preferences, and wait until the node has kept it."""
     one = page.get_by_role("switch", name=name, exact=True)
-    one.click()
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):
+        one.click()
     expect(one).to_be_checked(checked=on)
 
 
@@ -172,7 +178,7 @@ def test_opening_a_free_study_claims_it_unless_a_person_does_not_want_that(
     expect(row_of(page, study.study_instance_uid)).not_to_contain_text("You")
 
     page.keyboard.press(",")
-    switch(page, "Opening a free study claims it for me", on=False)
+    switch(page, _CLAIMS, on=False)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     row_of(page, study.study_instance_uid).click()
@@ -182,7 +188,7 @@ def test_opening_a_free_study_claims_it_unless_a_person_does_not_want_that(
     page.go_back()
     page.get_by_role("grid").wait_for()
     page.keyboard.press(",")
-    switch(page, "Opening a free study claims it for me", on=True)
+    switch(page, _CLAIMS, on=True)
     page.keyboard.press("Escape")
 
 
@@ -412,6 +418,52 @@ def test_a_new_flag_is_told_as_the_reader_chose_and_not_in_quiet_hours(
         assert page.evaluate("[window.told.length, window.tones]") == [1, 2]
 
 
+_KEPT = "async () => (await fetch('/api/me/preferences')).json()"
+
+
+def test_a_choice_is_kept_though_an_older_answer_comes_after_it(
+    browser: Browser, node: Node
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    sign_in(context, node, "anna")
+    page = context.new_page()
+    page.goto(node.url)
+    page.get_by_role("grid").wait_for()
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET":
+            held.append((route, route.fetch()))  # what the node says now, told later
+        else:
+            route.continue_()
+
+    page.route("**/api/me/preferences", hold)
+    page.route("**/api/events*", lambda route: route.abort())
+    for pid in node.role_pids("web"):
+        os.kill(pid, signal.SIGKILL)  # its supervisor starts another
+    page.get_by_text("reconnecting", exact=True).wait_for()
+    wait_until(node.is_up, "another serves")
+    page.unroute("**/api/events*")
+    page.get_by_text("live", exact=True).wait_for()  # and everything is asked anew
+    wait_until(lambda: page.evaluate("true") and held, "also the preferences")
+
+    page.keyboard.press(",")
+    switch(page, _CLAIMS, on=False)
+    for route, answer in held:
+        route.fulfill(response=answer)
+    page.unroute("**/api/me/preferences")
+    switch(page, "Sound", on=True)
+    expect(page.get_by_role("switch", name=_CLAIMS)).not_to_be_checked()
+    page.reload()
+    page.get_by_role("grid").wait_for()
+    page.keyboard.press(",")
+    expect(page.get_by_role("switch", name=_CLAIMS)).not_to_be_checked()
+    switch(page, _CLAIMS, on=True)
+    switch(page, "Sound", on=False)
+    page.keyboard.press("Escape")
+    context.close()
+
+
 def test_the_page_is_light_dense_and_french_where_its_reader_likes_and_stays_so(
     browser: Browser, node: Node
 ) -> None:
@@ -423,6 +475,7 @@ def test_the_page_is_light_dense_and_french_where_its_reader_likes_and_stays_so(
         page.get_by_role("option", name="Français").click()
         page.get_by_role("dialog", name="Préférences").wait_for()
         page.keyboard.press("Escape")
+        wait_until(lambda: page.evaluate(_KEPT)["language"] == "fr", "the node has kept the last")
     with open_list(browser, node, "ben") as page:  # another workstation
         page.get_by_role("heading", name="Liste de lecture").wait_for()
         scheme = "document.documentElement.dataset.mantineColorScheme"

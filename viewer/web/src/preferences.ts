@@ -4,9 +4,9 @@ import { useMantineColorScheme } from "@mantine/core";
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
-import { ask, type Preferences } from "./api";
+import { ask, change, type Preferences } from "./api";
 import { chooseLanguage } from "./language";
-import { useAct } from "./session";
+import { tokenOf } from "./session";
 
 const PATH = "/api/me/preferences";
 const KEY = ["preferences"];
@@ -22,22 +22,38 @@ const DEFAULTS: Preferences = {
   quiet_to: null,
 };
 
+/** What is being saved: an answer of that time may be older than what was chosen. */
+const saving = { pending: 0, changes: 0 };
+
 const KEPT = queryOptions({
   queryKey: KEY,
-  queryFn: ({ signal }) => ask<Preferences>(PATH, signal),
+  queryFn: async ({ client, signal }) => {
+    const { changes } = saving;
+    const answer = await ask<Preferences>(PATH, signal);
+    const isOld = saving.pending > 0 || saving.changes !== changes;
+    return (isOld ? client.getQueryData<Preferences>(KEY) : undefined) ?? answer;
+  },
   staleTime: Infinity,
 });
 
 export function usePreferences() {
   const client = useQueryClient();
-  const act = useAct();
   const kept = useQuery(KEPT);
   const preferences = { ...DEFAULTS, ...kept.data };
   const put = useMutation({
-    mutationFn: (wanted: Preferences) => act<Preferences>("PUT", PATH, wanted),
+    mutationFn: (wanted: Preferences) =>
+      // It outlives the page: a choice may be the last thing one does there.
+      change<Preferences>("PUT", PATH, tokenOf(client), wanted, { keepalive: true }),
     scope: { id: PATH }, // one after the other
-    // What the node did not take is not shown as taken.
-    onError: () => client.invalidateQueries({ queryKey: KEY }),
+    onMutate: () => {
+      saving.pending += 1;
+    },
+    onSettled: (_answer, error) => {
+      saving.pending -= 1;
+      saving.changes += 1;
+      // What the node did not take is not shown as taken.
+      return error === null ? undefined : client.invalidateQueries({ queryKey: KEY });
+    },
   });
   const take = (known: Preferences | undefined, part: Partial<Preferences>) => {
     const wanted = { ...DEFAULTS, ...known, ...part };
