@@ -26,8 +26,7 @@ from typing import Self
 from dicom_listener.durable import make_root, sync_folder
 from dicom_listener.incoming_file import IncomingFile, can_be_unnamed
 from dicom_listener.uid import padded
-
-IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"
+from worklist.uid import IMPLEMENTATION_CLASS_UID
 
 _NAME = re.compile(r"(?P<ns>[0-9]{20})_(?P<association>[0-9a-z-]{1,48})_(?P<n>[0-9]{6,10})\.dcm")
 

@@ -21,8 +21,8 @@ from pynetdicom.presentation import PresentationContext, negotiate_unrestricted
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from dicom_listener.errors import ProtocolError
-from dicom_listener.inbox import IMPLEMENTATION_CLASS_UID
 from dicom_listener.settings import ListenerSettings
+from worklist.uid import IMPLEMENTATION_CLASS_UID
 
 _APPLICATION_CONTEXT_NAME = UID("1.2.840.10008.3.1.1.1")
 

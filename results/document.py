@@ -19,11 +19,10 @@ from results.facts import AssessmentFacts, ObjectReference, PatientAndStudy, Sou
 from results.patient_and_study import TAGS, encoded_element, first_value
 from results.uids import series_uid
 from results.words import long_string
-from worklist.uid import SeriesInstanceUID, SOPInstanceUID
+from worklist.uid import IMPLEMENTATION_CLASS_UID, SeriesInstanceUID, SOPInstanceUID
 
 MANUFACTURER = "Vigie"
 MODEL_NAME = "Vigie triage"
-IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"
 SERIES_NUMBERS = {"SR": 9901, "SEG": 9902, "PR": 9903, "OT": 9904, "KO": 9905}
 _SERIES_DESCRIPTION = "Vigie AI result, not reviewed"
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)", re.ASCII)

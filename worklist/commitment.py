@@ -5,6 +5,7 @@ says them on the network, and the processes that ask and answer.
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +57,11 @@ class CommitmentAnswer:
     ae_title: str  # of who answers
     heard_at: datetime
 
+    @property
+    def event_type_id(self) -> int:
+        """Of the N-EVENT-REPORT: 1 all are kept, 2 some are not (PS3.4 J.3.3.1)."""
+        return 2 if self.failed else 1
+
     def as_json(self) -> str:
         """The answer as text."""
         return json.dumps(
@@ -94,6 +100,87 @@ class CommitmentAnswer:
             )
         except (LookupError, TypeError) as error:
             raise ValueError(f"no answer of storage commitment: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitmentMessage:
+    """An N-ACTION or N-EVENT-REPORT as the listener heard it, not decoded."""
+
+    data_set: bytes
+    transfer_syntax_uid: str
+    calling_ae_title: str
+    called_ae_title: str
+    address: str  # IP address of the peer
+    association_id: str  # of the listener
+    received_at: datetime
+
+    def as_json(self) -> str:
+        """The message as text."""
+        return json.dumps(
+            {
+                "data_set": b64encode(self.data_set).decode("ascii"),
+                "transfer_syntax_uid": self.transfer_syntax_uid,
+                "calling_ae_title": self.calling_ae_title,
+                "called_ae_title": self.called_ae_title,
+                "address": self.address,
+                "association_id": self.association_id,
+                "received_at": self.received_at.isoformat(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `as_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        try:
+            said = json.loads(text)
+            return cls(
+                data_set=b64decode(said["data_set"], validate=True),
+                transfer_syntax_uid=str(said["transfer_syntax_uid"]),
+                calling_ae_title=str(said["calling_ae_title"]),
+                called_ae_title=str(said["called_ae_title"]),
+                address=str(said["address"]),
+                association_id=str(said["association_id"]),
+                received_at=datetime.fromisoformat(said["received_at"]),
+            )
+        except (LookupError, TypeError) as error:
+            raise ValueError(f"no message of storage commitment: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedAnswer:
+    """Our answer to a peer, and its data set in the transfer syntax it asked in."""
+
+    answer: CommitmentAnswer
+    data_set: bytes
+
+    def as_json(self) -> str:
+        """The answer as text."""
+        encoded = b64encode(self.data_set).decode("ascii")
+        return json.dumps({"answer": self.answer.as_json(), "data_set": encoded})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `as_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        try:
+            said = json.loads(text)
+            return cls(
+                answer=CommitmentAnswer.from_json(said["answer"]),
+                data_set=b64decode(said["data_set"], validate=True),
+            )
+        except (LookupError, TypeError) as error:
+            raise ValueError(f"no prepared answer of storage commitment: {error}") from error
 
 
 def _reference(one: ObjectReference) -> dict[str, Any]:

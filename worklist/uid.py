@@ -5,6 +5,8 @@ from typing import Self
 
 from worklist.errors import InvalidUID
 
+IMPLEMENTATION_CLASS_UID = "2.25.28737475897321514628284386494740145132"  # Vigie's (PS3.7 D.3.3.2)
+
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 
 

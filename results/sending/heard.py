@@ -2,9 +2,9 @@
 
 An archive answers a request for storage commitment when it can, most often on an association of
 its own, to our listener. The listener needs no database: before it says that it heard, it writes
-the answer durably (synced, then renamed, then the folder synced) to
-``<data>/commitments/heard/<time>_<transaction UID>.json``, one file an answer, as
-`worklist.commitment.CommitmentAnswer` writes itself. Who records answers takes them from there:
+the N-EVENT-REPORT durably and undecoded (synced, then renamed, then the folder synced) to
+``<data>/commitments/heard/<time>_<association>_<number>.json``, one file a message. Who records
+answers takes them from there:
 
     for path, answer in heard(folder):
         record(answer)  # commit
@@ -20,7 +20,8 @@ from pathlib import Path
 
 import structlog
 
-from worklist.commitment import CommitmentAnswer
+from results.sending.commitment import decoded_answer
+from worklist.commitment import CommitmentAnswer, CommitmentMessage
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ def heard(folder: Path) -> Iterator[tuple[Path, CommitmentAnswer]]:
     """
     for path in sorted(folder.glob("*.json")):
         try:
-            answer = CommitmentAnswer.from_json(path.read_text(encoding="utf-8"))
+            message = CommitmentMessage.from_json(path.read_text(encoding="utf-8"))
+            answer = decoded_answer(message)
         except FileNotFoundError:
             continue  # taken by another process
         except ValueError as error:

@@ -1,14 +1,24 @@
 """Destinations cannot be wrong, and what archives answer is told whole."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from results.sending.commitment import decoded_answer, encoded_answer
 from results.sending.destination import DimseDestination, StowDestination, Tls
+from results.sending.encodings import EXPLICIT, IMPLICIT
 from results.sending.heard import heard
-from worklist.commitment import CommitmentAnswer, FailureReason, NotCommitted, ObjectReference
+from worklist.commitment import (
+    CommitmentAnswer,
+    CommitmentMessage,
+    FailureReason,
+    NotCommitted,
+    ObjectReference,
+    PreparedAnswer,
+)
 from worklist.uid import SOPInstanceUID, TransactionUID
 
 DIMSE: dict[str, Any] = {"name": "PACS", "host": "pacs", "port": 104, "called_ae_title": "PACS"}
@@ -80,23 +90,62 @@ def test_a_token_is_in_no_log() -> None:
 
 def test_an_answer_is_the_same_after_it_lay_in_a_file() -> None:
     assert CommitmentAnswer.from_json(ANSWER.as_json()) == ANSWER
+    prepared = PreparedAnswer(answer=ANSWER, data_set=b"\xff\0")
+    assert PreparedAnswer.from_json(prepared.as_json()) == prepared
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "3", '{"transaction_uid": "../x"}', ANSWER.as_json()[:-9]]
 )
 def test_anything_else_is_no_answer(text: str) -> None:
-    with pytest.raises(ValueError):
-        CommitmentAnswer.from_json(text)
+    for kind in (CommitmentAnswer, CommitmentMessage, PreparedAnswer):
+        with pytest.raises(ValueError):
+            kind.from_json(text)
 
 
-def test_answers_are_heard_in_their_order_and_what_is_none_is_put_aside(tmp_path: Path) -> None:
-    (tmp_path / "2.json").write_text(ANSWER.as_json())
-    (tmp_path / "1.json").write_text(ANSWER.as_json())
+def message(data_set: bytes, **others: Any) -> CommitmentMessage:
+    """As the listener keeps what it hears."""
+    said = {
+        "transfer_syntax_uid": EXPLICIT,
+        "calling_ae_title": "PACS",
+        "called_ae_title": "VIGIE",
+        "address": "10.0.0.5",
+        "association_id": "1-2",
+        "received_at": ANSWER.heard_at,
+    }
+    return CommitmentMessage(data_set=data_set, **{**said, **others})
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_answers_are_heard_in_their_order_and_what_is_none_is_put_aside(
+    tmp_path: Path, syntax: str
+) -> None:
+    said = message(encoded_answer(ANSWER, syntax), transfer_syntax_uid=syntax)
+    assert CommitmentMessage.from_json(said.as_json()) == said
+    (tmp_path / "2.json").write_text(said.as_json())
+    (tmp_path / "1.json").write_text(said.as_json())
     (tmp_path / "0.json").write_text("{")
-    assert [path.name for path, _ in heard(tmp_path)] == ["1.json", "2.json"]
+    (tmp_path / "00.json").write_text(message(b"\x08\0\x99\x11SQ\0\0").as_json())
+    (tmp_path / "000.json").write_text(message(b"").as_json())
+    deep = b"\x08\0\x99\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    (tmp_path / "0000.json").write_text(message(deep * 20_000).as_json())
+    assert [(path.name, answer) for path, answer in heard(tmp_path)] == [
+        ("1.json", ANSWER),
+        ("2.json", ANSWER),
+    ]
+    assert len(list(tmp_path.glob("*.unreadable"))) == 4
     assert (tmp_path / "0.unreadable").read_text() == "{"
     assert list(heard(tmp_path / "missing")) == []
+
+
+def test_an_answer_that_failed_for_no_reason_and_one_that_kept_nothing_are_understood() -> None:
+    nothing = replace(ANSWER, committed=())
+    assert decoded_answer(message(encoded_answer(nothing, EXPLICIT))) == nothing
+    without_reason = encoded_answer(ANSWER, IMPLICIT).replace(
+        b"\x08\0\x97\x11\x02\0\0\0\x12\x01", b"\x09\0\x97\x11\x02\0\0\0\x12\x01"
+    )
+    answer = decoded_answer(message(without_reason, transfer_syntax_uid=IMPLICIT))
+    assert answer.failed[0].failure_reason == FailureReason.PROCESSING_FAILURE
 
 
 def test_reasons_are_said_in_words() -> None:

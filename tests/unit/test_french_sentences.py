@@ -39,6 +39,7 @@ WHOLE = (
 RAISED = (
     "worklist/store/*.py",
     "viewer/**/*.py",
+    "results/sending/*.py",
     "vigie/provider.py",
     "vigie/readiness.py",
     "vigie/sign_on.py",
@@ -52,6 +53,8 @@ NO_ANSWERS = {
     "models/third_party_bundle.py",
     "models/third_party_card.py",  # what is wrong with somebody's card, for who writes it
     "models/third_party_transforms.py",
+    "results/sending/destination.py",  # what is wrong with a setting
+    "results/sending/messages.py",
     "viewer/build_hook.py",
     "viewer/serving.py",
     "viewer/translation.py",
@@ -68,6 +71,8 @@ NOT_SAID = {
     "without a pause at the end a deadly detector is tried for ever",
     "this thread has not finished its last assessment",
     "no answer of storage commitment: {}",
+    "no message of storage commitment: {}",
+    "no prepared answer of storage commitment: {}",
     "received_at must be an aware datetime",
     "needs a target above zero: {}",
     "the probability of {} is {}, not within 0 to 1",
@@ -260,6 +265,7 @@ def _words_of(node: ast.AST) -> str | None:
 _NO_SENTENCES = re.compile(r"_?log|logging|re|Query|PathParameter|Header")
 _TO_PEOPLE = {
     "problem", "HTTPException", "Check", "StoreUnavailable", "RefusedByStore", "CannotDecode",
+    "DestinationUnavailable", "UnsendableFile", "CommitmentNotOffered", "_refused", "_delivered",
 }  # fmt: skip
 
 
