@@ -24,10 +24,13 @@ from dicom_listener.command import (
     C_ECHO_RQ,
     C_STORE_RQ,
     MAX_COMMAND_BYTES,
+    N_ACTION_RQ,
+    N_EVENT_REPORT_RQ,
     RESPONSE,
     Command,
     encode_response,
 )
+from dicom_listener.commitments import MAX_DATA_SET_BYTES, CommitmentDesk, CommitmentFolders
 from dicom_listener.errors import PeerGone, ProtocolError
 from dicom_listener.inbox import Inbox, Origin
 from dicom_listener.settings import ListenerSettings
@@ -40,6 +43,7 @@ class Node(Protocol):
 
     settings: ListenerSettings
     inbox: Inbox
+    commitments: CommitmentFolders
 
     def claim_place(self) -> bool:
         """Take one of the places for associations; False if there is none left."""
@@ -58,7 +62,8 @@ class _Message:
     context_id: int
     encoded_command: bytearray
     command: Command | None = None
-    reception: handlers.Reception | None = None  # None: the data set is read and dropped
+    reception: handlers.Reception | None = None  # of C-STORE
+    kept: bytearray | None = None  # of storage commitment; without either it is dropped
 
 
 class AssociationAcceptor:
@@ -86,6 +91,8 @@ class AssociationAcceptor:
         self._transfer_syntax_uids: dict[int, str] = {}
         self._message: _Message | None = None
         self._store: handlers.StoreHandler | None = None
+        self._commitments: CommitmentDesk | None = None
+        self._max_pdu_bytes = node.settings.max_pdu_bytes  # that we send
         self._log = log.bind(association=association_id, address=address)
         self._counts = {"stored": 0, "refused": 0}
 
@@ -137,6 +144,7 @@ class AssociationAcceptor:
     def _serve(self, request: negotiation.Request) -> None:
         acceptance = negotiation.accept(request, self._settings)
         self._transfer_syntax_uids = acceptance.transfer_syntax_uids
+        self._max_pdu_bytes = acceptance.max_pdu_bytes
         origin = Origin(
             association_id=self._association_id,
             calling_ae_title=request.calling_ae_title,
@@ -146,6 +154,7 @@ class AssociationAcceptor:
         self._store = handlers.StoreHandler(
             inbox=self._node.inbox, settings=self._settings, origin=origin
         )
+        self._commitments = CommitmentDesk(self._node.commitments, origin)
         self._log = self._log.bind(calling_ae_title=request.calling_ae_title)
         marker = mark_open(self._node.inbox, origin, now=datetime.now(UTC))
         try:
@@ -163,6 +172,7 @@ class AssociationAcceptor:
                 idle_s=settings.dimse_timeout_s if inside else settings.network_timeout_s,
                 whole_s=settings.dimse_timeout_s,
                 give_up=None if inside else self._node.is_stopping,
+                idle=None if inside else self._send_answers,
             )
             if received.type == pdu.P_DATA_TF:
                 for fragment in pdu.fragments(received.body):
@@ -207,24 +217,48 @@ class AssociationAcceptor:
             self._answer_without_data_set(message.context_id, command)
         elif command.field == C_STORE_RQ and self._store is not None:
             message.reception = self._store.begin(command, transfer_syntax_uid)
+        elif command.field in (N_ACTION_RQ, N_EVENT_REPORT_RQ):
+            message.kept = bytearray()
 
     def _take_data(self, message: _Message, command: Command, fragment: pdu.Fragment) -> None:
         if fragment.is_command:
             raise ProtocolError("a command inside a data set")
         if message.reception is not None:
             message.reception.write(fragment.data)
+        elif message.kept is not None and len(message.kept) <= MAX_DATA_SET_BYTES:
+            message.kept += fragment.data
         if not fragment.is_last:
             return
         if message.reception is not None and self._store is not None:
             outcome = self._store.finish(message.reception)
             self._note(command, outcome)
+        elif message.kept is not None and self._commitments is not None:
+            outcome = self._commitments.take(
+                command,
+                message.context_id,
+                bytes(message.kept),
+                self._transfer_syntax_uids[message.context_id],
+            )
+            self._log.info("storage commitment", status=f"0x{outcome.status:04X}")
         else:
             outcome = handlers.unsupported()
         self._message = None
         self._respond(message.context_id, command, outcome)
 
+    def _send_answers(self) -> None:
+        """Say what became of the peer's requests for storage commitment, while nothing comes."""
+        if self._commitments is None:
+            return
+        for context_id, command, data_set in self._commitments.due():
+            self._send(pdu.command_pdu(context_id, command))
+            for part in pdu.data_pdus(context_id, data_set, max_pdu_bytes=self._max_pdu_bytes):
+                self._send(part)
+
     def _answer_without_data_set(self, context_id: int, command: Command) -> None:
         self._message = None
+        if command.field == N_EVENT_REPORT_RQ | RESPONSE and self._commitments is not None:
+            self._commitments.confirm(command)
+            return
         if command.field == C_CANCEL_RQ or command.field & RESPONSE:
             return  # nothing of ours runs long enough to cancel, and nothing was asked
         if command.field == C_ECHO_RQ:

@@ -14,11 +14,16 @@ from dicom_listener.errors import ProtocolError
 C_STORE_RQ = 0x0001
 C_ECHO_RQ = 0x0030
 C_CANCEL_RQ = 0x0FFF
+N_EVENT_REPORT_RQ = 0x0100
+N_ACTION_RQ = 0x0130
 RESPONSE = 0x8000  # set in the command field of every response
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
+NO_SUCH_SOP_CLASS = 0x0118
+NO_SUCH_ACTION = 0x0123
 UNRECOGNIZED_OPERATION = 0x0211
+RESOURCE_LIMITATION = 0x0213
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1
 CANNOT_UNDERSTAND = 0xC000
 
@@ -26,6 +31,7 @@ MAX_COMMAND_BYTES = 65536  # real ones stay under 400
 
 _GROUP_LENGTH = 0x0000
 _AFFECTED_SOP_CLASS_UID = 0x0002
+_REQUESTED_SOP_CLASS_UID = 0x0003
 _COMMAND_FIELD = 0x0100
 _MESSAGE_ID = 0x0110
 _MESSAGE_ID_BEING_RESPONDED_TO = 0x0120
@@ -33,6 +39,9 @@ _DATA_SET_TYPE = 0x0800
 _STATUS = 0x0900
 _ERROR_COMMENT = 0x0902
 _AFFECTED_SOP_INSTANCE_UID = 0x1000
+_REQUESTED_SOP_INSTANCE_UID = 0x1001
+_EVENT_TYPE_ID = 0x1002
+_ACTION_TYPE_ID = 0x1008
 _NO_DATA_SET = 0x0101
 
 
@@ -43,8 +52,11 @@ class Command:
     field: int  # (0000,0100)
     message_id: int  # (0000,0110)
     has_data_set: bool
-    sop_class_uid: bytes = b""  # as sent, padding and all; empty when missing
+    sop_class_uid: bytes = b""  # affected or requested; as sent, padding and all
     sop_instance_uid: bytes = b""
+    type_id: int = 0  # Event or Action Type ID
+    responded_to: int = 0  # of a response: Message ID Being Responded To
+    status: int = 0  # of a response
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
@@ -62,8 +74,15 @@ class Command:
             field=_unsigned(elements[_COMMAND_FIELD]),
             message_id=_unsigned(elements.get(_MESSAGE_ID, b"\0\0")),
             has_data_set=_unsigned(elements.get(_DATA_SET_TYPE, b"\1\1")) != _NO_DATA_SET,
-            sop_class_uid=elements.get(_AFFECTED_SOP_CLASS_UID, b""),
-            sop_instance_uid=elements.get(_AFFECTED_SOP_INSTANCE_UID, b""),
+            sop_class_uid=elements.get(_AFFECTED_SOP_CLASS_UID)
+            or elements.get(_REQUESTED_SOP_CLASS_UID, b""),
+            sop_instance_uid=elements.get(_AFFECTED_SOP_INSTANCE_UID)
+            or elements.get(_REQUESTED_SOP_INSTANCE_UID, b""),
+            type_id=_unsigned(
+                elements.get(_EVENT_TYPE_ID) or elements.get(_ACTION_TYPE_ID) or b"\0\0"
+            ),
+            responded_to=_unsigned(elements.get(_MESSAGE_ID_BEING_RESPONDED_TO) or b"\0\0"),
+            status=_unsigned(elements.get(_STATUS) or b"\0\0"),
         )
 
 
@@ -84,6 +103,29 @@ def encode_response(request: Command, status: int, comment: str = "") -> bytes:
         (_ERROR_COMMENT, comment.encode("ascii", "replace")[:64]),
         (_AFFECTED_SOP_INSTANCE_UID, request.sop_instance_uid),
     ]
+    type_element = {N_EVENT_REPORT_RQ: _EVENT_TYPE_ID, N_ACTION_RQ: _ACTION_TYPE_ID}
+    if request.field in type_element:
+        elements.append((type_element[request.field], struct.pack("<H", request.type_id)))
+    return _command_set(elements)
+
+
+def encode_event_report(
+    *, sop_class_uid: str, sop_instance_uid: str, event_type_id: int, message_id: int
+) -> bytes:
+    """Encode an N-EVENT-REPORT-RQ that a data set follows (PS3.7 section 10.3.1)."""
+    return _command_set(
+        [
+            (_AFFECTED_SOP_CLASS_UID, sop_class_uid.encode()),
+            (_COMMAND_FIELD, struct.pack("<H", N_EVENT_REPORT_RQ)),
+            (_MESSAGE_ID, struct.pack("<H", message_id)),
+            (_DATA_SET_TYPE, struct.pack("<H", 0x0001)),
+            (_AFFECTED_SOP_INSTANCE_UID, sop_instance_uid.encode()),
+            (_EVENT_TYPE_ID, struct.pack("<H", event_type_id)),
+        ]
+    )
+
+
+def _command_set(elements: list[tuple[int, bytes]]) -> bytes:
     body = b"".join(_element(number, value) for number, value in elements if value)
     return _element(_GROUP_LENGTH, struct.pack("<L", len(body))) + body
 

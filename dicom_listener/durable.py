@@ -1,7 +1,10 @@
-"""Folders whose names outlive a power failure."""
+"""Folders whose names outlive a power failure, and locks that end with their process."""
 
 import contextlib
+import fcntl
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -22,5 +25,23 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def only_one(lock: Path, stop: threading.Event) -> Iterator[bool]:
+    """Wait until this process alone holds the lock file; False if stopped before."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        while not stop.is_set():
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stop.wait(0.5)
+            else:
+                yield True
+                return
+        yield False
     finally:
         os.close(descriptor)

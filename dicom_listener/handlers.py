@@ -42,7 +42,7 @@ def echo() -> Outcome:
 
 def unsupported() -> Outcome:
     """Answer a request the node does not know."""
-    return Outcome(UNRECOGNIZED_OPERATION, "only C-ECHO and C-STORE are served here")
+    return Outcome(UNRECOGNIZED_OPERATION, "only C-ECHO, C-STORE and storage commitment")
 
 
 def store_without_data_set() -> Outcome:

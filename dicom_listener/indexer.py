@@ -5,11 +5,8 @@ and goes on where it was, and nothing is lost, because an object leaves the inbo
 is durable in the archive and recorded.
 """
 
-import fcntl
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +23,7 @@ from dicom_listener.completion import (
     Waiting,
     decide,
 )
+from dicom_listener.durable import only_one
 from dicom_listener.errors import UnreadableObject
 from dicom_listener.inbox import Inbox, ReceivedName
 from dicom_listener.ports import ArrivalStore
@@ -111,7 +109,7 @@ def run(
         If the folders cannot be used at all.
     """
     indexer = Indexer(settings, store, clock)
-    with _only_one(indexer.inbox, stop) as is_ours:
+    with only_one(indexer.inbox.root / "indexer.lock", stop) as is_ours:
         if is_ours:
             indexer.run(stop)
 
@@ -373,21 +371,3 @@ class _Batch:
     quarantined: list[QuarantinedObject] = field(default_factory=list)
     done: list[str] = field(default_factory=list)  # may leave the inbox once recorded
     failed: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def _only_one(inbox: Inbox, stop: threading.Event) -> Iterator[bool]:
-    """Wait until this process is the inbox's only indexer; False if stopped before."""
-    descriptor = os.open(inbox.root / "indexer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        while not stop.is_set():
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                stop.wait(0.5)
-            else:
-                yield True
-                return
-        yield False
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,12 @@ accepted with the transfer syntax its proposer named first: nothing is ever tran
 from dataclasses import dataclass
 from typing import Any
 
-from pydicom.uid import UID, AllTransferSyntaxes
+from pydicom.uid import (
+    UID,
+    AllTransferSyntaxes,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 from pynetdicom import build_context
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
@@ -17,13 +22,21 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
 )
-from pynetdicom.presentation import PresentationContext, negotiate_unrestricted
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.presentation import (
+    PresentationContext,
+    negotiate_as_acceptor,
+    negotiate_unrestricted,
+)
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    Verification,
+)
 
 from dicom_listener.errors import ProtocolError
 from dicom_listener.settings import ListenerSettings
 from worklist.uid import IMPLEMENTATION_CLASS_UID
 
+_LEAST_PDU_BYTES = 1024  # that we send, whatever the peer says it takes
 _APPLICATION_CONTEXT_NAME = UID("1.2.840.10008.3.1.1.1")
 
 
@@ -57,6 +70,7 @@ class Acceptance:
 
     answer: bytes  # the A-ASSOCIATE-AC
     transfer_syntax_uids: dict[int, str]  # of the accepted presentation contexts, by their id
+    max_pdu_bytes: int  # that we send
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +133,8 @@ def accept(request: Request, settings: ListenerSettings) -> Acceptance:
 
 def _accept(request: Request, settings: ListenerSettings) -> Acceptance:
     proposal = request.primitive
-    contexts, roles = negotiate_unrestricted(
-        proposal.presentation_context_definition_list,
-        [build_context(Verification, list(AllTransferSyntaxes))],
-        _proposed_roles(proposal.user_information),
+    contexts, roles = _negotiated(
+        proposal.presentation_context_definition_list, _proposed_roles(proposal.user_information)
     )
     answer = A_ASSOCIATE()
     answer.application_context_name = _APPLICATION_CONTEXT_NAME
@@ -135,7 +147,36 @@ def _accept(request: Request, settings: ListenerSettings) -> Acceptance:
     return Acceptance(
         answer=bytes(A_ASSOCIATE_AC(answer).encode()),
         transfer_syntax_uids=_accepted(contexts),
+        max_pdu_bytes=_max_pdu_bytes(proposal.user_information, settings),
     )
+
+
+def _negotiated(
+    proposed: list[PresentationContext], roles: dict[Any, Any]
+) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
+    """Storage commitment in either role, as a peer proposes it; all else as for storage."""
+    is_commitment = [one.abstract_syntax == StorageCommitmentPushModel for one in proposed]
+    commitment = build_context(
+        StorageCommitmentPushModel, [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+    )
+    commitment.scu_role = commitment.scp_role = True
+    of_commitment = [one for one, is_one in zip(proposed, is_commitment, strict=True) if is_one]
+    others = [one for one, is_one in zip(proposed, is_commitment, strict=True) if not is_one]
+    first, first_roles = negotiate_as_acceptor(of_commitment, [commitment], roles)
+    second, second_roles = negotiate_unrestricted(
+        others, [build_context(Verification, list(AllTransferSyntaxes))], roles
+    )
+    contexts = sorted([*first, *second], key=lambda one: one.context_id or 0)
+    return contexts, [*first_roles, *second_roles]
+
+
+def _max_pdu_bytes(user_information: list[Any], settings: ListenerSettings) -> int:
+    """What the peer takes (0: anything), and no more than we would take ourselves."""
+    for item in user_information:
+        if isinstance(item, MaximumLengthNotification) and item.maximum_length_received:
+            said = int(item.maximum_length_received)
+            return max(_LEAST_PDU_BYTES, min(said, settings.max_pdu_bytes))
+    return settings.max_pdu_bytes
 
 
 def _accepted(contexts: list[PresentationContext]) -> dict[int, str]:

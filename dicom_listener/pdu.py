@@ -72,7 +72,12 @@ class PDUReader:
         self._end = 0
 
     def read(
-        self, *, idle_s: float, whole_s: float, give_up: Callable[[], bool] | None = None
+        self,
+        *,
+        idle_s: float,
+        whole_s: float,
+        give_up: Callable[[], bool] | None = None,
+        idle: Callable[[], object] | None = None,
     ) -> PDU:
         """Wait for the next PDU.
 
@@ -84,6 +89,8 @@ class PDUReader:
             Longest wait from its first to its last byte, seconds.
         give_up : callable, optional
             Asked while nothing has come; True ends the wait.
+        idle : callable, optional
+            Called while nothing has come.
 
         Raises
         ------
@@ -94,7 +101,7 @@ class PDUReader:
         """
         if self._start == self._end:
             self._start = self._end = 0
-            self._wait_for_first_byte(idle_s, give_up)
+            self._wait_for_first_byte(idle_s, give_up, idle)
         deadline = time.monotonic() + whole_s
         self._fill(_HEADER.size, deadline)
         kind, length = _HEADER.unpack_from(self._memory, self._start)
@@ -113,7 +120,12 @@ class PDUReader:
                 f"a PDU of type 0x{kind:02X} with {length} bytes", abort_reason=0x06
             )
 
-    def _wait_for_first_byte(self, idle_s: float, give_up: Callable[[], bool] | None) -> None:
+    def _wait_for_first_byte(
+        self,
+        idle_s: float,
+        give_up: Callable[[], bool] | None,
+        idle: Callable[[], object] | None,
+    ) -> None:
         deadline = time.monotonic() + idle_s
         while True:
             if self._receive(0):
@@ -122,6 +134,8 @@ class PDUReader:
                 raise PeerGone("the listener is stopping")
             if time.monotonic() >= deadline:
                 raise PeerGone(f"the peer said nothing for {idle_s:g} s")
+            if idle is not None:
+                idle()
 
     def _fill(self, needed: int, deadline: float) -> None:
         """Have `needed` bytes from `_start` on."""
@@ -192,6 +206,16 @@ def command_pdu(context_id: int, encoded: bytes) -> bytes:
     return (
         _HEADER.pack(P_DATA_TF, length + 4) + _PDV_HEADER.pack(length, context_id, 0x03) + encoded
     )
+
+
+def data_pdus(context_id: int, data_set: bytes, *, max_pdu_bytes: int) -> Iterator[bytes]:
+    """P-DATA-TFs that hold one data set, none longer than the peer takes."""
+    most = max_pdu_bytes - 6
+    for start in range(0, len(data_set), most):
+        part = data_set[start : start + most]
+        control = 0x02 if start + most >= len(data_set) else 0x00
+        item = _PDV_HEADER.pack(len(part) + 2, context_id, control) + part
+        yield _HEADER.pack(P_DATA_TF, len(item)) + item
 
 
 def release_response_pdu() -> bytes:

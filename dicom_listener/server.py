@@ -16,6 +16,7 @@ import structlog
 
 from dicom_listener.association import serve_connection
 from dicom_listener.association_evidence import ListenerLock, remove_stale_temporaries
+from dicom_listener.commitments import CommitmentFolders
 from dicom_listener.inbox import Inbox
 from dicom_listener.settings import ListenerSettings
 
@@ -59,6 +60,7 @@ class Listener:
     def __init__(self, settings: ListenerSettings) -> None:
         self.settings = settings
         self.inbox = Inbox(settings.inbox)
+        self.commitments = CommitmentFolders(settings.data)
         self._lock = ListenerLock(self.inbox)
         self._tls = _tls_context(settings)
         self._places = threading.BoundedSemaphore(settings.max_associations)

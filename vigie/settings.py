@@ -102,6 +102,14 @@ class Settings(BaseSettings):
         2 * _GIB, ge=0, description="Free disk, in bytes, below which objects are refused."
     )
 
+    commitment_peers: Names = Field(
+        (),
+        description="Where those that ask for storage commitment listen: CT01=10.1.0.5:11112.",
+    )
+    commitment_answer_limit_h: float = Field(
+        24, gt=0, description="Hours for which they are told the answer again until they take it."
+    )
+
     quiet_period_s: float = Field(
         5, gt=0, description="Seconds without a new image until a study counts as complete."
     )
@@ -246,6 +254,7 @@ class Settings(BaseSettings):
         "sso_roles",
         "highlighting",
         "viewer_links",
+        "commitment_peers",
         mode="before",
     )
     @classmethod
@@ -278,6 +287,30 @@ class Settings(BaseSettings):
             if roles.setdefault(group.strip(), role.strip()) != role.strip():
                 raise ValueError(f"the group {group.strip()!r} is given two roles")
         return value
+
+    @field_validator("commitment_peers")
+    @classmethod
+    def _listen_somewhere(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            title, _, address = one.rpartition("=")
+            host, _, port = address.strip().rpartition(":")
+            cls._ae_titles(title.strip())
+            if not host.strip("[]") or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"{one!r} is not AE-TITLE=HOST:PORT")
+        titles = [one.rpartition("=")[0].strip() for one in value]
+        if len(set(titles)) < len(titles):
+            raise ValueError("an AE title is given two addresses")
+        return value
+
+    @property
+    def commitment_addresses(self) -> dict[str, tuple[str, int]]:
+        """Host and port of those that ask for storage commitment, by their AE titles."""
+        found = {}
+        for one in self.commitment_peers:
+            title, _, address = one.rpartition("=")
+            host, _, port = address.strip().rpartition(":")
+            found[title.strip()] = (host.strip("[]"), int(port))
+        return found
 
     @field_validator("highlighting")
     @classmethod

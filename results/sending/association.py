@@ -36,6 +36,7 @@ MOST_CONTEXTS = 128  # of an association: odd numbers from 1 to 255 (PS3.8 secti
 _MAX_PDU_BYTES = 131072  # sent, unless the peer takes less, and announced
 _MAX_RECEIVED_BYTES = 64 * 1024**2  # of one message: the answer on 100,000 objects fits
 _ASSOCIATE_AC, _ASSOCIATE_RJ, _P_DATA_TF, _RELEASE_RQ, _RELEASE_RP, _ABORT = range(2, 8)
+_MOST_ASKED = 100  # requests of the peer's, while it owes us an answer
 _HEADER = struct.Struct(">BxL")
 _TRANSIENT = 0x02
 
@@ -57,6 +58,7 @@ class Association:
         self._transfer_syntax_uids: dict[int, str] = {}
         self._most_bytes = _MAX_PDU_BYTES
         self._message_id = 0
+        self._asked: list[Message] = []  # by the peer, while we waited for an answer
         self.implementation = ""  # what the peer calls its software; empty: it does not say
 
     def negotiate(self, contexts: Sequence[tuple[str, str]], scp_of: Sequence[str]) -> None:
@@ -126,20 +128,30 @@ class Association:
         )
         if data_set is not None:
             self._send_data_set(context_id, data_set)
-        answer = self.await_message(self._destination.answer_timeout_s)
-        if answer is None:
-            raise DestinationUnavailable(
-                f"{self._where} gave no answer for {self._destination.answer_timeout_s:g} s."
-            )
-        wanted = answer.field & messages.RESPONSE and self._message_id == answer.number(
-            messages.MESSAGE_ID_BEING_RESPONDED_TO
-        )
-        if not wanted or messages.STATUS not in answer.command:
+        return self._await_answer()
+
+    def _await_answer(self) -> Message:
+        while True:
+            answer = self._next_message(self._destination.answer_timeout_s)
+            if answer is None:
+                raise DestinationUnavailable(
+                    f"{self._where} gave no answer for {self._destination.answer_timeout_s:g} s."
+                )
+            if answer.field & messages.RESPONSE:
+                break
+            self._asked.append(answer)  # an N-EVENT-REPORT that overtook it
+            if len(self._asked) > _MOST_ASKED:
+                raise self._broke("it answered something that was not asked")
+        responded_to = answer.number(messages.MESSAGE_ID_BEING_RESPONDED_TO)
+        if responded_to != self._message_id or messages.STATUS not in answer.command:
             raise self._broke("it answered something that was not asked")
         return answer
 
     def await_message(self, wait_s: float) -> Message | None:
-        """The next message; None if none begins within so many seconds."""
+        """The next message of the peer's own; None if none begins within so many seconds."""
+        return self._asked.pop(0) if self._asked else self._next_message(wait_s)
+
+    def _next_message(self, wait_s: float) -> Message | None:
         deadline = time.monotonic() + wait_s
         encoded, data = bytearray(), bytearray()
         command: dict[int, bytes] = {}

@@ -254,3 +254,31 @@ def test_addresses_of_other_viewers_are_taken_as_they_are(tmp_path: Path) -> Non
         "OHIF": "https://o/viewer?StudyInstanceUIDs={study_instance_uid}",
         "Weasis": weasis,
     }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CT01",
+        "CT01=10.0.0.5",
+        "CT01=:104",
+        "CT01=10.0.0.5:0",
+        "CT01=10.0.0.5:65536",
+        "CT01=10.0.0.5:dicom",
+        "=10.0.0.5:104",
+        f"{'A' * 17}=10.0.0.5:104",
+        "CT01=10.0.0.5:104,CT01=10.0.0.6:104",
+    ],
+)
+def test_a_peer_of_storage_commitment_listens_somewhere(said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="commitment_peers"):
+        load_settings(data=tmp_path, commitment_peers=said)
+
+
+def test_the_addresses_of_peers_of_storage_commitment_are_known(tmp_path: Path) -> None:
+    said = "CT01=10.0.0.5:104, MR 2 = [fd00::1]:11112,PACS=pacs.hospital:4242"
+    assert load_settings(data=tmp_path, commitment_peers=said).commitment_addresses == {
+        "CT01": ("10.0.0.5", 104),
+        "MR 2": ("fd00::1", 11112),
+        "PACS": ("pacs.hospital", 4242),
+    }

@@ -1,11 +1,19 @@
-"""Files what was received, and hands complete studies to the detectors."""
+"""Files what was received, hands complete studies to the detectors, and vouches for objects."""
+
+import threading
+from datetime import timedelta
+
+import sqlalchemy as sa
 
 from dicom_listener.completion import CompletionSettings
 from dicom_listener.indexer import IndexerSettings
 from dicom_listener.indexer import run as run_indexer
+from results.sending.commitment import report
+from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
 from vigie.processes import stop_event
 from vigie.settings import Settings
 from vigie.wiring import make_worklist, migrated_engine, utc_now, wait_for_database
+from worklist.store.archive import PostgresArchive
 
 
 def run(settings: Settings) -> None:
@@ -14,7 +22,29 @@ def run(settings: Settings) -> None:
     with migrated_engine(settings) as engine:
         if not wait_for_database(engine, stop):
             return
-        run_indexer(indexer_settings(settings), make_worklist(settings, engine), stop, utc_now)
+        answers = commitment_answers(settings, engine)
+        answering = threading.Thread(target=answers.run, args=(stop,), daemon=True)
+        answering.start()
+        try:
+            run_indexer(indexer_settings(settings), make_worklist(settings, engine), stop, utc_now)
+        finally:
+            stop.set()
+            answering.join(timeout=5)  # what is cut here is told again
+
+
+def commitment_answers(settings: Settings, engine: sa.Engine) -> CommitmentAnswers:
+    """What answers peers that ask whether their objects are kept."""
+    return CommitmentAnswers(
+        CommitmentSettings(
+            data=settings.data,
+            ae_title=settings.ae_title,
+            peers=settings.commitment_addresses,
+            limit=timedelta(hours=settings.commitment_answer_limit_h),
+        ),
+        find=PostgresArchive(engine, settings.archive).by_uid,
+        report=report,
+        clock=utc_now,
+    )
 
 
 def indexer_settings(settings: Settings) -> IndexerSettings:

@@ -15,6 +15,8 @@ from worklist.store.engine import translated
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import UnknownInstance
 
+_TEXTS = sa.ARRAY(sa.Text(collation="C"))
+
 
 class PostgresArchive:
     """Finds archived objects; called from many threads.
@@ -43,6 +45,15 @@ class PostgresArchive:
         if not rows:
             raise _unknown(study, series, instance)
         return [self._object(row) for row in rows]
+
+    def by_uid(self, uids: Sequence[SOPInstanceUID]) -> dict[SOPInstanceUID, ArchivedObject]:
+        """Those of these objects that were filed."""
+        found = sa.select(t.instance).where(
+            t.instance.c.sop_instance_uid == sa.any_(sa.literal(list(uids), _TEXTS))
+        )
+        with translated(), self._engine.connect() as connection:
+            objects = [self._object(row) for row in connection.execute(found)]
+        return {one.sop_instance_uid: one for one in objects}
 
     def shown_for(
         self,

@@ -1,0 +1,371 @@
+"""Peers are told what the archive really holds, once, and until they take it."""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_listener.association_evidence import ListenerLock, mark_open
+from dicom_listener.commitments import CommitmentFolders
+from dicom_listener.inbox import Inbox, Origin, ReceivedName, file_header
+from dicom_listener.received_object import data_set_digest
+from results.sending.commitment import encoded_answer
+from results.sending.destination import DimseDestination
+from results.sending.encodings import EXPLICIT, IMPLICIT
+from results.sending.errors import DestinationUnavailable
+from tests.listening import ct, eventually
+from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
+from worklist.archived import ArchivedObject
+from worklist.commitment import (
+    CommitmentAnswer,
+    CommitmentMessage,
+    FailureReason,
+    ObjectReference,
+    PreparedAnswer,
+)
+from worklist.errors import StoreUnavailable
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID, TransactionUID
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+BEGIN = datetime(2026, 3, 2, 2, 31, tzinfo=UTC)
+ORIGIN = Origin(
+    association_id="ab-1", calling_ae_title="CT01", called_ae_title="VIGIE", address="10.0.0.5"
+)
+
+
+class World:
+    """A node's folders, what its database knows, who listens, and a clock."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.folders = CommitmentFolders(data)
+        self.inbox = Inbox(data / "inbox")
+        self.filed: dict[SOPInstanceUID, ArchivedObject] = {}
+        self.is_database_up = True
+        self.told: list[tuple[DimseDestination, CommitmentAnswer]] = []
+        self.takes = True
+        self.now = BEGIN
+        self.number = 0
+        self.peers = {"CT01": ("10.0.0.5", 11113)}
+        self.answers = self.started()
+
+    def started(self) -> CommitmentAnswers:
+        return CommitmentAnswers(
+            CommitmentSettings(
+                data=self.data, ae_title="VIGIE", peers=self.peers, limit=timedelta(hours=24)
+            ),
+            find=self.find,
+            report=self.report,
+            clock=lambda: self.now,
+        )
+
+    def find(self, uids: Sequence[SOPInstanceUID]) -> dict[SOPInstanceUID, ArchivedObject]:
+        if not self.is_database_up:
+            raise StoreUnavailable("away")
+        return {uid: self.filed[uid] for uid in uids if uid in self.filed}
+
+    def report(self, destination: DimseDestination, answer: CommitmentAnswer) -> None:
+        if not self.takes:
+            raise DestinationUnavailable("nobody there")
+        self.told.append((destination, answer))
+
+    def file(self, uid: str) -> Path:
+        """Put an object into the archive."""
+        path = self.data / f"{uid}.dcm"
+        ct(uid).save_as(path, enforce_file_format=True)
+        one = ArchivedObject(
+            study_instance_uid=StudyInstanceUID("1.2.3.1"),
+            series_instance_uid=SeriesInstanceUID("1.2.3.2"),
+            sop_instance_uid=SOPInstanceUID(uid),
+            sop_class_uid=CT,
+            transfer_syntax_uid=EXPLICIT,
+            sha256=data_set_digest(path).sha256,
+            path=path,
+            instance_number=1,
+            number_of_frames=1,
+            rows=None,
+            columns=None,
+        )
+        self.filed[one.sop_instance_uid] = one
+        return path
+
+    def receive(self, uid: str, at: datetime) -> None:
+        """Put an object into the inbox."""
+        name = ReceivedName(
+            received_at_ns=int(at.timestamp() * 10**9), association_id="ab-1", number=1
+        )
+        whole = self.data / "whole.dcm"
+        ct(uid).save_as(whole, enforce_file_format=True)
+        content = whole.read_bytes()
+        head = file_header(
+            sop_class_uid=CT.encode(),
+            sop_instance_uid=uid.encode(),
+            transfer_syntax_uid=EXPLICIT,
+            origin=ORIGIN,
+            implementation_version_name="T",
+        )
+        at_data = content.index(b"\x08\0\x16\0UI")
+        (self.inbox.root / str(name)).write_bytes(head + content[at_data:])
+
+    def ask(self, *uids: str, sop_class_uid: str = CT, syntax: str = IMPLICIT) -> str:
+        """Be asked for these."""
+        references = tuple(
+            ObjectReference(sop_class_uid=sop_class_uid, sop_instance_uid=SOPInstanceUID(uid))
+            for uid in uids
+        )
+        request = CommitmentAnswer(
+            transaction_uid=TransactionUID("1.9"),
+            committed=references,
+            ae_title="",
+            heard_at=self.now,
+        )
+        message = CommitmentMessage(
+            data_set=encoded_answer(request, syntax),
+            transfer_syntax_uid=syntax,
+            calling_ae_title="CT01",
+            called_ae_title="VIGIE",
+            address="10.0.0.5",
+            association_id="ab-1",
+            received_at=self.now,
+        )
+        self.number += 1
+        name = f"{self.number:020d}_ab-1_000001.json"
+        self.folders.keep(self.folders.asked, name, message.as_json())
+        return name
+
+    def reasons(self) -> list[int]:
+        return [one.failure_reason for one in self.told[-1][1].failed]
+
+    def left(self) -> list[str]:
+        folders = (self.folders.asked, self.folders.answers)
+        return sorted(path.name for folder in folders for path in folder.iterdir())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT])
+def test_what_lies_in_the_archive_is_vouched_for(world: World, syntax: str) -> None:
+    world.file("1.2.1")
+    world.file("1.2.2")
+    world.ask("1.2.1", "1.2.2", syntax=syntax)
+    world.answers.run_once()
+    ((destination, answer),) = world.told
+    assert (destination.host, destination.port) == ("10.0.0.5", 11113)
+    assert (destination.called_ae_title, destination.calling_ae_title) == ("CT01", "VIGIE")
+    assert [one.sop_instance_uid for one in answer.committed] == ["1.2.1", "1.2.2"]
+    assert answer.failed == ()
+    assert answer.transaction_uid == "1.9"
+    assert world.left() == []
+    world.answers.run_once()
+    assert len(world.told) == 1
+
+
+def test_what_is_not_there_or_is_something_else_is_not_vouched_for(world: World) -> None:
+    world.file("1.2.1")
+    world.ask("1.2.1", "1.2.9")
+    world.answers.run_once()
+    assert [one.sop_instance_uid for one in world.told[0][1].committed] == ["1.2.1"]
+    assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
+    world.ask("1.2.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.4")
+    world.answers.run_once()
+    assert world.reasons() == [FailureReason.CLASS_INSTANCE_CONFLICT]
+
+
+def test_the_bytes_on_the_disk_decide_not_the_database(world: World) -> None:
+    missing, changed = world.file("1.2.1"), world.file("1.2.2")
+    missing.unlink()
+    content = bytearray(changed.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    world.ask("1.2.1", "1.2.2")
+    world.answers.run_once()
+    assert world.told[0][1].committed == ()
+    assert world.reasons() == [FailureReason.NO_SUCH_OBJECT, FailureReason.PROCESSING_FAILURE]
+
+
+def test_what_is_still_being_filed_is_waited_for(world: World) -> None:
+    world.receive("1.2.1", BEGIN - timedelta(seconds=1))
+    world.ask("1.2.1")
+    world.answers.run_once()
+    assert world.told == []
+    for path in world.inbox.root.glob("*.dcm"):
+        path.unlink()
+    world.file("1.2.1")
+    world.answers.run_once()
+    assert world.reasons() == []
+
+
+def test_what_lies_in_the_inbox_for_long_is_vouched_for_there(world: World) -> None:
+    world.receive("1.2.1", BEGIN - timedelta(seconds=1))
+    (world.inbox.root / "broken.dcm").write_bytes(b"nothing")
+    world.ask("1.2.1", "1.2.2")
+    world.now += timedelta(seconds=29)
+    world.answers.run_once()
+    assert world.told == []
+    world.now += timedelta(seconds=1)
+    world.answers.run_once()
+    assert [one.sop_instance_uid for one in world.told[0][1].committed] == ["1.2.1"]
+    assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
+
+
+def test_what_came_after_the_request_is_not_waited_for(world: World) -> None:
+    world.receive("1.2.1", BEGIN + timedelta(seconds=1))
+    world.ask("1.2.1")
+    world.answers.run_once()
+    assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
+
+
+def test_without_the_database_nothing_is_said(world: World) -> None:
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    world.is_database_up = False
+    with pytest.raises(StoreUnavailable):
+        world.answers.run_once()
+    assert world.told == []
+    world.is_database_up = True
+    world.answers.run_once()
+    assert world.reasons() == []
+
+
+def test_an_association_that_is_open_is_left_the_answer_for_a_while(world: World) -> None:
+    lock = ListenerLock(world.inbox)
+    origin_id = f"{lock.listener_id}-000001"
+    mark_open(world.inbox, Origin(**{**_fields(ORIGIN), "association_id": origin_id}), now=BEGIN)
+    world.file("1.2.1")
+    name = world.ask("1.2.1")
+    path = world.folders.asked / name
+    path.write_text(path.read_text().replace("ab-1", origin_id))
+    world.answers.run_once()
+    prepared = PreparedAnswer.from_json((world.folders.answers / name).read_text())
+    assert prepared.data_set == encoded_answer(prepared.answer, IMPLICIT)
+    world.now += timedelta(seconds=29)
+    world.answers.run_once()
+    assert world.told == []
+    lock.release()  # the association ended
+    world.answers.run_once()
+    assert len(world.told) == 1
+
+
+def _fields(origin: Origin) -> dict[str, Any]:
+    return {name: getattr(origin, name) for name in Origin.__dataclass_fields__}
+
+
+def test_a_peer_that_does_not_take_it_is_told_again_with_pauses(world: World) -> None:
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    world.takes = False
+    world.answers.run_once()
+    world.takes = True
+    world.now += timedelta(seconds=9)
+    world.answers.run_once()
+    assert world.told == []
+    world.now += timedelta(seconds=1)
+    world.answers.run_once()
+    assert len(world.told) == 1
+
+
+def test_what_its_own_association_told_meanwhile_is_not_told_again(world: World) -> None:
+    world.file("1.2.1")
+    name = world.ask("1.2.1")
+    world.peers = {}
+    answers = world.started()
+    answers.run_once()
+    (world.folders.answers / name).unlink()
+    world.peers["CT01"] = ("10.0.0.5", 11113)
+    answers.run_once()
+    assert world.told == []
+    world.folders.answered(name)
+    answers.run_once()
+    assert world.told == []
+
+
+def test_a_restart_forgets_no_request(world: World) -> None:
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    world.takes = False
+    world.answers.run_once()
+    world.takes = True
+    world.started().run_once()
+    assert len(world.told) == 1
+    assert world.left() == []
+
+
+def test_a_peer_that_never_takes_it_is_given_up_loudly(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.file("1.2.1")
+    name = world.ask("1.2.1")
+    world.takes = False
+    world.answers.run_once()
+    world.now += timedelta(hours=24)
+    world.answers.run_once()
+    assert name in world.left()
+    world.now += timedelta(hours=1)
+    world.answers.run_once()
+    assert world.left() == [name.replace(".json", ".unanswered")]
+    assert "never took the answer" in capsys.readouterr().out
+
+
+def test_a_peer_without_an_address_is_named_once(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.peers = {}
+    answers = world.started()
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    answers.run_once()
+    answers.run_once()
+    assert capsys.readouterr().out.count("commitment_peers") == 1
+    assert len(world.left()) == 2
+
+
+def test_p9_a_request_that_cannot_be_read_is_put_aside_and_the_next_one_answered(
+    world: World,
+) -> None:
+    name = world.ask("1.2.1")
+    (world.folders.asked / name).write_text("{")
+    world.ask("1.2.1", syntax=EXPLICIT)
+    deep = world.folders.asked / "3.json"
+    broken = b"\x08\0\x99\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20_000
+    message = CommitmentMessage(
+        data_set=broken,
+        transfer_syntax_uid=EXPLICIT,
+        calling_ae_title="CT01",
+        called_ae_title="VIGIE",
+        address="",
+        association_id="ab-1",
+        received_at=BEGIN,
+    )
+    deep.write_text(message.as_json())
+    world.answers.run_once()
+    assert len(world.told) == 1
+    assert world.left() == [name.replace(".json", ".unreadable"), "3.unreadable"]
+
+
+def test_it_runs_until_it_is_stopped_and_survives_what_goes_wrong(world: World) -> None:
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    failures = [RuntimeError("odd"), StoreUnavailable("away")]
+    real = world.find
+
+    def find(uids: Sequence[SOPInstanceUID]) -> dict[SOPInstanceUID, ArchivedObject]:
+        if failures:
+            raise failures.pop()
+        return real(uids)
+
+    world.find = find  # type: ignore[method-assign]
+    stop = threading.Event()
+    thread = threading.Thread(target=world.started().run, args=(stop,))
+    thread.start()
+    try:
+        assert eventually(lambda: len(world.told) == 1)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()

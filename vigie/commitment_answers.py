@@ -1,0 +1,294 @@
+"""What peers are answered that ask whether we keep their objects (PS3.4 annex J).
+
+The listener keeps requests as files; here each is looked up: an object is kept if it lies in the
+archive under its UID, of the SOP class that was named, with the bytes that were received; or in the
+inbox, whole and not yet filed. The answer is put where the association that asked finds it. When
+that is closed, it is told on an association of our own, again and again until the peer takes it.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from dicom_listener.association_evidence import open_associations
+from dicom_listener.attributes import WANTED, identity
+from dicom_listener.commitments import CommitmentFolders
+from dicom_listener.durable import only_one
+from dicom_listener.errors import UnreadableObject
+from dicom_listener.inbox import Inbox, ReceivedName
+from dicom_listener.received_object import data_set_digest, open_received
+from results.sending.commitment import decoded_request, encoded_answer
+from results.sending.destination import DimseDestination
+from results.sending.errors import DestinationUnavailable
+from worklist.archived import ArchivedObject
+from worklist.commitment import (
+    CommitmentAnswer,
+    CommitmentMessage,
+    FailureReason,
+    NotCommitted,
+    ObjectReference,
+    PreparedAnswer,
+)
+from worklist.errors import StoreUnavailable
+from worklist.uid import SOPInstanceUID, TransactionUID
+
+_POLL_S = 0.5
+_TIME_TO_FILE = timedelta(seconds=30)  # then what still lies in the inbox is looked at there
+_LEFT_TO_ASSOCIATION = timedelta(seconds=30)  # that asked, while it is open
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
+_MOST_AT_ONCE = 5000  # objects in one question to the database
+
+Find = Callable[[Sequence[SOPInstanceUID]], Mapping[SOPInstanceUID, ArchivedObject]]
+Report = Callable[[DimseDestination, CommitmentAnswer], None]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitmentSettings:
+    """What answering needs to know."""
+
+    data: Path  # the node's folder
+    ae_title: str
+    peers: Mapping[str, tuple[str, int]]  # host and port of those that ask, by AE title
+    limit: timedelta  # for how long a peer is told again
+
+
+class CommitmentAnswers:
+    """Answers the requests of one node.
+
+    Parameters
+    ----------
+    find
+        Looks objects up in the archive; may raise `StoreUnavailable`.
+    report
+        Tells an answer on an association of our own; raises `DestinationUnavailable`.
+    """
+
+    def __init__(
+        self,
+        settings: CommitmentSettings,
+        *,
+        find: Find,
+        report: Report,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._find = find
+        self._report = report
+        self._clock = clock
+        self._folders = CommitmentFolders(settings.data)
+        self._inbox = Inbox(settings.data / "inbox")
+        self._pauses: dict[str, tuple[datetime, timedelta]] = {}  # by AE title: until, length
+        self._unknown: set[str] = set()  # AE titles without an address, said once
+        self._ready: dict[str, _Ready] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; one process a node, others wait."""
+        with only_one(self._folders.asked.parent / "answers.lock", stop) as is_ours:
+            while is_ours and not stop.is_set():
+                try:
+                    self.run_once()
+                except StoreUnavailable as error:
+                    log.warning("storage commitment waits for the database", error=str(error))
+                except Exception:  # the boundary of the thread: recorded, and tried again
+                    log.exception("storage commitment failed for now")
+                stop.wait(_POLL_S)
+
+    def run_once(self) -> None:
+        """Look at every request that is not answered.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the database does not answer.
+        """
+        names = sorted(path.name for path in self._folders.asked.glob("*.json"))
+        self._ready = {name: one for name, one in self._ready.items() if name in names}
+        if not names:
+            return
+        is_open = {one.association_id for one in open_associations(self._inbox)}
+        for name in names:
+            ready = self._ready.get(name) or self._made_ready(name)
+            if ready is None:
+                continue
+            self._ready[name] = ready
+            now = self._clock()
+            if ready.association_id in is_open and now - ready.at < _LEFT_TO_ASSOCIATION:
+                continue
+            self._tell(name, ready, now)
+
+    def _made_ready(self, name: str) -> "_Ready | None":
+        """The request with its answer written; None if that is not possible yet, or never."""
+        path = self._folders.asked / name
+        try:
+            asked = CommitmentMessage.from_json(path.read_text(encoding="utf-8"))
+            transaction_uid, references = decoded_request(asked)
+        except FileNotFoundError:  # answered meanwhile
+            return None
+        except ValueError as error:
+            log.error("a request for storage commitment is unreadable", name=name, why=str(error))
+            path.rename(path.with_suffix(".unreadable"))
+            return None
+        answer = self._answer(transaction_uid, references, asked)
+        if answer is None:
+            return None
+        encoded = encoded_answer(answer, asked.transfer_syntax_uid)
+        prepared = PreparedAnswer(answer=answer, data_set=encoded)
+        self._folders.keep(self._folders.answers, name, prepared.as_json())
+        return _Ready(
+            calling_ae_title=asked.calling_ae_title,
+            address=asked.address,
+            association_id=asked.association_id,
+            asked_at=asked.received_at,
+            at=answer.heard_at,
+        )
+
+    def _answer(
+        self,
+        transaction_uid: TransactionUID,
+        references: Sequence[ObjectReference],
+        asked: CommitmentMessage,
+    ) -> CommitmentAnswer | None:
+        uids = sorted({one.sop_instance_uid for one in references})
+        filed: dict[SOPInstanceUID, ArchivedObject] = {}
+        for start in range(0, len(uids), _MOST_AT_ONCE):
+            filed |= self._find(uids[start : start + _MOST_AT_ONCE])
+        waiting: Mapping[SOPInstanceUID, str] = {}
+        older = self._received_before(asked.received_at) if len(filed) < len(uids) else []
+        if older:
+            if self._clock() - asked.received_at < _TIME_TO_FILE:
+                return None
+            waiting = self._in_inbox(older)
+        reasons = [_why_not(one, filed, waiting) for one in references]
+        pairs = list(zip(references, reasons, strict=True))
+        return CommitmentAnswer(
+            transaction_uid=transaction_uid,
+            committed=tuple(one for one, reason in pairs if reason is None),
+            failed=tuple(
+                NotCommitted(object=one, failure_reason=reason)
+                for one, reason in pairs
+                if reason is not None
+            ),
+            ae_title=self._settings.ae_title,
+            heard_at=self._clock(),
+        )
+
+    def _received_before(self, moment: datetime) -> list[str]:
+        parsed = [(name, ReceivedName.parse(name)) for name in self._inbox.pending()]
+        return [name for name, one in parsed if one is None or one.received_at <= moment]
+
+    def _in_inbox(self, names: Sequence[str]) -> dict[SOPInstanceUID, str]:
+        """SOP class by SOP Instance UID of the objects that will be filed."""
+        found = {}
+        for name in names:
+            try:
+                who = identity(open_received(self._inbox.root / name, WANTED))
+            except (OSError, UnreadableObject):  # filed meanwhile, or a case for quarantine
+                continue
+            found[who.sop_instance_uid] = who.sop_class_uid
+        return found
+
+    def _tell(self, name: str, ready: "_Ready", now: datetime) -> None:
+        title = ready.calling_ae_title
+        if now - ready.asked_at > self._settings.limit:
+            self._give_up(name, title)
+            return
+        until, pause = self._pauses.get(title, (now, _FIRST_PAUSE))
+        if now < until:
+            return
+        address = self._settings.peers.get(title)
+        if address is None:
+            self._say_unknown(title, ready.address)
+            return
+        try:
+            text = (self._folders.answers / name).read_text(encoding="utf-8")
+        except FileNotFoundError:  # told meanwhile by the association that asked
+            self._ready.pop(name)
+            return
+        answer = PreparedAnswer.from_json(text).answer
+        try:
+            self._report(self._destination(title, address), answer)
+        except DestinationUnavailable as error:
+            log.warning("storage commitment not told yet", calling_ae_title=title, why=str(error))
+            self._pauses[title] = (now + pause, min(2 * pause, _LONGEST_PAUSE))
+            return
+        self._pauses.pop(title, None)
+        self._folders.answered(name)
+        log.info(
+            "storage commitment told",
+            calling_ae_title=title,
+            transaction_uid=answer.transaction_uid,
+            kept=len(answer.committed),
+            not_kept=len(answer.failed),
+        )
+
+    def _give_up(self, name: str, title: str) -> None:
+        log.error("a peer never took the answer of storage commitment", calling_ae_title=title)
+        with suppress(FileNotFoundError):
+            path = self._folders.asked / name
+            path.rename(path.with_suffix(".unanswered"))
+        (self._folders.answers / name).unlink(missing_ok=True)
+
+    def _destination(self, title: str, address: tuple[str, int]) -> DimseDestination:
+        host, port = address
+        return DimseDestination(
+            name=title,
+            host=host,
+            port=port,
+            called_ae_title=title,
+            calling_ae_title=self._settings.ae_title,
+        )
+
+    def _say_unknown(self, title: str, address: str) -> None:
+        if title not in self._unknown:
+            self._unknown.add(title)
+            log.error(
+                "a peer closed its association and waits for storage commitment: where it "
+                "listens must be said in commitment_peers",
+                calling_ae_title=title,
+                address=address,
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    """A request whose answer lies in its file."""
+
+    calling_ae_title: str
+    address: str
+    association_id: str
+    asked_at: datetime
+    at: datetime  # when the answer was made
+
+
+def _why_not(
+    one: ObjectReference,
+    filed: Mapping[SOPInstanceUID, ArchivedObject],
+    waiting: Mapping[SOPInstanceUID, str],
+) -> FailureReason | None:
+    """Why an object is not kept; None if it is."""
+    there = filed.get(one.sop_instance_uid)
+    sop_class_uid = waiting.get(one.sop_instance_uid) if there is None else there.sop_class_uid
+    if sop_class_uid is None:
+        return FailureReason.NO_SUCH_OBJECT
+    if sop_class_uid != one.sop_class_uid:
+        return FailureReason.CLASS_INSTANCE_CONFLICT
+    if there is None:
+        return None
+    try:
+        if data_set_digest(there.path).sha256 == there.sha256:
+            return None
+        error = "its bytes are not those that were received"
+    except FileNotFoundError:
+        log.error("an archived object is missing", path=str(there.path))
+        return FailureReason.NO_SUCH_OBJECT
+    except OSError as failure:
+        error = str(failure)
+    log.error("an archived object cannot be vouched for", path=str(there.path), error=error)
+    return FailureReason.PROCESSING_FAILURE
