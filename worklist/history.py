@@ -83,6 +83,11 @@ def _concluded(details: Details) -> str:
     return f"concluded after {span}: {said}" if said else f"concluded after {span}"
 
 
+def _suspected(details: Details) -> str:
+    finding = TargetFinding(details["finding"]).words
+    return f"the channel {details['channel']} that this is suspected: {finding}"
+
+
 def _complete(details: Details) -> str:
     count = details["instance_count"]
     if details["completeness"] == "complete":
@@ -147,5 +152,9 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "claimed": lambda d: f"claimed by {d['account']}",
     "claim_taken_over": lambda d: f"claimed by {d['account']}, who took over from {d['from']}",
     "claim_released": lambda d: f"claim of {d['account']} released",
+    "notification_delivered": lambda d: f"told {_suspected(d)}",
+    "notification_parked": lambda d: f"could not tell {_suspected(d)}, because {d['answer']}",
+    "notification_not_sent": lambda d: f"did not tell {_suspected(d)}, because {d['answer']}",
+    "notification_sent_again": lambda d: f"asked to tell {_suspected(d)} once more",
     "claim_ended": lambda d: f"claim of {d['account']} ended: {_CLAIM_ENDS[d['how']]}",
 }

@@ -1,5 +1,6 @@
 """Fixtures of the tests that start parts of a node, or read what its store holds."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,3 +39,19 @@ def worklist(emptied_engine: sa.Engine) -> Worklist:
     store = PostgresStore(emptied_engine)
     store.register_detectors([FRACTURE, HAEMORRHAGE], {}, NOON)
     return Worklist(store, DueTargets())
+
+
+@pytest.fixture(scope="session")
+def certificate(
+    program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A certificate for localhost that nobody else signed, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    return certificate, key

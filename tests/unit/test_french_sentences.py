@@ -34,6 +34,9 @@ WHOLE = (
     "viewer/decoding.py",
     "viewer/gate.py",
     "vigie/worker.py",
+    "results/notifying/webhook.py",
+    "results/notifying/mail.py",
+    "results/notifying/reasons.py",
 )
 # Of these only what is raised, answered or checked: their other texts are SQL, addresses, headers.
 RAISED = (
@@ -111,6 +114,8 @@ NOT_SAID = {
     "{} days",  # lengths of time: the slot {span}
     "{} h {} min",
     "{} min",
+    "hours need days of the week, from 0 (Monday) to 6",
+    "application/json; charset=utf-8",
 }
 MOVED = {
     "due_at": "2026-03-02T14:30:00+02:00",
@@ -126,6 +131,7 @@ CONCLUDED = [
     {"answers": {"fracture": "present"}, "reading_s": 75.0},
     {"answers": dict.fromkeys(TargetFinding, "cannot_say"), "reading_s": 4000.0},
 ]
+NOTIFIED = {"channel": "pager", "finding": "intracranial_haemorrhage"}
 HISTORY: dict[str, list[dict[str, Any]]] = {
     "study_arrived": [{**MOVED, "requested_priority": "stat"}],
     "study_reopened": [
@@ -198,6 +204,13 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "claimed": [{"account": "anna"}],
     "claim_taken_over": [{"account": "anna", "from": "bert"}],
     "claim_released": [{"account": "anna"}],
+    "notification_delivered": [NOTIFIED],
+    "notification_parked": [
+        {**NOTIFIED, "answer": one}
+        for one in ("answered 500 Internal Server Error", "no answer within 10 s")
+    ],
+    "notification_not_sent": [{**NOTIFIED, "answer": "the study was read before"}],
+    "notification_sent_again": [NOTIFIED],
     "claim_ended": [{"account": "anna", "how": how} for how in history._CLAIM_ENDS],
 }
 PARTS = sorted(
@@ -264,8 +277,9 @@ def _words_of(node: ast.AST) -> str | None:
 
 _NO_SENTENCES = re.compile(r"_?log|logging|re|Query|PathParameter|Header")
 _TO_PEOPLE = {
-    "problem", "HTTPException", "Check", "StoreUnavailable", "RefusedByStore", "CannotDecode",
-    "DestinationUnavailable", "UnsendableFile", "CommitmentNotOffered", "_refused", "_delivered",
+    "problem", "HTTPException", "Refused", "Check", "StoreUnavailable", "RefusedByStore",
+    "CannotDecode", "DestinationUnavailable", "UnsendableFile", "CommitmentNotOffered", "_refused",
+    "_delivered",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from worklist.api_tokens import Scope
 from worklist.claims import ClaimEnd
 from worklist.people import Role
 from worklist.reading import ReadingState
-from worklist.store import reading_tables
+from worklist.store import notification_tables, reading_tables
 from worklist.store.columns import AT as _AT
 from worklist.store.columns import NAME as _NAME
 from worklist.store.columns import UID as _UID
@@ -18,6 +18,8 @@ from worklist.store.columns import target_finding_type
 from worklist.study import Completeness, RequestedPriority
 
 metadata = reading_tables.conclusion.metadata  # with the tables there
+notification = notification_tables.notification
+notification_channel = notification_tables.notification_channel
 
 
 class OutcomeKind(StrEnum):
@@ -420,6 +422,7 @@ sa.Index(
     outcome.c.finished_at,
     postgresql_where=sa.text("kind <> 'not_applicable'"),
 )
+sa.Index("outcome_flagged", outcome.c.finished_at, postgresql_where=sa.text("kind = 'flagged'"))
 sa.Index(
     "assessment_running",
     assessment.c.study_instance_uid,

@@ -1,0 +1,141 @@
+"""Notifications kept in memory, over the studies and outcomes of the fake worklist."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from tests.fakes import FakeOutcome, FakeStore
+from worklist.finding import Flagged, TargetFinding
+from worklist.notifications import KeptNotification, Looks
+from worklist.notifying import Flag, Notification, NotificationState, PatientDatum, Standing
+from worklist.ports import Event
+from worklist.reading import ReadingState
+from worklist.uid import StudyInstanceUID
+
+
+class FakeNotifications:
+    """See `worklist.notifications.NotificationStore`; one thread, and nothing is rolled back."""
+
+    def __init__(self, worklist: FakeStore) -> None:
+        self._worklist = worklist
+        self._kept: dict[uuid.UUID, Notification] = {}
+        self._looks: dict[str, Looks] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator["FakeNotifications"]:
+        yield self
+
+    def looks(self, channel: str) -> Looks | None:
+        return self._looks.get(channel)
+
+    def add_look(self, channel: str, now: datetime) -> None:
+        known = self._looks.get(channel, Looks(first_at=now, last_at=now))
+        self._looks[channel] = replace(known, last_at=max(known.last_at, now))
+
+    def untold(self, channel: str, targets: Sequence[TargetFinding], since: datetime) -> list[Flag]:
+        told = {
+            (one.study_instance_uid, one.target)
+            for one in self._kept.values()
+            if one.channel == channel
+        }
+        flags = [
+            one
+            for one in self._flags()
+            if one.target in targets
+            and one.flagged_at >= since
+            and (one.study_instance_uid, one.target) not in told
+        ]
+        return sorted(flags, key=lambda one: (one.flagged_at, one.outcome_id))
+
+    def add(self, one: Notification) -> bool:
+        key = (one.study_instance_uid, one.target, one.channel)
+        kept = {(two.study_instance_uid, two.target, two.channel) for two in self._kept.values()}
+        if key in kept:
+            return False
+        self._kept[one.notification_id] = one
+        return True
+
+    def first_due(self, channel: str, now: datetime) -> Notification | None:
+        due = [one for one in self._waiting(channel) if one.due_at <= now]
+        return min(due, key=lambda one: one.due_at, default=None)
+
+    def next_due_at(self, channel: str) -> datetime | None:
+        return min((one.due_at for one in self._waiting(channel)), default=None)
+
+    def notification(self, notification_id: uuid.UUID) -> Notification | None:
+        return self._kept.get(notification_id)
+
+    def save(self, one: Notification) -> None:
+        assert one.notification_id in self._kept
+        self._kept[one.notification_id] = one
+
+    def standing(self, one: Notification) -> Standing:
+        record = self._worklist.tables.studies[one.study_instance_uid]
+        flagged = _flag(one.outcome_id, self._worklist.tables.outcomes[one.outcome_id - 1])
+        return Standing(
+            is_read=record.reading_state is ReadingState.READ,
+            switch=self._worklist.tables.switch,
+            flagged=flagged,
+            in_force=tuple(
+                flag
+                for flag in self._flags()
+                if (flag.study_instance_uid, flag.target) == (one.study_instance_uid, one.target)
+            ),
+        )
+
+    def study(self, uid: StudyInstanceUID) -> Mapping[PatientDatum, str]:
+        attributes = self._worklist.tables.attributes[uid]
+        return {datum: getattr(attributes, datum) for datum in PatientDatum}
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        self._worklist.tables.events.extend(events)
+
+    def newest(
+        self, *, before: int | None, limit: int, state: NotificationState | None
+    ) -> list[KeptNotification]:
+        numbered = list(enumerate(self._kept.values(), start=1))
+        found = [
+            self._shown(number, one)
+            for number, one in reversed(numbered)
+            if (before is None or number < before) and state in (None, one.state)
+        ]
+        return found[:limit]
+
+    def looked_at(self) -> Mapping[str, datetime]:
+        return {name: one.last_at for name, one in self._looks.items()}
+
+    def _shown(self, number: int, one: Notification) -> KeptNotification:
+        detector = self._worklist.tables.outcomes[one.outcome_id - 1].provenance.detector
+        return KeptNotification(
+            number=number,
+            notification=one,
+            detector=detector.name,
+            detector_version=detector.version,
+        )
+
+    def _waiting(self, channel: str) -> list[Notification]:
+        return [
+            one
+            for one in self._kept.values()
+            if one.channel == channel and one.state is NotificationState.WAITING
+        ]
+
+    def _flags(self) -> list[Flag]:
+        return [
+            _flag(number, one)
+            for number, one in enumerate(self._worklist.tables.outcomes, start=1)
+            if isinstance(one.outcome, Flagged) and one.current and not one.too_late
+        ]
+
+
+def _flag(number: int, one: FakeOutcome) -> Flag:
+    assert isinstance(one.outcome, Flagged)
+    return Flag(
+        outcome_id=number,
+        study_instance_uid=one.study_instance_uid,
+        detector=one.provenance.detector,
+        probability=one.outcome.probability,
+        flagged_at=one.provenance.finished_at,
+    )

@@ -1,0 +1,266 @@
+"""Which flag is told on which channel and when; never twice for one finding of one study.
+
+Pure rules: `worklist.notifications` applies them to what a store keeps, `results.notifying` sends.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from worklist.finding import DetectorIdentity, TargetFinding
+from worklist.highlighting import Highlighting, Modes
+from worklist.hours import Hours
+from worklist.oversight import AISwitch
+from worklist.uid import StudyInstanceUID
+
+MOST_REFUSALS = 3  # of one delivery; then it is parked
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(minutes=5)
+_HELD_FOR = timedelta(minutes=1)  # until it is looked at again
+_DOUBLINGS = 10  # after which a pause is the longest anyway
+
+OUTSIDE_HOURS = "flagged outside the hours of this channel"
+READ_BEFORE = "the study was read before"
+STOPPED = "AI is stopped"
+WITHDRAWN = "a later assessment no longer flags it"
+TOO_LATE = "found too late to be told"
+
+
+class PatientDatum(StrEnum):
+    """What of a patient and study may be told beside the Study Instance UID."""
+
+    ACCESSION_NUMBER = "accession_number"
+    STUDY_DESCRIPTION = "study_description"
+    PATIENT_ID = "patient_id"
+    PATIENT_NAME = "patient_name"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """Somewhere that flags are told, as the site wants it."""
+
+    name: str
+    findings: frozenset[TargetFinding]
+    least_probability: float | None = None  # None: every flag
+    hours: Hours | None = None  # None: always
+    waits: bool = True  # outside its hours: until they begin; False: it is not told at all
+    tells: frozenset[PatientDatum] = frozenset({PatientDatum.ACCESSION_NUMBER})
+
+    def wants(self, flag: "Flag") -> bool:
+        """Whether it is for this channel; a least probability narrows, it never makes a flag."""
+        enough = self.least_probability is None or flag.probability >= self.least_probability
+        return flag.target in self.findings and enough
+
+    def opens(self, at: datetime) -> datetime:
+        """The first moment from `at` on at which it may be used."""
+        return at if self.hours is None else self.hours.from_then_on(at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flag:
+    """A flag that was recorded of a study that was not read then."""
+
+    outcome_id: int  # where the store keeps it
+    study_instance_uid: StudyInstanceUID
+    detector: DetectorIdentity
+    probability: float  # calibrated, 0 to 1
+    flagged_at: datetime
+
+    @property
+    def target(self) -> TargetFinding:
+        """What is suspected."""
+        return self.detector.target
+
+
+class NotificationState(StrEnum):
+    """How far it got."""
+
+    WAITING = "waiting"  # for hours to begin, for the next try, or for its turn
+    DELIVERED = "delivered"  # whoever was told has confirmed that
+    PARKED = "parked"  # given up after tries; a person may send it again
+    TOO_LATE = "too_late"  # older than the site's limit before the first try
+    NOT_TOLD = "not_told"  # the rules say not to
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notification:
+    """One finding of one study for one channel, told or not; there is never a second."""
+
+    notification_id: uuid.UUID  # the same in every try
+    channel: str
+    study_instance_uid: StudyInstanceUID
+    target: TargetFinding
+    outcome_id: int  # of the flag that is told
+    flagged_at: datetime
+    state: NotificationState
+    due_at: datetime  # the next try
+    expires_at: datetime  # no try after this
+    changed_at: datetime
+    attempts: int = 0
+    refusals: int = 0  # of these
+    by_hand: bool = False  # a person asked for it; hours and a reading no longer matter
+    words: str = ""  # what happened last
+    delivered_at: datetime | None = None
+
+    def sent_again(self, limit: timedelta, now: datetime) -> "Notification":
+        """As a person wants it: at once, whatever the rules said, with the same ID."""
+        return replace(
+            self,
+            state=NotificationState.WAITING,
+            due_at=now,
+            expires_at=now + limit,
+            changed_at=now,
+            refusals=0,
+            by_hand=True,
+        )
+
+
+def notification_id(channel: str, uid: StudyInstanceUID, target: TargetFinding) -> uuid.UUID:
+    """Follows from what is told to whom: found twice, it is the same (RFC 9562, version 5)."""
+    return uuid.uuid5(_NAMESPACE, f"{uid} {target} {channel}")
+
+
+_NAMESPACE = uuid.UUID("3f0c9a52-52d5-5d0e-9c5b-4a7a7f1f2e6d")
+
+
+def planned(channel: Channel, flag: Flag, *, limit: timedelta, now: datetime) -> Notification:
+    """What becomes of a flag that this channel wants and was never told.
+
+    Parameters
+    ----------
+    limit
+        How long after a flag, or after the channel's hours began, it may still be told.
+    """
+    opens = channel.opens(flag.flagged_at)
+    state, words = NotificationState.WAITING, ""
+    if opens > flag.flagged_at and not channel.waits:
+        state, words = NotificationState.NOT_TOLD, OUTSIDE_HOURS
+    elif now > opens + limit:
+        state, words = NotificationState.TOO_LATE, TOO_LATE
+    return Notification(
+        notification_id=notification_id(channel.name, flag.study_instance_uid, flag.target),
+        channel=channel.name,
+        study_instance_uid=flag.study_instance_uid,
+        target=flag.target,
+        outcome_id=flag.outcome_id,
+        flagged_at=flag.flagged_at,
+        state=state,
+        due_at=opens,
+        expires_at=opens + limit,
+        changed_at=now,
+        words=words,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How things stand with a finding at the moment of telling it."""
+
+    is_read: bool
+    switch: AISwitch
+    flagged: Flag  # what the notification was planned for
+    in_force: tuple[Flag, ...] = ()  # of this finding, in the latest assessments
+
+
+def decided(
+    one: Notification, channel: Channel, standing: Standing, *, limit: timedelta, now: datetime
+) -> Flag | Notification:
+    """What to do with a notification that is due: tell this flag, or keep it as it then is."""
+    if now > one.expires_at:
+        tried = one.attempts > 0
+        state = NotificationState.PARKED if tried else NotificationState.TOO_LATE
+        return replace(one, state=state, words=one.words or TOO_LATE, changed_at=now)
+    if not one.by_hand:
+        if standing.is_read:
+            state = NotificationState.NOT_TOLD
+            return replace(one, state=state, words=READ_BEFORE, changed_at=now)
+        opens = channel.opens(now)
+        if opens > now:  # hours have ended before it could be told, or are others now
+            return replace(one, due_at=opens, expires_at=opens + limit, changed_at=now)
+    flags = standing.in_force or ((standing.flagged,) if one.by_hand else ())
+    going = [flag for flag in flags if not standing.switch.is_stopped(flag.detector.name)]
+    wanted = [flag for flag in going if one.by_hand or channel.wants(flag)]
+    if wanted:
+        return max(wanted, key=lambda flag: (flag.probability, flag.outcome_id))
+    words = STOPPED if flags and not going else WITHDRAWN
+    return replace(one, due_at=now + _HELD_FOR, words=words, changed_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Whoever was to be told has it."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It was answered, and not taken; another try will hardly help."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nobody answered, or asked to come back later."""
+
+    words: str
+    pause: timedelta | None = None  # as the answer asks; None: it does not
+
+
+Answer = Confirmed | Refused | Unanswered
+
+
+def answered(one: Notification, answer: Answer, now: datetime) -> Notification:
+    """The notification after one more try."""
+    tried = replace(one, attempts=one.attempts + 1, words=answer.words, changed_at=now)
+    if isinstance(answer, Confirmed):
+        return replace(tried, state=NotificationState.DELIVERED, delivered_at=now)
+    refusals = one.refusals + isinstance(answer, Refused)
+    asked = answer.pause if isinstance(answer, Unanswered) and answer.pause else timedelta()
+    due_at = now + max(pause_after(tried.attempts), asked)
+    given_up = refusals >= MOST_REFUSALS or due_at > one.expires_at
+    state = NotificationState.PARKED if given_up else NotificationState.WAITING
+    return replace(tried, state=state, refusals=refusals, due_at=due_at)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long to wait after so many tries, from 1 on: twice as long each time, to a limit."""
+    return min(_FIRST_PAUSE * (1 << min(attempts - 1, _DOUBLINGS)), _LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What is told: a flag in the words that this channel may hear, or a test."""
+
+    notification_id: uuid.UUID
+    channel: str
+    flag: Flag | None  # None: a test
+    probability: float | None  # None: not for people to see before they look (P8)
+    study: Mapping[PatientDatum, str] = field(default_factory=dict)  # as received, not empty
+
+
+def notice(
+    one: Notification,
+    channel: Channel,
+    flag: Flag,
+    study: Mapping[PatientDatum, str],
+    modes: Modes,
+) -> Notice:
+    """What a channel is told of a flag, and nothing beyond."""
+    shown = modes.of(flag.detector.name) is Highlighting.AT_ONCE
+    return Notice(
+        notification_id=one.notification_id,
+        channel=channel.name,
+        flag=flag,
+        probability=flag.probability if shown else None,
+        study=_allowed(study, channel.tells),
+    )
+
+
+def _allowed(
+    study: Mapping[PatientDatum, str], tells: Collection[PatientDatum]
+) -> dict[PatientDatum, str]:
+    return {datum: study[datum] for datum in PatientDatum if datum in tells and study.get(datum)}
