@@ -16,6 +16,7 @@ from viewer import (
     health,
     metrics,
     models_api,
+    notifications_api,
     page,
     personal_api,
     reading_api,
@@ -35,6 +36,7 @@ from viewer.ports import (
     DecodeFrame,
     Listen,
     NodeInfo,
+    Notifying,
     People,
     Readiness,
     SignOn,
@@ -66,6 +68,7 @@ def create_app(
     node: NodeInfo,
     sign_on: SignOn | None = None,
     links: SiteLinks = NO_LINKS,
+    notifying: Notifying | None = None,
     allowed_hosts: Collection[str] = (),
     now: Callable[[], datetime] = utc_now,
     static_folder: Path = page.STATIC_FOLDER,
@@ -83,6 +86,8 @@ def create_app(
         Single sign-on, where it is set up.
     links
         Where the site's other pages are.
+    notifying
+        What is told on channels, where any are set.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
@@ -123,6 +128,8 @@ def create_app(
     app.include_router(personal_api.make_router(personal, now))
     app.include_router(accounts_api.make_router(accounts, people, now))
     app.include_router(models_api.make_router(reader))
+    told = notifying or notifications_api.NoChannels()
+    app.include_router(notifications_api.make_router(told, now))
     for router in make_routers(dicomweb, decode_frame):
         app.include_router(router)
     app.include_router(events.make_router(feed, holds))

@@ -1,5 +1,6 @@
 """What the HTTP edge needs from outside; `vigie` hands it in when the app is built."""
 
+import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
 from worklist.filters import EVERYTHING, ListFilter
+from worklist.notifications import KeptNotification
+from worklist.notifying import Answer, Channel, Notification, NotificationState
 from worklist.people import AccountName
 from worklist.priors import Priors
 from worklist.sessions import NewSession, SessionLimits, SignedIn
@@ -129,6 +132,33 @@ class WorklistReader(Protocol):
 
     def counts(self) -> NodeCounts:
         """How much of everything the node holds now."""
+        ...
+
+
+class Notifying(Protocol):
+    """What is told on channels; every method may raise StoreUnavailable."""
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """Those that are set."""
+        ...
+
+    def newest(
+        self, *, before: int | None, limit: int, state: NotificationState | None
+    ) -> Sequence[KeptNotification]:
+        """The newest ones, of numbers below `before` and in this state where these are given."""
+        ...
+
+    def looked_at(self) -> Mapping[str, datetime]:
+        """When flags were last looked for, by channel."""
+        ...
+
+    def send_again(self, number: uuid.UUID, *, actor: str, now: datetime) -> Notification:
+        """Let one be told at once; raises UnknownNotification, UnknownChannel."""
+        ...
+
+    def test(self, name: str, *, actor: str, now: datetime) -> Answer:
+        """Tell a channel that it is tested, and wait for its answer; raises UnknownChannel."""
         ...
 
 

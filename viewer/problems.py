@@ -46,6 +46,7 @@ from worklist.errors import (
 )
 from worklist.filters import InvalidFilter
 from worklist.highlighting import FirstLookFirst, TriageOnly
+from worklist.notifications import UnknownChannel, UnknownNotification
 from worklist.outlines import InvalidOutline, UnknownDrawing, UnknownMark
 from worklist.people import (
     AccountExists,
@@ -104,6 +105,8 @@ _STATUS: dict[type[VigieError], int] = {
     UnknownStudy: 404,
     UnknownInstance: 404,
     UnknownDetector: 404,
+    UnknownChannel: 404,
+    UnknownNotification: 404,
     SignInRefused: 401,
     WeakPassword: 422,
     TooManyTries: 429,

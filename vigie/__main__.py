@@ -12,6 +12,7 @@ from vigie.commands import (
     models,
     node,
     nodule,
+    notifications,
     people,
     sending,
     tokens,
@@ -64,6 +65,7 @@ def make_app() -> typer.Typer:
     app.add_typer(models.models, name="models")
     app.add_typer(users.users, name="users")
     app.add_typer(tokens.tokens, name="tokens")
+    app.add_typer(notifications.notifications, name="notifications")
     app.add_typer(auditing.audit, name="audit")
     app.command()(node.settings)
     app.command()(node.doctor)

@@ -78,11 +78,15 @@ def prepare_node(settings: Settings) -> Supervisor:
     """Check the ports and put the node together; nothing is started yet."""
     check_port_is_free("dicom_port", settings.dicom_host, settings.dicom_port)
     check_port_is_free("http_port", settings.http_host, settings.http_port)
-    kinds = {"listen": settings.listener_processes, "file": 1, "work": settings.worker_processes}
+    kinds = {
+        "listen": settings.listener_processes,
+        "file": 1,
+        "work": settings.worker_processes,
+        "web": 1,
+        "notify": 1 if settings.notifications else 0,
+    }
     return Supervisor(
-        roles=[
-            Role(name=name) for name, count in {**kinds, "web": 1}.items() for _ in range(count)
-        ],
+        roles=[Role(name=name) for name, count in kinds.items() for _ in range(count)],
         database=None if settings.database_url else EmbeddedPostgres(settings.postgres),
         variables=_variables(settings),
         stop_limit_s=settings.stop_limit_s + _STOP_MARGIN_S,

@@ -4,6 +4,7 @@ In order of weight: command line, ``VIGIE_*`` variables, ``vigie.toml`` in the d
 defaults. All are checked before anything starts. (Over 400 lines: it is one list.)
 """
 
+import json
 import os
 import tomllib
 from ipaddress import ip_address, ip_network
@@ -21,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from vigie.notification_settings import AnyChannelSettings
 from vigie.processes import SUPERVISOR_VARIABLE
 from worklist.highlighting import Highlighting, Modes
 from worklist.people import Role
@@ -238,6 +240,24 @@ class Settings(BaseSettings):
         (), description="What its values mean here: GROUP=radiologist, several by commas."
     )
 
+    public_address: str | None = Field(
+        None,
+        description="Address of this node's page as people reach it, https://...; none: "
+        "notifications have no link.",
+    )
+    notifications: Annotated[tuple[AnyChannelSettings, ...], NoDecode] = Field(
+        (),
+        description="Channels on which flags are told; in a variable as a JSON list. See "
+        "docs/notifications.md.",
+    )
+    notification_limit_min: float = Field(
+        60,
+        gt=0,
+        le=1440,
+        description="Minutes after a flag, or after a channel's hours began, within which it is "
+        "told.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
     )
@@ -263,6 +283,36 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         if isinstance(value, dict):  # a table in TOML
             return tuple(f"{name}={said}" for name, said in value.items())
+        return value
+
+    @field_validator("notifications", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("it is no JSON list of channels") from None
+
+    @field_validator("notifications")
+    @classmethod
+    def _named_once(cls, value: tuple[AnyChannelSettings, ...]) -> tuple[AnyChannelSettings, ...]:
+        names = [one.name for one in value]
+        if len(set(names)) < len(names):
+            raise ValueError("two channels have one name")
+        return value
+
+    @field_validator("public_address")
+    @classmethod
+    def _is_reachable(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        page = urlsplit(value)
+        if page.scheme not in {"http", "https"} or not page.hostname or page.username is not None:
+            raise ValueError("a page's address begins with https:// or http://, and has no user")
+        if page.query or page.fragment or not (value.isascii() and value.isprintable()):
+            raise ValueError("it ends before any ? or #")
         return value
 
     @field_validator("ae_title", "allowed_calling_ae_titles")
@@ -521,7 +571,7 @@ def _is_loopback(host: str) -> bool:
 
 def _given(error: ErrorDetails) -> str:
     """What was given, where it is one value and no secret."""
-    secret = {"database_url", "sso_client_secret"} & set(error["loc"])
+    secret = {"database_url", "sso_client_secret", "notifications"} & set(error["loc"])
     return "" if secret or not error["loc"] else f" (given: {error['input']!r})"
 
 

@@ -42,6 +42,9 @@ ADMINISTRATORS = {
     ("POST", f"{ACCOUNT}/enable"),
     ("POST", f"{ACCOUNT}/reset"),
     ("POST", f"{ACCOUNT}/end-sessions"),
+    ("GET", "/api/notifications"),
+    ("POST", "/api/notifications/{notification_id}/send-again"),
+    ("POST", "/api/notifications/channels/{name}/test"),
 }
 RADIOLOGISTS = {
     ("POST", f"{UID}/claim"),
@@ -162,6 +165,7 @@ def address(path: str) -> str:
         "{address:path}": "7FE00010",
         "{name}": "fracture",
         "{view_id}": "1",
+        "{notification_id}": "5b2c0a0e-6f37-5e0e-9d0c-3d1b3a5c9f11",
         "{drawn_id}": "1",
     }.items():
         path = path.replace(name, value)

@@ -1,4 +1,4 @@
-"""The four roles a node consists of; each is one process that runs until asked to stop.
+"""The roles a node consists of; each is one process that runs until asked to stop.
 
 One module a role, imported only by its own process: a listener holds no networks in memory.
 """
@@ -12,6 +12,7 @@ ROLES = {
     "file": "File received objects, and queue studies that are complete.",
     "work": "Run detectors on the studies in the queue.",
     "web": "Serve the reading worklist to browsers.",
+    "notify": "Tell notification channels what is flagged.",
 }
 
 

@@ -19,6 +19,7 @@ from vigie.claim_keeper import ClaimKeeper
 from vigie.first_start import make_first_administrator
 from vigie.frames import decode_frame, decode_stored, transcode
 from vigie.listening import listener_settings
+from vigie.notifying import NotificationDesk
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
@@ -72,6 +73,7 @@ def run(settings: Settings) -> None:
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
             sign_on=sign_on,
+            notifying=NotificationDesk(settings, engine),
             links=SiteLinks(report_address=settings.report_address, viewers=settings.viewers),
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,

@@ -1,0 +1,148 @@
+"""A flag on a running node is told once by webhook and e-mail, also when its process is killed."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+
+import pytest
+from radiographs import MadeStudy, make_study, send_to
+from recorded import flag, record
+from vigie_node import Node, wait_until
+
+from tests.receivers import Postbox, Receiver, Reply, mail_server, receiving
+from worklist.finding import NotFlagged, TargetFinding
+
+SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as one:
+        yield one
+
+
+@pytest.fixture
+def postbox() -> Iterator[Postbox]:
+    with mail_server() as one:
+        yield one
+
+
+@pytest.fixture
+def node(tmp_path: Path, receiver: Receiver, postbox: Postbox) -> Iterator[Node]:
+    channels = [
+        {"kind": "webhook", "name": "pager", "url": receiver.url, "secret": SECRET},
+        {
+            "kind": "email",
+            "name": "on-call",
+            "host": "127.0.0.1",
+            "port": postbox.port,
+            "security": "none",
+            "sender": "vigie@hospital.example",
+            "recipients": ["anna@hospital.example"],
+        },
+    ]
+    node = Node(
+        tmp_path / "node",
+        notifications=json.dumps(channels),
+        public_address="https://vigie.example.org",
+    )
+    node.start()
+    yield node
+    node.stop()
+
+
+def listed(node: Node) -> list[dict[str, Any]]:
+    """What `vigie notifications` tells a program."""
+    shown = node.run("notifications", "--json")
+    assert shown.returncode == 0, shown.stderr
+    content: list[dict[str, Any]] = json.loads(shown.stdout)
+    return content
+
+
+def delivered(node: Node, channel: str, finding: TargetFinding) -> bool:
+    """Whether a channel was told of a finding."""
+    return any(
+        (one["channel"], one["target"], one["state"]) == (channel, finding, "delivered")
+        for one in listed(node)
+    )
+
+
+def test_a_flag_is_told_once_by_webhook_and_mail_also_when_its_process_is_killed(
+    node: Node, receiver: Receiver, postbox: Postbox, tmp_path: Path
+) -> None:
+    for name in ("pager", "on-call"):
+        tried = node.run("notifications", "test", name)
+        assert tried.returncode == 0, tried.stderr
+    [test] = receiver.received
+    assert json.loads(test.body)["type"] == "test"
+    assert len(postbox.mails) == 1
+
+    study = make_study(tmp_path, 1, name="Doe^Jane")
+    send_to(node, study)
+    node.all_assessed(1)
+    receiver.reply = Reply(hangs=True)
+    flag(node, study, 0.93)
+    _killed_in_between(node, receiver)
+    _told_once(receiver, postbox, study)
+    _nothing_new_is_told_again(node, receiver, postbox, study)
+    assert node.stop() == 0, node.tail()
+
+
+def _killed_in_between(node: Node, receiver: Receiver) -> None:
+    """The receiver has it, and the process that tells dies before it is answered."""
+    wait_until(lambda: len(receiver.received) == 2, "the receiver is told", more=node.tail)
+    wait_until(lambda: delivered(node, "on-call", TargetFinding.FRACTURE), "the mail is delivered")
+    [before] = node.role_pids("notify")
+    receiver.reply = Reply(204)
+    os.kill(before, signal.SIGKILL)
+    wait_until(
+        lambda: delivered(node, "pager", TargetFinding.FRACTURE),
+        "the receiver has confirmed it",
+        more=node.tail,
+    )
+    assert node.role_pids("notify") != [before]
+
+
+def _told_once(receiver: Receiver, postbox: Postbox, study: MadeStudy) -> None:
+    """Each by one ID, and without a name."""
+    _, *told = receiver.received
+    assert len(told) == 2
+    assert len({one.headers["webhook-id"] for one in told}) == 1  # a receiver can tell the repeat
+    assert told[0].body == told[1].body
+    content = json.loads(told[0].body)
+    assert content["study"] == {"study_instance_uid": study.study_instance_uid}
+    assert content["probability"] == 0.93
+    assert content["link"].endswith(f"/#/studies/{study.study_instance_uid}")
+    _, mail = postbox.mails
+    assert isinstance(mail.content, bytes)
+    read = message_from_bytes(mail.content, policy=SMTP)
+    assert read["Subject"] == "AI result, not reviewed: fracture suspected"
+    assert b"Doe" not in mail.content + told[0].body
+
+
+def _nothing_new_is_told_again(
+    node: Node, receiver: Receiver, postbox: Postbox, study: MadeStudy
+) -> None:
+    record(node, study, NotFlagged(probability=0.1))
+    flag(node, study, 0.97)
+    # Another finding, flagged after it, is told: so the one before it was looked at.
+    blood = TargetFinding.INTRACRANIAL_HAEMORRHAGE
+    flag(node, study, 0.8, detector="blood", target=blood)
+    for channel in ("pager", "on-call"):
+        wait_until(lambda name=channel: delivered(node, name, blood), f"{channel} is told")
+    assert len(receiver.received) == 4
+    assert len(postbox.mails) == 3
+    assert len(listed(node)) == 4
+    events = node.api(f"/api/studies/{study.study_instance_uid}")["events"]
+    told = [one["words"] for one in events if one["kind"] == "notification_delivered"]
+    assert sorted(told) == [
+        "told the channel on-call that this is suspected: fracture",
+        "told the channel on-call that this is suspected: haemorrhage",
+        "told the channel pager that this is suspected: fracture",
+        "told the channel pager that this is suspected: haemorrhage",
+    ]

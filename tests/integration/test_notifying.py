@@ -1,0 +1,223 @@
+"""Channels in their threads, over a real database: woken by news, and none held up by another."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from tests.builders import FRACTURE, arrival, provenance
+from tests.listening import eventually
+from tests.receivers import Reply, receiving
+from vigie.notifying import ChannelNotifier, NotificationDesk, make_notifications, run_channels
+from vigie.settings import Settings, load_settings
+from vigie.wiring import utc_now
+from worklist.due_time import DueTargets
+from worklist.finding import Flagged
+from worklist.notifications import Notifications
+from worklist.notifying import Answer, Confirmed, Notice, NotificationState, Refused, Unanswered
+from worklist.service import Worklist
+from worklist.store.postgres import PostgresStore
+from worklist.study import Completeness
+from worklist.uid import StudyInstanceUID
+
+SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+NEVER_S = 3600.0  # nothing is found because it was looked for by the clock
+LIMIT_S = 60.0
+
+
+@dataclass
+class FakeSender:
+    """Keeps what it is to tell; answers as a test says, perhaps only when it is let."""
+
+    answer: Answer | Exception = field(default_factory=lambda: Confirmed("ok"))
+    told: list[Notice] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
+
+    def send(self, notice: Notice, now: datetime) -> Answer:
+        self.told.append(notice)
+        assert self.may_answer.wait(LIMIT_S)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Site:
+    """A worklist whose flags are told."""
+
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.worklist = Worklist(PostgresStore(engine), DueTargets())
+        self.notifications: Notifications = make_notifications(settings, engine)
+
+    def flag(self, uid: str) -> None:
+        """A study comes, and its fracture is flagged now."""
+        study, now = StudyInstanceUID(uid), utc_now()
+        self.worklist.record_arrivals([arrival(f"{uid}.1", study=uid, received_at=now)], now=now)
+        self.worklist.complete_study(study, completeness=Completeness.COMPLETE, now=now)
+        outcome = Flagged(probability=0.9)
+        self.worklist.record_outcome(study, 1, outcome, provenance(FRACTURE, at=now), now=now)
+
+    def states(self, channel: str = "pager") -> list[NotificationState]:
+        """Of a channel, the oldest first."""
+        known = self.notifications.newest()
+        return [
+            one.notification.state for one in reversed(known) if one.notification.channel == channel
+        ]
+
+    def looked(self) -> bool:
+        """Whether flags were looked for at all."""
+        return "pager" in self.notifications.looked_at()
+
+    @contextmanager
+    def notifying(self, sender: FakeSender) -> Iterator[threading.Event]:
+        """A process that tells the pager; ends when its event is set."""
+        stop = threading.Event()
+        one = ChannelNotifier(self.url, self.notifications, "pager", sender, stop, look_s=NEVER_S)
+        thread = threading.Thread(target=one.run, daemon=True)
+        thread.start()
+        try:
+            yield stop
+        finally:
+            stop.set()
+            sender.may_answer.set()
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()
+
+
+def channel(name: str = "pager", url: str = "http://127.0.0.1:9/") -> dict[str, Any]:
+    return {"kind": "webhook", "name": name, "url": url, "secret": SECRET}
+
+
+@pytest.fixture
+def site(engine: sa.Engine, tmp_path: Path) -> Site:
+    settings = load_settings(data=tmp_path, notifications=[channel(), channel("second")])
+    return Site(engine, settings)
+
+
+def test_a_flag_is_told_when_it_is_recorded_not_when_it_is_looked_for(site: Site) -> None:
+    sender = FakeSender()
+    with site.notifying(sender):
+        assert eventually(site.looked, LIMIT_S)
+        site.flag("1.2.3")
+        assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+        site.flag("1.2.4")
+        assert eventually(lambda: len(site.states()) == 2, LIMIT_S)
+    assert [one.flag.study_instance_uid for one in sender.told if one.flag] == ["1.2.3", "1.2.4"]
+
+
+def test_what_was_flagged_before_a_start_is_told(site: Site) -> None:
+    site.flag("1.2.3")
+    with site.notifying(FakeSender()):
+        assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+
+
+def test_a_try_that_failed_is_made_again_after_a_pause_and_by_hand_at_once(site: Site) -> None:
+    sender = FakeSender(answer=Unanswered("late", pause=timedelta(minutes=50)))
+    site.flag("1.2.3")
+    with site.notifying(sender):
+        assert eventually(lambda: len(sender.told) == 1, LIMIT_S)
+        sender.answer = Confirmed("ok")
+        assert eventually(lambda: _attempts(site) == 1, LIMIT_S)
+        [kept] = site.notifications.newest()
+        number = kept.notification.notification_id
+        site.notifications.send_again(number, actor="person anna", now=utc_now())
+        assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+    assert [one.notification_id for one in sender.told] == [number, number]
+
+
+def _attempts(site: Site) -> int:
+    return sum(one.notification.attempts for one in site.notifications.newest())
+
+
+def test_an_error_of_the_program_parks_one_notification_and_holds_up_no_other(site: Site) -> None:
+    sender = FakeSender(answer=ValueError("a header that cannot be written"))
+    site.flag("1.2.3")
+    with site.notifying(sender):
+        assert eventually(lambda: _attempts(site) == 1, LIMIT_S)
+        sender.answer = Confirmed("ok")
+        site.flag("1.2.4")
+        assert eventually(lambda: NotificationState.DELIVERED in site.states(), LIMIT_S)
+    first = site.notifications.newest()[-1].notification
+    assert first.words in {"it cannot be sent: ValueError", "ok"}
+
+
+def test_two_processes_tell_a_channel_once_and_one_follows_the_other(site: Site) -> None:
+    one, two = FakeSender(), FakeSender()
+    with site.notifying(one) as stop:
+        assert eventually(site.looked, LIMIT_S)
+        with site.notifying(two):
+            site.flag("1.2.3")
+            assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+            assert (len(one.told), two.told) == (1, [])
+            stop.set()
+            site.flag("1.2.4")
+            delivered = [NotificationState.DELIVERED] * 2
+            assert eventually(lambda: site.states() == delivered, LIMIT_S)
+    assert len(one.told) + len(two.told) == 2
+
+
+def test_when_the_database_breaks_off_the_channel_goes_on(site: Site) -> None:
+    sender = FakeSender()
+    with site.notifying(sender):
+        assert eventually(site.looked, LIMIT_S)
+        with psycopg.connect(site.url, autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        site.engine.dispose()
+        site.flag("1.2.3")
+        assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+
+
+def test_a_channel_that_hangs_holds_up_no_other(site: Site) -> None:
+    senders = {"pager": FakeSender(), "second": FakeSender()}
+    senders["pager"].may_answer.clear()
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=run_channels,
+        args=[site.url, site.settings, site.notifications, stop],
+        kwargs={"make": lambda _, name: senders[name]},
+    )
+    thread.start()
+    try:
+        site.flag("1.2.3")
+        assert eventually(lambda: len(senders["pager"].told) == 1, LIMIT_S)
+        site.flag("1.2.4")
+        delivered = [NotificationState.DELIVERED] * 2
+        assert eventually(lambda: site.states("second") == delivered, LIMIT_S)
+        assert len(senders["pager"].told) == 1
+    finally:
+        stop.set()
+        senders["pager"].may_answer.set()
+        thread.join(LIMIT_S)
+    assert not thread.is_alive()
+
+
+def test_the_desk_tries_a_channel_as_it_is_set(engine: sa.Engine, tmp_path: Path) -> None:
+    with receiving() as receiver:
+        settings = load_settings(data=tmp_path, notifications=[channel(url=receiver.url)])
+        desk = NotificationDesk(settings, engine)
+        assert [one.name for one in desk.channels] == ["pager"]
+        answer = desk.test("pager", actor="person anna", now=utc_now())
+        assert answer == Confirmed("answered 204 No Content")
+        assert b'"type": "test"' in receiver.received[0].body
+        receiver.reply = Reply(404)
+        answer = desk.test("pager", actor="person anna", now=utc_now())
+        assert answer == Refused("answered 404 Not Found")
+    with engine.connect() as connection:
+        events = connection.execute(sa.text("SELECT actor, details FROM event")).all()
+    assert [one.actor for one in events] == ["person anna"] * 2
+    assert [one.details["confirmed"] for one in events] == [True, False]
