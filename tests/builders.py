@@ -51,6 +51,7 @@ def arrival(
     priority: RequestedPriority | None = None,
     patient_id: str = "P1",
     patient_name: str = "Doe^Jane",
+    accession_number: str = "",
     series: str = "",
     calling_ae_title: str = "CT1",
     association_id: str = "association-1",
@@ -63,6 +64,7 @@ def arrival(
             study_instance_uid=StudyInstanceUID(study),
             patient_id=patient_id,
             patient_name=patient_name,
+            accession_number=accession_number,
             requested_priority=priority,
         ),
         series=SeriesAttributes(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from tests.fake_readings import FakeReadings, ReadingTables
+from tests.fake_orders import FakeOrders, OrderTables
+from tests.fake_readings import FakeReadings
 from worklist.claims import Claim, ClaimEnd
 from worklist.finding import Flagged, NotFlagged, Outcome, Provenance
 from worklist.order import Position
@@ -64,7 +65,7 @@ class FakeJob:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tables(ReadingTables):
+class Tables(OrderTables):
     """Everything the store keeps."""
 
     studies: dict[StudyInstanceUID, StudyRecord] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class Tables(ReadingTables):
         return Tables(**held)
 
 
-class FakeTransaction(FakeReadings):
+class FakeTransaction(FakeReadings, FakeOrders):
     """One unit of work; see `worklist.ports.Transaction`."""
 
     def __init__(self, tables: Tables) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime
 from itertools import groupby
 
 from worklist.due_time import due_time
+from worklist.exchange import OrderRules
+from worklist.orders import is_changed, merged_into
 from worklist.placement import (
     VIGIE,
-    Rules,
     brought_forward,
     locked,
     moved_event,
@@ -30,7 +31,7 @@ from worklist.study import (
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
 
-class Arrivals(Rules):
+class Arrivals(OrderRules):
     """The part of the service that the DICOM listener calls."""
 
     def existing_digests(
@@ -95,7 +96,7 @@ class Arrivals(Rules):
         events: list[Event] = []
         for uid, group in named.items():
             if uid not in records:
-                records[uid] = self._begun(group)
+                records[uid] = _under_id_in_use(transaction, self._begun(group))
                 transaction.add_study(records[uid], group[0].study)
                 events.append(_arrived_event(transaction, records[uid], group[0], now))
         transaction.add_instances(new)
@@ -110,6 +111,19 @@ class Arrivals(Rules):
             transaction.save_study(record)
             for attributes in {one.study for one in group}:
                 transaction.fill_attributes(attributes)
+        return events + self._ordered_before(transaction, list(named), now)
+
+    def _ordered_before(
+        self, transaction: Transaction, uids: Sequence[StudyInstanceUID], now: datetime
+    ) -> list[Event]:
+        """What orders that came before the images ask for."""
+        accession_numbers = transaction.accession_numbers_of(uids)
+        events: list[Event] = []
+        for uid, record in transaction.lock_studies(accession_numbers).items():
+            orders = self._orders_for(transaction, record, accession_numbers[uid])
+            changed, moved = self._as_ordered(transaction, record, orders, now)
+            transaction.save_study(changed)
+            events += moved
         return events
 
     def _begun(self, group: Sequence[InstanceArrival]) -> StudyRecord:
@@ -169,6 +183,7 @@ class Arrivals(Rules):
                 )
             )
         others = {one.study.patient_id for one in group} - {record.patient_id, ""}
+        others = {_id_in_use(transaction, one) for one in others} - {record.patient_id}
         if others and record.patient_id:
             events.append(_event("patient_id_differs", record, now, objects=len(group)))
         return changed, events
@@ -180,9 +195,16 @@ class Arrivals(Rules):
         group: Sequence[InstanceArrival],
         now: datetime,
     ) -> tuple[StudyRecord, list[Event]]:
-        """A later object may ask for the study more urgently, never less."""
+        """A later object may ask for the study more urgently, never less.
+
+        Once the RIS has changed its order, what image headers repeat of it counts no more.
+        """
         asked = _most_urgent(group)
         if asked is None or _URGENCY[asked] >= _URGENCY[record.requested_priority]:
+            return record, []
+        uid = record.study_instance_uid
+        number = transaction.accession_numbers_of([uid]).get(uid)
+        if number and is_changed(self._orders_for(transaction, record, number)):
             return record, []
         changed = replace(record, requested_priority=asked)
         target = requested_target_of(record)
@@ -267,6 +289,17 @@ _URGENCY = {priority: rank for rank, priority in enumerate(RequestedPriority)}
 def _most_urgent(group: Iterable[InstanceArrival]) -> RequestedPriority | None:
     said = [one.study.requested_priority for one in group if one.study.requested_priority]
     return min(said, key=_URGENCY.__getitem__, default=None)
+
+
+def _id_in_use(transaction: Transaction, patient_id: str) -> str:
+    """The patient ID that the RIS has put in place of this one, or the same."""
+    return merged_into(patient_id, transaction.merges_of(patient_id))
+
+
+def _under_id_in_use(transaction: Transaction, record: StudyRecord) -> StudyRecord:
+    if not record.patient_id:
+        return record
+    return replace(record, patient_id=_id_in_use(transaction, record.patient_id))
 
 
 def _study_uid(arrival: InstanceArrival) -> StudyInstanceUID:

@@ -131,6 +131,21 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     ),
     "instance_conflict": _conflict,
     "requested_priority_changed": lambda d: f"asked for as {d['requested_priority']}; {_moved(d)}",
+    "order_priority_changed": lambda d: (
+        f"the order asks for it as {d['requested_priority']}; {_moved(d)}"
+    ),
+    "order_cancelled": lambda d: f"the RIS cancelled the order {d['accession_number']}",
+    "patient_updated": lambda _: "the RIS told other data of the patient",
+    "patient_merged": lambda d: (
+        f"the RIS put the patient ID {d['patient_id']} in place of {d['from_patient_id']}"
+    ),
+    "reported_elsewhere": lambda d: f"reported elsewhere: the report is {d['status']}",
+    "report_observed": lambda d: f"the RIS told of a report: it is {d['status']}",
+    "result_told_to_ris": lambda d: (
+        f"the RIS has the result of assessment {d['assessment_number']}"
+    ),
+    "priority_told_to_ris": lambda d: f"the RIS was asked for {d['requested_priority']}",
+    "message_to_ris_parked": lambda d: f"the RIS did not take the message {d['message']}",
     "assessment_started": lambda d: f"assessment {d['assessment_number']} started",
     "assessment_finished": lambda d: f"assessment {d['assessment_number']} finished",
     "outcome_recorded": _outcome,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from worklist.claims import Claim, ClaimEnd
+from worklist.exchange_ports import OrderTransaction
 from worklist.finding import Outcome, Provenance
 from worklist.order import Position
 from worklist.oversight import AISwitch, CountedProbability
@@ -101,7 +102,7 @@ class Event:
     details: Mapping[str, Any]  # JSON values only
 
 
-class Transaction(Protocol):
+class Transaction(OrderTransaction, Protocol):
     """Everything inside is committed together or not at all."""
 
     def lock_filing(self) -> None:

@@ -8,8 +8,9 @@ from worklist.arrivals import Arrivals
 from worklist.assessments import Assessments
 from worklist.claiming import Claiming
 from worklist.concluding import Concluding
+from worklist.exchange import Exchange
 from worklist.overruling import Overruling
 
 
-class Worklist(Arrivals, Assessments, Overruling, Claiming, Concluding):
-    """Arrivals for listeners, assessments for workers, overruling, claims, reading for people."""
+class Worklist(Arrivals, Assessments, Overruling, Claiming, Concluding, Exchange):
+    """Arrivals for listeners, assessments for workers, the rest for people and the RIS."""

@@ -79,6 +79,14 @@ class Kept(Protocol):
         """Study, person and how it ended, in that order in time."""
         ...
 
+    def patient(self, uid: str) -> tuple[str, str]:
+        """Patient ID and name, as the list shows them."""
+        ...
+
+    def reports(self) -> list[tuple[str | None, str, str]]:
+        """Study, status and text of the reports that the RIS told of, oldest first."""
+        ...
+
     def preview(self, uid: str) -> dict[str, Any] | None:
         """Which image stands for a study, as plain JSON values."""
         ...
@@ -141,6 +149,14 @@ class FakeKept:
             (claim.study_instance_uid, claim.account, how)
             for claim, how, _ in self._fake.tables.ended_claims
         ]
+
+    def patient(self, uid: str) -> tuple[str, str]:
+        study = StudyInstanceUID(uid)
+        name = self._fake.tables.attributes[study].patient_name
+        return self._fake.tables.studies[study].patient_id, name
+
+    def reports(self) -> list[tuple[str | None, str, str]]:
+        return [(uid, one.status, one.text) for uid, one in self._fake.tables.reports]
 
     def preview(self, uid: str) -> dict[str, Any] | None:
         chosen = self._fake.tables.previews.get(StudyInstanceUID(uid))
@@ -212,6 +228,14 @@ class PostgresKept:
     def ended_claims(self) -> list[tuple[str, str, str]]:
         rows = self._rows("SELECT * FROM claim WHERE ended_at IS NOT NULL ORDER BY claim_id")
         return [(row.study_instance_uid, row.account, row.ended_how) for row in rows]
+
+    def patient(self, uid: str) -> tuple[str, str]:
+        [row] = self._rows("SELECT * FROM study WHERE study_instance_uid = :uid", uid=uid)
+        return row.patient_id, row.patient_name
+
+    def reports(self) -> list[tuple[str | None, str, str]]:
+        rows = self._rows("SELECT * FROM report ORDER BY report_id")
+        return [(row.study_instance_uid, row.status, row.text) for row in rows]
 
     def preview(self, uid: str) -> dict[str, Any] | None:
         [row] = self._rows("SELECT preview FROM study WHERE study_instance_uid = :uid", uid=uid)

@@ -18,6 +18,7 @@ from viewer.translation import read_catalogue
 from worklist import history
 from worklist.conclusion import Answer
 from worklist.finding import TargetFinding
+from worklist.orders import ReportStatus
 from worklist.reading import ReadingState
 from worklist.study import RequestedPriority
 
@@ -150,6 +151,15 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
         {**CONFLICT, "filed_here": True, "names_study": "1.4"},
     ],
     "requested_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
+    "order_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
+    "order_cancelled": [{"accession_number": "A-1"}],
+    "patient_updated": [{}],
+    "patient_merged": [{"patient_id": "P2", "from_patient_id": "P1"}],
+    "reported_elsewhere": [{"status": status} for status in ("final", "corrected")],
+    "report_observed": [{"status": status} for status in ReportStatus],
+    "result_told_to_ris": [{"assessment_number": 2}],
+    "priority_told_to_ris": [{"requested_priority": one} for one in RequestedPriority],
+    "message_to_ris_parked": [{"message": "out-12"}],
     "assessment_started": [{"assessment_number": 2}],
     "assessment_finished": [{"assessment_number": 2}],
     "outcome_recorded": [

@@ -55,7 +55,7 @@ def test_a_priority_taken_back_is_said_so() -> None:
 
 
 def test_a_kind_of_a_later_version_is_named_as_it_is_stored() -> None:
-    assert in_a_sentence("report_observed", {}) == "report observed"
+    assert in_a_sentence("report_burnt", {}) == "report burnt"
 
 
 @pytest.mark.parametrize(

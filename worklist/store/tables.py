@@ -9,13 +9,13 @@ from worklist.api_tokens import Scope
 from worklist.claims import ClaimEnd
 from worklist.people import Role
 from worklist.reading import ReadingState
-from worklist.store import notification_tables, reading_tables
+from worklist.store import exchange_tables, notification_tables, reading_tables
 from worklist.store.columns import AT as _AT
 from worklist.store.columns import NAME as _NAME
 from worklist.store.columns import UID as _UID
 from worklist.store.columns import enumeration as _enum
 from worklist.store.columns import target_finding_type
-from worklist.study import Completeness, RequestedPriority
+from worklist.study import Completeness
 
 metadata = reading_tables.conclusion.metadata  # with the tables there
 notification = notification_tables.notification
@@ -31,7 +31,7 @@ class OutcomeKind(StrEnum):
     FAILED = "failed"
 
 
-requested_priority_type = _enum(RequestedPriority, "requested_priority")
+requested_priority_type = exchange_tables.requested_priority_type
 completeness_type = _enum(Completeness, "completeness")
 reading_state_type = _enum(ReadingState, "reading_state")
 outcome_kind_type = _enum(OutcomeKind, "outcome_kind")
@@ -162,6 +162,8 @@ assessment = sa.Table(
     sa.Column("started_at", _AT),
     sa.Column("finished_at", _AT),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    # Nothing more of it is to be queued for the RIS.
+    sa.Column("told_to_ris", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("finished_at IS NULL OR finished_at >= queued_at", name="ends_after_queued"),
 )
 
@@ -428,6 +430,11 @@ sa.Index(
     assessment.c.study_instance_uid,
     assessment.c.number,
     postgresql_where=sa.text("started_at IS NOT NULL AND finished_at IS NULL"),
+)
+sa.Index(
+    "assessment_to_tell",
+    assessment.c.finished_at,
+    postgresql_where=sa.text("finished_at IS NOT NULL AND NOT told_to_ris"),
 )
 INDEXED = 64  # characters of a text: an index takes no long keys, a header may hold any (P9)
 sa.Index("study_by_patient_id", sa.func.left(study.c.patient_id, INDEXED))

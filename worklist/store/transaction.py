@@ -13,11 +13,12 @@ from worklist.order import Position
 from worklist.oversight import AISwitch, CountedProbability
 from worklist.ports import Event, KnownInstance, StudyRecord
 from worklist.reading import ReadingState
-from worklist.search import SEARCHED, study_words
+from worklist.search import SEARCHED
 from worklist.store import tables as t
 from worklist.store.claims import ClaimRows
 from worklist.store.images import ImageRows
 from worklist.store.jobs import defer_assessment
+from worklist.store.orders import OrderRows, searchable
 from worklist.store.readings import ReadingRows
 from worklist.store.rows import (
     event_values,
@@ -69,11 +70,10 @@ def _attribute_values(attributes: StudyAttributes) -> dict[str, Any]:
 
 def _search(texts: Mapping[str, Any]) -> sa.Function[Any]:
     """The words that a study is found by, as the database looks for them."""
-    words = study_words(texts[name] for name in SEARCHED)
-    return sa.func.array_to_tsvector(sa.literal(words, sa.ARRAY(sa.Text)))
+    return searchable([texts[name] for name in SEARCHED])
 
 
-class PostgresTransaction(ClaimRows, ImageRows, ReadingRows):
+class PostgresTransaction(ClaimRows, ImageRows, OrderRows, ReadingRows):
     """One unit of work; see `worklist.ports.Transaction` for what each method promises."""
 
     def __init__(self, connection: sa.Connection) -> None:

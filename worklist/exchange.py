@@ -1,0 +1,248 @@
+"""The RIS speaks: orders, patients and reports, each message as one transaction with its events.
+
+A message is acknowledged after its transaction; the same message again changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from worklist.claiming import claim_ended
+from worklist.claims import ClaimEnd
+from worklist.exchange_ports import KeptAnswer, ReceivedMessage
+from worklist.orders import (
+    MessageHeader,
+    MessageState,
+    Order,
+    OrderControl,
+    PatientMerge,
+    PatientUpdate,
+    Report,
+    Statement,
+    is_more_urgent,
+    orders_of,
+    requested_by,
+    same_order,
+    taken,
+)
+from worklist.placement import VIGIE, Rules, brought_forward, moved_event, requested_target_of
+from worklist.ports import Event, StudyRecord, Transaction
+from worklist.reading import ReadingAct, ReadingState, after
+from worklist.uid import StudyInstanceUID
+
+ACCEPTED = KeptAnswer(code="AA", error="")
+
+
+class OrderRules(Rules):
+    """What orders do to studies, for messages that come and for images that come."""
+
+    def _as_ordered(
+        self,
+        transaction: Transaction,
+        record: StudyRecord,
+        orders: Sequence[Order],
+        now: datetime,
+    ) -> tuple[StudyRecord, list[Event]]:
+        """The study, asked for as its orders say; a person's priority stays in force (P7)."""
+        asked = requested_by(orders, record.requested_priority)
+        if asked is record.requested_priority:
+            return record, []
+        changed = replace(record, requested_priority=asked)
+        if record.priority_override is None:
+            changed = self._asked_anew(transaction, record, changed)
+        event = moved_event(
+            transaction,
+            record,
+            changed,
+            kind="order_priority_changed",
+            actor=VIGIE,
+            details={
+                "requested_priority": asked,
+                "requested_before": record.requested_priority,
+                "accession_number": orders[0].accession_number,
+                "order_numbers": [one.order_number for one in orders],
+            },
+            now=now,
+        )
+        return changed, [event]
+
+    def _asked_anew(
+        self, transaction: Transaction, before: StudyRecord, changed: StudyRecord
+    ) -> StudyRecord:
+        """A more urgent order never makes a due time later, whatever the targets are now."""
+        target: timedelta = self._targets.requested[changed.requested_priority]
+        if not is_more_urgent(changed.requested_priority, before.requested_priority):
+            return self._placed(transaction, changed, target)
+        target = min(target, requested_target_of(before))
+        return brought_forward(before, self._placed(transaction, changed, target))
+
+    def _orders_for(
+        self, transaction: Transaction, record: StudyRecord, accession_number: str
+    ) -> list[Order]:
+        return orders_of(transaction.orders_with(accession_number), record.patient_id)
+
+
+class Exchange(OrderRules):
+    """The part of the service that the HL7 interface calls."""
+
+    def receive(
+        self, header: MessageHeader, said: Sequence[Statement], *, now: datetime
+    ) -> KeptAnswer:
+        """Do what a message says, all of it or nothing; the same message again does nothing.
+
+        Parameters
+        ----------
+        said
+            In the message's order; empty: nothing that matters here.
+
+        Returns
+        -------
+        KeptAnswer
+            How to acknowledge it, now that it is durable.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the database does not answer; nothing was changed, and nothing may be answered.
+        RefusedByStore
+            If the database does not take these very data; nothing was changed.
+        """
+        with self._store.transaction() as transaction:
+            # As filing does: an order and the images it is for never miss each other.
+            transaction.lock_filing()
+            transaction.lock_ai_switch(exclusive=False)
+            kept = transaction.answer_to(header)
+            if kept is not None:
+                return kept
+            events = [event for one in said for event in self._told(transaction, one, now)]
+            transaction.add_received(
+                ReceivedMessage(
+                    header=header,
+                    state=MessageState.ACCEPTED if said else MessageState.IGNORED,
+                    code=ACCEPTED.code,
+                    error="",
+                    received_at=now,
+                )
+            )
+            transaction.append_events(events)
+        return ACCEPTED
+
+    def refuse(
+        self, header: MessageHeader, *, code: str, error: str, raw: bytes, now: datetime
+    ) -> KeptAnswer:
+        """Keep a message that cannot be taken as a dead letter, and say how to answer it."""
+        with self._store.transaction() as transaction:
+            kept = transaction.answer_to(header)
+            if kept is not None:
+                return kept
+            transaction.add_received(
+                ReceivedMessage(
+                    header=header,
+                    state=MessageState.REFUSED,
+                    code=code,
+                    error=error,
+                    received_at=now,
+                    raw=raw,
+                )
+            )
+        return KeptAnswer(code=code, error=error)
+
+    def _told(self, transaction: Transaction, one: Statement, now: datetime) -> list[Event]:
+        match one:
+            case PatientUpdate():
+                return _patient_updated(transaction, one, now)
+            case PatientMerge():
+                return _patients_merged(transaction, one, now)
+            case Report():
+                return self._reported(transaction, one, now)
+        return self._ordered(transaction, one, now)
+
+    def _ordered(self, transaction: Transaction, order: Order, now: datetime) -> list[Event]:
+        known = transaction.orders_with(order.accession_number)
+        before = next((one for one in known if same_order(one, order)), None)
+        latest = taken(order, before)
+        if latest is None or latest == before:
+            return []
+        transaction.save_order(latest, before)
+        events: list[Event] = []
+        for record in _studies_of(transaction, order.accession_number, latest.patient_ids):
+            if latest.control is OrderControl.CANCELLED:
+                events.append(
+                    _event("order_cancelled", record, now, accession_number=order.accession_number)
+                )
+                continue
+            orders = self._orders_for(transaction, record, order.accession_number)
+            changed, moved = self._as_ordered(transaction, record, orders, now)
+            transaction.save_study(changed)
+            events += moved
+        return events
+
+    def _reported(self, transaction: Transaction, report: Report, now: datetime) -> list[Event]:
+        studies = _studies_of(transaction, report.accession_number, report.patient_ids)
+        if not studies:
+            transaction.add_report(report, None, now)
+        events: list[Event] = []
+        for record in studies:
+            transaction.add_report(report, record.study_instance_uid, now)
+            details = {
+                "accession_number": report.accession_number,
+                "status": report.status,
+            }
+            if not report.is_signed or record.reading_state is ReadingState.READ:
+                events.append(_event("report_observed", record, now, **details))
+                continue
+            read = replace(record, reading_state=after(record.reading_state, ReadingAct.MARK_READ))
+            transaction.save_study(read)
+            uid = record.study_instance_uid
+            events.append(
+                moved_event(
+                    transaction,
+                    record,
+                    read,
+                    kind="reported_elsewhere",
+                    actor=VIGIE,
+                    details=details,
+                    now=now,
+                )
+            )
+            how = ClaimEnd.READ_ELSEWHERE
+            events += claim_ended(transaction, uid, how, actor=VIGIE, now=now)
+        return events
+
+
+def _studies_of(
+    transaction: Transaction, accession_number: str, patient_ids: Sequence[str]
+) -> list[StudyRecord]:
+    """The studies of an accession number that are of this patient, held against change."""
+    uids = [
+        one.study_instance_uid
+        for one in transaction.studies_with(accession_number)
+        if one.patient_id and one.patient_id in patient_ids
+    ]
+    return list(transaction.lock_studies(uids).values())
+
+
+def _patient_updated(transaction: Transaction, update: PatientUpdate, now: datetime) -> list[Event]:
+    patient = update.patient
+    uids = transaction.studies_of_patients(patient.patient_ids)
+    records = transaction.lock_studies(uids)
+    changed = transaction.update_patient(list(records), patient, None)
+    return [_event("patient_updated", records[uid], now) for uid in changed]
+
+
+def _patients_merged(transaction: Transaction, merge: PatientMerge, now: datetime) -> list[Event]:
+    in_use = merge.patient.patient_ids[0]
+    former = [one for one in merge.former_ids if one != in_use]
+    transaction.add_merges(former, in_use, now)
+    records = transaction.lock_studies(transaction.studies_of_patients(former))
+    transaction.update_patient(list(records), merge.patient, in_use)
+    events: list[Event] = []
+    for record in records.values():
+        details = {"from_patient_id": record.patient_id, "patient_id": in_use}
+        events.append(_event("patient_merged", record, now, **details))
+    return events
+
+
+def _event(kind: str, record: StudyRecord, now: datetime, **details: object) -> Event:
+    uid: StudyInstanceUID = record.study_instance_uid
+    return Event(kind=kind, at=now, actor=VIGIE, study_instance_uid=uid, details=details)

@@ -1,0 +1,249 @@
+"""What the RIS says: orders, patients and reports, and what each does to a study.
+
+An order is for the studies that bear its accession number and one of its patient's identifiers,
+whether their images came before it or come later. A person's priority stands over the ordered
+one (P7), and what is merged, renamed or reported never changes a stored object (P1).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from worklist.study import RequestedPriority
+from worklist.uid import StudyInstanceUID
+
+_URGENCY = {priority: rank for rank, priority in enumerate(RequestedPriority)}
+
+
+class OrderControl(StrEnum):
+    """What a message does with an order (HL7 table 0119, as far as it matters here)."""
+
+    PLACED = "placed"
+    CHANGED = "changed"
+    CANCELLED = "cancelled"
+
+
+class ReportStatus(StrEnum):
+    """How far a report is (HL7 table 0123)."""
+
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    CORRECTED = "corrected"  # amended or addended after it was final
+    CANCELLED = "cancelled"
+
+
+class MessageKind(StrEnum):
+    """What goes to the RIS."""
+
+    OBSERVATION = "observation"  # ORU^R01: what the detectors came to, preliminary
+    PRIORITY = "priority"  # a changed order: the study is more urgent than it was asked for
+
+
+class MessageState(StrEnum):
+    """What became of a message."""
+
+    ACCEPTED = "accepted"  # in: what it says is in the database; out: the receiver has it
+    IGNORED = "ignored"  # in: of a kind that says nothing here, or our own
+    REFUSED = "refused"  # in: a dead letter, with the reason
+    WAITING = "waiting"  # out: not acknowledged yet
+    PARKED = "parked"  # out: a dead letter; given up, or refused by the receiver
+    SUPERSEDED = "superseded"  # out: a newer one took its place before it was sent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderedPatient:
+    """Who a message is about."""
+
+    patient_ids: tuple[str, ...]  # those that may stand in images; the first is the one in use
+    name: str | None = None  # family^given^..., None: not said
+    birth_date: date | None = None
+    sex: str | None = None  # M, F, O; None: not said
+
+    def may_be(self, patient_id: str) -> bool:
+        """Whether a study with this patient ID is of this patient."""
+        return patient_id in self.patient_ids
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One order of the RIS, as its newest message has it."""
+
+    accession_number: str
+    order_number: str  # the placer's, else the filler's; empty where neither is said
+    patient_ids: tuple[str, ...]
+    control: OrderControl
+    requested_priority: RequestedPriority | None  # None: the message does not say
+    patient_class: str  # HL7 table 0004: E emergency, I inpatient, O outpatient, ...
+    said_at: datetime  # when the RIS said so
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatientUpdate:
+    """Name, birth date and sex of a patient as they are now (ADT^A08)."""
+
+    patient: OrderedPatient
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatientMerge:
+    """One patient had two identifiers (ADT^A40): what has the former gets the one in use."""
+
+    patient: OrderedPatient
+    former_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What the RIS says of a report; Vigie only observes it (P5)."""
+
+    accession_number: str
+    patient_ids: tuple[str, ...]
+    status: ReportStatus
+    text: str
+    said_at: datetime
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a person has finished reading."""
+        return self.status in (ReportStatus.FINAL, ReportStatus.CORRECTED)
+
+
+Statement = Order | PatientUpdate | PatientMerge | Report
+"""One thing that a message says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageHeader:
+    """What is kept of every message: who, what and when, and nothing of a patient but a number."""
+
+    sender: str  # sending application and facility
+    control_id: str
+    message_type: str  # for example ORM^O01
+    sha256: str  # hex, over the message as received
+    accession_number: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderedStudy:
+    """A study that bears an accession number."""
+
+    study_instance_uid: StudyInstanceUID
+    patient_id: str
+
+
+def taken(order: Order, before: Order | None) -> Order | None:
+    """The order as it is known after a message; None: an older message changes nothing.
+
+    Another priority than the same order had before is a change, whatever the message calls it.
+    Once changed, an order stays so.
+    """
+    if before is None:
+        return order
+    if order.said_at < before.said_at:
+        return None
+    priority = order.requested_priority or before.requested_priority
+    control = order.control
+    if control is OrderControl.PLACED and (
+        before.control is OrderControl.CHANGED or before.requested_priority not in (None, priority)
+    ):
+        control = OrderControl.CHANGED
+    return replace(
+        order,
+        control=control,
+        requested_priority=priority,
+        patient_ids=tuple(dict.fromkeys([*order.patient_ids, *before.patient_ids])),
+        patient_class=order.patient_class or before.patient_class,
+    )
+
+
+def same_order(one: Order, other: Order) -> bool:
+    """Whether two messages are about one order."""
+    return (
+        one.accession_number == other.accession_number
+        and one.order_number == other.order_number
+        and not set(one.patient_ids).isdisjoint(other.patient_ids)
+    )
+
+
+def orders_of(orders: Collection[Order], patient_id: str) -> list[Order]:
+    """Those of one accession number that are for this patient."""
+    return [one for one in orders if patient_id and patient_id in one.patient_ids]
+
+
+def is_changed(orders: Collection[Order]) -> bool:
+    """Whether the RIS has changed what it asked for: then image headers count no more."""
+    return any(one.control is OrderControl.CHANGED for one in orders)
+
+
+def requested_by(orders: Collection[Order], said_by_images: RequestedPriority) -> RequestedPriority:
+    """How urgently a study is asked for.
+
+    Of several orders the most urgent counts. An order that was only placed raises what the
+    images say and never lowers it; a changed one replaces it. A cancelled order changes nothing:
+    the images are there, and somebody has to look at them.
+
+    Parameters
+    ----------
+    said_by_images
+        The requested priority of the study so far.
+    """
+    asked = [
+        one.requested_priority
+        for one in orders
+        if one.requested_priority and one.control is not OrderControl.CANCELLED
+    ]
+    if not asked:
+        return said_by_images
+    ordered = more_urgent(asked)
+    return ordered if is_changed(orders) else more_urgent([ordered, said_by_images])
+
+
+def more_urgent(priorities: Sequence[RequestedPriority]) -> RequestedPriority:
+    """The most urgent of several."""
+    return min(priorities, key=_URGENCY.__getitem__)
+
+
+def is_more_urgent(one: RequestedPriority, other: RequestedPriority) -> bool:
+    """Whether the first is more urgent than the second."""
+    return _URGENCY[one] < _URGENCY[other]
+
+
+def merged_into(patient_id: str, merges: Sequence[tuple[str, str]]) -> str:
+    """The identifier in use for one that images name.
+
+    Parameters
+    ----------
+    merges
+        Former identifier and the one it became, oldest first; a circle ends where it began.
+    """
+    seen = {patient_id}
+    latest = dict(merges)
+    while (following := latest.get(patient_id)) is not None and following not in seen:
+        seen.add(following)
+        patient_id = following
+    return patient_id
+
+
+def priority_for(
+    wait: timedelta,
+    targets: Mapping[RequestedPriority, timedelta],
+    in_force: RequestedPriority,
+) -> RequestedPriority | None:
+    """The priority that an order would need for its study to be read as soon as the list says.
+
+    Parameters
+    ----------
+    wait
+        From the arrival of the study to its due time.
+
+    Returns
+    -------
+    RequestedPriority or None
+        The least urgent class within whose target the due time lies; None: it is not more
+        urgent than what is in force, and there is nothing to say.
+    """
+    needed = next(
+        (one for one in RequestedPriority if wait <= targets[one]), RequestedPriority.ROUTINE
+    )
+    return needed if is_more_urgent(needed, in_force) else None

@@ -1,0 +1,243 @@
+"""Messages to and from the RIS in PostgreSQL: what is due, what became of it, and the log.
+
+What is due is found from what is recorded: an assessment that finished and of which the RIS was
+not told. The unique constraint of `hl7_sent` makes a repeat harmless.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist.due_time import DueTargets
+from worklist.exchange_views import MessageToSend
+from worklist.highlighting import Modes
+from worklist.orders import MessageKind, MessageState, priority_for
+from worklist.placement import VIGIE
+from worklist.ports import Event
+from worklist.reading import ReadingState
+from worklist.store import exchange_tables as x
+from worklist.store import tables as t
+from worklist.store.engine import translated
+from worklist.store.rows import storable_text
+from worklist.store.told import told_results, told_study
+from worklist.store.transaction import PostgresTransaction
+
+_SENT = x.hl7_sent.c
+_AT_ONCE = 100  # assessments looked at in one transaction
+_EVENTS = {
+    (MessageKind.OBSERVATION, MessageState.ACCEPTED): "result_told_to_ris",
+    (MessageKind.PRIORITY, MessageState.ACCEPTED): "priority_told_to_ris",
+    (MessageKind.OBSERVATION, MessageState.PARKED): "message_to_ris_parked",
+    (MessageKind.PRIORITY, MessageState.PARKED): "message_to_ris_parked",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What the site wants its RIS to be told."""
+
+    observations: bool = True
+    priorities: bool = False
+
+
+class PostgresMessages:
+    """What the RIS is told, from what the database has recorded."""
+
+    def __init__(self, engine: sa.Engine, modes: Modes, targets: DueTargets) -> None:
+        self._engine = engine
+        self._modes = modes
+        self._targets = targets
+
+    def begin(self, now: datetime) -> None:
+        """From now on assessments are told; when it was begun before, nothing changes."""
+        with translated(), self._engine.begin() as connection:
+            connection.execute(insert(x.hl7_start).values(since=now).on_conflict_do_nothing())
+
+    def queue_due(self, told: Told, now: datetime) -> int:
+        """Queue messages on assessments that finished; how many assessments were looked at."""
+        with translated(), self._engine.begin() as connection:
+            finished = connection.execute(_finished()).all()
+            for one in finished:
+                self._queue(connection, one, told, now)
+                connection.execute(
+                    sa.update(t.assessment)
+                    .where(
+                        t.assessment.c.study_instance_uid == one.study_instance_uid,
+                        t.assessment.c.number == one.number,
+                    )
+                    .values(told_to_ris=True)
+                )
+        return len(finished)
+
+    def _queue(
+        self, connection: sa.Connection, one: sa.Row[Any], told: Told, now: datetime
+    ) -> None:
+        study = connection.execute(
+            sa.select(t.study).where(t.study.c.study_instance_uid == one.study_instance_uid)
+        ).one()
+        is_newest = one.number == study.assessment_number and not study.arriving
+        if not is_newest or not study.accession_number or study.reading_state is ReadingState.READ:
+            return  # images came that it has not seen, nobody asks for it, or it is too late
+        if not told_results(connection, study, one.number, self._modes):
+            return  # no detector looked, or a person stopped them (P7)
+        priority = priority_for(
+            study.due_at - study.received_at,
+            self._targets.requested,
+            study.priority_override or study.requested_priority,
+        )
+        for kind, wanted in (
+            (MessageKind.OBSERVATION, told.observations),
+            (MessageKind.PRIORITY, told.priorities and priority is not None),
+        ):
+            _supersede(connection, kind, one, now)
+            if wanted:
+                said = priority if kind is MessageKind.PRIORITY else None
+                _add(connection, kind, one, said, now)
+
+    def due(self, now: datetime, limit: int = 50) -> list[MessageToSend]:
+        """Messages whose time has come, in the order in which they were queued."""
+        with translated(), self._engine.begin() as connection:
+            rows = connection.execute(
+                sa.select(x.hl7_sent)
+                .where(_SENT.state == MessageState.WAITING, _SENT.next_try_at <= now)
+                .order_by(_SENT.message_id)
+                .limit(limit)
+            ).all()
+            return [
+                MessageToSend(
+                    message_id=row.message_id,
+                    kind=row.kind,
+                    study=told_study(connection, row, self._modes),
+                    requested_priority=row.requested_priority,
+                    attempts=row.attempts,
+                    queued_at=row.queued_at,
+                )
+                for row in rows
+            ]
+
+    def delivered(self, message: MessageToSend, code: str, now: datetime) -> None:
+        """The receiver has it."""
+        self._settle(
+            message,
+            now,
+            state=MessageState.ACCEPTED,
+            code=storable_text(code),
+            error="",
+            done_at=now,
+        )
+
+    def failed(
+        self, message: MessageToSend, error: str, *, code: str, next_try_at: datetime, now: datetime
+    ) -> None:
+        """The receiver has it not, or may not have it; it is tried again."""
+        self._settle(
+            message,
+            now,
+            state=MessageState.WAITING,
+            code=storable_text(code),
+            error=storable_text(error),
+            next_try_at=next_try_at,
+        )
+
+    def parked(
+        self,
+        message: MessageToSend,
+        error: str,
+        *,
+        code: str,
+        raw: bytes,
+        answer: bytes | None,
+        now: datetime,
+    ) -> None:
+        """It was refused, or tried as often as is allowed: a dead letter."""
+        self._settle(
+            message,
+            now,
+            state=MessageState.PARKED,
+            code=storable_text(code),
+            error=storable_text(error),
+            raw=raw,
+            answer=answer,
+        )
+
+    def _settle(self, message: MessageToSend, now: datetime, **values: Any) -> None:
+        with translated(), self._engine.begin() as connection:
+            settled = connection.execute(
+                sa.update(x.hl7_sent)
+                .where(_SENT.message_id == message.message_id, _SENT.state == MessageState.WAITING)
+                .values(attempts=_SENT.attempts + 1, **values)
+            )
+            kind = _EVENTS.get((message.kind, values["state"]))
+            if settled.rowcount and kind is not None:
+                event = Event(
+                    kind=kind,
+                    at=now,
+                    actor=VIGIE,
+                    study_instance_uid=message.study.study_instance_uid,
+                    details={
+                        "message": f"out-{message.message_id}",
+                        "assessment_number": message.study.assessment_number,
+                        "requested_priority": message.requested_priority,
+                        "attempts": message.attempts + 1,
+                        "error": values["error"],
+                    },
+                )
+                PostgresTransaction(connection).append_events([event])
+
+
+def _finished() -> sa.Select[Any]:
+    """Assessments of which nothing was queued, oldest first; another process leaves ours."""
+    assessment = t.assessment.c
+    since = sa.select(x.hl7_start.c.since).scalar_subquery()
+    return (
+        sa.select(t.assessment)
+        .where(
+            assessment.finished_at.is_not(None),
+            ~assessment.told_to_ris,
+            assessment.finished_at >= since,
+        )
+        .order_by(assessment.finished_at)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _supersede(
+    connection: sa.Connection, kind: MessageKind, one: sa.Row[Any], now: datetime
+) -> None:
+    """What waits of an earlier assessment is not true any more."""
+    connection.execute(
+        sa.update(x.hl7_sent)
+        .where(
+            _SENT.study_instance_uid == one.study_instance_uid,
+            _SENT.kind == kind,
+            _SENT.assessment_number < one.number,
+            _SENT.state.in_([MessageState.WAITING, MessageState.PARKED]),
+        )
+        .values(state=MessageState.SUPERSEDED, done_at=now, raw=None, answer=None)
+    )
+
+
+def _add(
+    connection: sa.Connection,
+    kind: MessageKind,
+    one: sa.Row[Any],
+    priority: Any,
+    now: datetime,
+) -> None:
+    values: dict[str, Any] = {
+        "kind": kind,
+        "study_instance_uid": one.study_instance_uid,
+        "assessment_number": one.number,
+        "requested_priority": priority,
+        "state": MessageState.WAITING,
+        "code": "",
+        "error": "",
+        "attempts": 0,
+        "queued_at": now,
+        "next_try_at": now,
+    }
+    connection.execute(insert(x.hl7_sent).values(values).on_conflict_do_nothing())
