@@ -3,10 +3,10 @@
 import unicodedata
 
 from results.facts import AssessmentFacts, DetectorResult
-from worklist.finding import Failed, Flagged, NotFlagged
+from results.outcome_words import UNREVIEWED as UNREVIEWED  # said again by who imports it here
+from results.outcome_words import outcome_words
 from worklist.study import Completeness
 
-UNREVIEWED = "AI result, not reviewed, not for diagnostic use."
 _LIKE = str.maketrans(
     {
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
@@ -68,22 +68,9 @@ def mark_words(result: DetectorResult, score: float, kind: str) -> str:
 
 def statement(facts: AssessmentFacts, result: DetectorResult) -> str:
     """What the detector came to, with everything that it rests not on."""
-    parts = [_outcome(result), UNREVIEWED]
+    parts = [outcome_words(result.outcome, result.provenance.detector.target), UNREVIEWED]
     if facts.completeness is Completeness.INCOMPLETE:
         parts.append("The study was not complete when it was looked at.")
     not_used = result.provenance.not_eligible if result.marks else ()
     parts.extend(f"Not, or not wholly, used: series {uid}: {why}." for uid, why in not_used)
     return ascii_text(" ".join(parts))
-
-
-def _outcome(result: DetectorResult) -> str:
-    finding = result.provenance.detector.target.words
-    match result.outcome:
-        case Flagged():
-            return f"Suspected: {finding}."
-        case NotFlagged():
-            return f"Not flagged for {finding}; this does not say that there is none."
-        case Failed(reason=reason):
-            return f"Not evaluated for {finding}, because it failed: {reason}."
-        case other:
-            return f"Not evaluated for {finding}, because it does not apply: {other.reason}."

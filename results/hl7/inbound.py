@@ -1,0 +1,376 @@
+"""What messages of the RIS say, as the core takes it: orders, patients and reports."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from results.hl7.errors import REJECT, BadMessage
+from results.hl7.message import Envelope, Message, Segment
+from results.hl7.times import parse_date, parse_time
+from worklist.orders import (
+    Order,
+    OrderControl,
+    OrderedPatient,
+    PatientMerge,
+    PatientUpdate,
+    Report,
+    ReportStatus,
+    Statement,
+)
+from worklist.study import RequestedPriority
+
+PRIORITIES = MappingProxyType(  # HL7 table 0485, and what table 0027 adds
+    {
+        "S": RequestedPriority.STAT,
+        "STAT": RequestedPriority.STAT,
+        "A": RequestedPriority.URGENT,  # as soon as possible
+        "T": RequestedPriority.URGENT,  # timing critical
+        "P": RequestedPriority.URGENT,  # before an operation
+        "C": RequestedPriority.URGENT,  # call back
+        "R": RequestedPriority.ROUTINE,
+        "PRN": RequestedPriority.ROUTINE,  # as needed
+    }
+)
+ACCESSION_FIELDS = ("IPC-1", "OBR-18", "OBR-3", "ORC-3")
+ORDERS = ("ORM^O01", "OMI^O23")
+UPDATES = ("ADT^A08", "ADT^A31")
+MERGES = ("ADT^A40",)
+REPORTS = ("ORU^R01",)
+
+_CHANGES = frozenset({"XO", "XX", "XR", "RO", "RP", "RQ", "RU"})
+_CANCELS = frozenset({"CA", "CR", "OC", "DC", "DR", "OD"})
+_PRIORITY_FIELDS = (("TQ1", 9, 1), ("ORC", 7, 6), ("OBR", 27, 6), ("OBR", 5, 1))
+_SIGNED = {"F": ReportStatus.FINAL, "C": ReportStatus.CORRECTED, "X": ReportStatus.CANCELLED}
+_TEXTS = frozenset({"", "ST", "TX", "FT", "CE", "CWE", "NM", "SN", "DT", "TM", "TS"})
+_LONGEST_KEY = 64  # characters of an identifier; DICOM's LO, four times its SH
+_LONGEST_TEXT = 1_000_000  # characters of a report
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """How this site's RIS writes its messages, and who we are to it."""
+
+    application: str = "VIGIE"  # ours, in MSH-3 of what we send and MSH-5 of what comes
+    facility: str = ""
+    assumed_character_set: str = "UNICODE UTF-8"  # of messages that declare none
+    accession_fields: Sequence[str] = ACCESSION_FIELDS  # the first that is filled counts
+    patient_id_issuers: frozenset[str] = frozenset()  # assigning authorities; empty: any
+    priorities: Mapping[str, RequestedPriority] = field(default_factory=dict)  # the site's own
+    processing_id: str = "P"
+
+
+def statements(
+    message: Message, said: Envelope, site: Site, received_at: datetime
+) -> tuple[Statement, ...]:
+    """What a message says; empty: nothing that matters here.
+
+    Parameters
+    ----------
+    received_at
+        Taken for the message's own time where it tells none.
+
+    Raises
+    ------
+    BadMessage
+        If it is of a type that is not taken, or lacks what one of its type must say.
+    """
+    _check_header(said, site)
+    is_own = (said.sending_application, said.sending_facility) == (site.application, site.facility)
+    if is_own:  # what we sent comes back: a loop of somebody's making
+        return ()
+    reader = _Reader(message, site, _said_at(message, received_at))
+    kind = said.message_type
+    if kind in ORDERS:
+        return reader.orders()
+    if kind in REPORTS:
+        return reader.reports()
+    if kind in UPDATES:
+        return reader.updates()
+    if kind in MERGES:
+        return reader.merges()
+    if said.code == "ADT":  # senders send all of them or none
+        return ()
+    raise BadMessage(
+        f"messages of this type are not taken; taken are "
+        f"{', '.join((*ORDERS, *UPDATES, *MERGES, *REPORTS))}",
+        error_code=200,
+        location="MSH^1^9",
+        code=REJECT,
+    )
+
+
+def _check_header(said: Envelope, site: Site) -> None:
+    if not said.control_id:
+        raise BadMessage("the message has no control ID", error_code=101, location="MSH^1^10")
+    if said.version and not said.version.startswith("2"):
+        raise BadMessage(
+            "only HL7 version 2 is taken", error_code=203, location="MSH^1^12", code=REJECT
+        )
+    if said.processing_id and said.processing_id != site.processing_id:
+        raise BadMessage(
+            f"only messages with the processing ID {site.processing_id} are taken here",
+            error_code=202,
+            location="MSH^1^11",
+            code=REJECT,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The segments of one order: ORC, OBR and what follows them, in whatever order."""
+
+    segments: tuple[Segment, ...]
+
+    def first(self, name: str) -> Segment | None:
+        return next((one for one in self.segments if one.name == name), None)
+
+    def text(self, name: str, number: int, component: int = 1) -> str:
+        segment = self.first(name)
+        return "" if segment is None else segment.text(number, component)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one message."""
+
+    message: Message
+    site: Site
+    said_at: datetime
+
+    def orders(self) -> tuple[Order, ...]:
+        """One for each order of the message."""
+        patient_ids = self._patient_ids(self._patient())
+        visit = self.message.first("PV1")
+        patient_class = "" if visit is None else visit.text(2)[:20]
+        return tuple(
+            Order(
+                accession_number=self._accession_number(group),
+                order_number=_key(
+                    group.text("ORC", 2)
+                    or group.text("OBR", 2)
+                    or group.text("ORC", 3)
+                    or group.text("OBR", 3),
+                    "ORC^1^2",
+                ),
+                patient_ids=patient_ids,
+                control=_control(group.text("ORC", 1)),
+                requested_priority=self._priority(group),
+                patient_class=patient_class,
+                said_at=self.said_at,
+            )
+            for group in self._groups("ORC", "OBR")
+        )
+
+    def reports(self) -> tuple[Report, ...]:
+        """One for each accession number; several results of one are one report."""
+        patient_ids = self._patient_ids(self._patient())
+        reports: dict[str, Report] = {}
+        for group in self._groups("OBR", "OBR"):
+            one = Report(
+                accession_number=self._accession_number(group),
+                patient_ids=patient_ids,
+                status=_status(group),
+                text=_text(group)[:_LONGEST_TEXT],
+                said_at=self.said_at,
+            )
+            before = reports.get(one.accession_number)
+            reports[one.accession_number] = one if before is None else _joined(before, one)
+        return tuple(reports.values())
+
+    def updates(self) -> tuple[PatientUpdate, ...]:
+        """Who the patient is now."""
+        self._must_be_exact()
+        return (PatientUpdate(patient=self._ordered_patient(self._patient())),)
+
+    def merges(self) -> tuple[PatientMerge, ...]:
+        """Each MRG belongs to the PID before it, or, in the wrong order, to the next one."""
+        self._must_be_exact()
+        patient: Segment | None = self._patient()
+        merges = []
+        for segment in self.message.segments:
+            if segment.name == "PID":
+                patient = segment
+            elif segment.name == "MRG" and patient is not None:
+                former = self._ids(segment, 1)
+                if not former:
+                    raise _lacks("a former patient ID", "MRG^1^1")
+                merges.append(
+                    PatientMerge(patient=self._ordered_patient(patient), former_ids=former)
+                )
+        if not merges:
+            raise BadMessage("there is no MRG segment", error_code=100, location="MRG^1")
+        return tuple(merges)
+
+    def _must_be_exact(self) -> None:
+        if not self.message.is_exact:
+            raise BadMessage(
+                "there are bytes that the declared character set does not have: a name would be "
+                "changed",
+                error_code=102,
+                location="MSH^1^18",
+            )
+
+    def _patient(self) -> Segment:
+        segment = self.message.first("PID")
+        if segment is None:
+            raise BadMessage("there is no PID segment", error_code=100, location="PID^1")
+        return segment
+
+    def _patient_ids(self, patient: Segment) -> tuple[str, ...]:
+        found = self._ids(patient, 3) or self._ids(patient, 2)
+        if not found:
+            if self.site.patient_id_issuers:
+                named = ", ".join(sorted(self.site.patient_id_issuers))
+                raise BadMessage(
+                    f"there is no patient ID of {named}", error_code=204, location="PID^1^3"
+                )
+            raise _lacks("a patient ID", "PID^1^3")
+        return found
+
+    def _ids(self, segment: Segment, number: int) -> tuple[str, ...]:
+        """Identifiers whose assigning authority is one of the site's, or of any."""
+        issuers = self.site.patient_id_issuers
+        found: dict[str, None] = {}
+        for index in range(1, min(segment.repetitions(number), 100) + 1):
+            identifier = segment.text(number, repetition=index)
+            issuer = segment.text(number, 4, repetition=index)
+            if identifier and (not issuers or issuer in issuers):
+                found[_key(identifier, f"{segment.name}^1^{number}")] = None
+        return tuple(found)
+
+    def _ordered_patient(self, patient: Segment) -> OrderedPatient:
+        sex = patient.text(8).upper()
+        return OrderedPatient(
+            patient_ids=self._patient_ids(patient),
+            name=_person_name(patient),
+            birth_date=parse_date(patient.text(7)),
+            sex=sex if sex in ("M", "F", "O") else None,
+        )
+
+    def _groups(self, *starts: str) -> Iterator[_Group]:
+        """Segments from each start to the next; in ORM an OBR without its ORC starts one too."""
+        segments: list[Segment] = []
+        begun: set[str] = set()
+        found = False
+        for segment in self.message.segments:
+            is_start = segment.name == starts[0] or (
+                segment.name == starts[-1] and segment.name in begun
+            )
+            if is_start and begun:
+                found = True
+                yield _Group(tuple(segments))
+                segments, begun = [], set()
+            if segment.name in starts:
+                begun.add(segment.name)
+            segments.append(segment)
+        if begun:
+            found = True
+            yield _Group(tuple(segments))
+        if not found:
+            raise BadMessage(
+                f"there is no {starts[0]} segment", error_code=100, location=f"{starts[0]}^1"
+            )
+
+    def _accession_number(self, group: _Group) -> str:
+        for name in self.site.accession_fields:
+            segment, _, number = name.partition("-")
+            found = group.text(segment, int(number))
+            if found:
+                return _key(found, f"{segment}^1^{number}")
+        raise _lacks(f"an accession number in {', '.join(self.site.accession_fields)}", "OBR^1^18")
+
+    def _priority(self, group: _Group) -> RequestedPriority | None:
+        for segment, number, component in _PRIORITY_FIELDS:
+            said = group.text(segment, number, component).upper()
+            if not said:
+                continue
+            known = {**PRIORITIES, **self.site.priorities}
+            if said not in known and not said.isdigit():
+                raise BadMessage(
+                    "the priority is none of HL7 table 0485, and none that hl7_priorities names",
+                    error_code=103,
+                    location=f"{segment}^1^{number}",
+                )
+            return known.get(said)
+        return None
+
+
+def _control(code: str) -> OrderControl:
+    code = code.upper()
+    if code in _CANCELS:
+        return OrderControl.CANCELLED
+    return OrderControl.CHANGED if code in _CHANGES else OrderControl.PLACED
+
+
+def _status(group: _Group) -> ReportStatus:
+    said = group.text("OBR", 25) or group.text("OBX", 11)
+    if not said:
+        raise _lacks("a result status", "OBR^1^25")
+    return _SIGNED.get(said.upper(), ReportStatus.PRELIMINARY)
+
+
+def _joined(before: Report, one: Report) -> Report:
+    """A report is signed when all its parts are, and corrected when one of them is."""
+    both = {before.status, one.status}
+    signed = before.is_signed and one.is_signed
+    status = ReportStatus.PRELIMINARY
+    if signed:
+        corrected = ReportStatus.CORRECTED in both
+        status = ReportStatus.CORRECTED if corrected else ReportStatus.FINAL
+    elif both == {ReportStatus.CANCELLED}:
+        status = ReportStatus.CANCELLED
+    text = f"{before.text}\n{one.text}".strip()[:_LONGEST_TEXT]
+    return Report(
+        accession_number=one.accession_number,
+        patient_ids=one.patient_ids,
+        status=status,
+        text=text,
+        said_at=one.said_at,
+    )
+
+
+def _text(group: _Group) -> str:
+    """The words of the observations, one line each; pictures and documents are not kept."""
+    lines = []
+    for segment in group.segments:
+        if segment.name != "OBX":
+            continue
+        kind = segment.text(2).upper()
+        if kind not in _TEXTS:
+            lines.append(f"[{kind[:20]} is not kept]")
+            continue
+        if kind in ("CE", "CWE"):
+            lines.append(segment.text(5, 2) or segment.text(5))
+            continue
+        lines += [segment.whole(5, index + 1) for index in range(segment.repetitions(5))]
+    return "\n".join(lines).strip()
+
+
+def _person_name(patient: Segment) -> str | None:
+    """As DICOM writes it: HL7 has the suffix before the prefix; None: not said."""
+    family, given, middle = (patient.text(5, number) for number in (1, 2, 3))
+    suffix, prefix = patient.text(5, 4), patient.text(5, 5)
+    parts = (family, given, middle, prefix, suffix)
+    name = "^".join(one.replace("^", " ").replace("=", " ") for one in parts).rstrip("^")
+    return name[:324] or None
+
+
+def _key(value: str, location: str) -> str:
+    if len(value) > _LONGEST_KEY:
+        raise BadMessage(
+            f"an identifier is longer than {_LONGEST_KEY} characters",
+            error_code=102,
+            location=location,
+        )
+    return value
+
+
+def _lacks(what: str, location: str) -> BadMessage:
+    return BadMessage(f"the message lacks {what}", error_code=101, location=location)
+
+
+def _said_at(message: Message, received_at: datetime) -> datetime:
+    """MSH-7; without its zone it is taken as UTC, which is the same for all of one sender."""
+    header = message.first("MSH")
+    return parse_time("" if header is None else header.text(7)) or received_at
