@@ -41,7 +41,7 @@ def write_series(
         if number == missing:
             continue
         path = folder / f"{number}.dcm"
-        image = _image(number, modality, body_part, gap_mm)
+        image = tiny_image(number, modality, body_part, gap_mm)
         pixels = np.zeros((4, 4), "<i2")
         pixels[bright] = value
         image.PixelData = pixels.tobytes()
@@ -50,7 +50,7 @@ def write_series(
     return paths
 
 
-def _image(number: int, modality: str, body_part: str, gap_mm: float) -> Dataset:
+def tiny_image(number: int, modality: str, body_part: str, gap_mm: float) -> Dataset:
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -14,6 +14,7 @@ from viewer import (
     acts_api,
     events,
     health,
+    messages_api,
     metrics,
     models_api,
     notifications_api,
@@ -35,7 +36,9 @@ from viewer.ports import (
     NO_LINKS,
     DecodeFrame,
     Listen,
+    Messages,
     NodeInfo,
+    NoMessages,
     Notifying,
     People,
     Readiness,
@@ -67,6 +70,7 @@ def create_app(
     readiness: Readiness,
     node: NodeInfo,
     sign_on: SignOn | None = None,
+    messages: Messages | None = None,
     links: SiteLinks = NO_LINKS,
     notifying: Notifying | None = None,
     allowed_hosts: Collection[str] = (),
@@ -84,6 +88,8 @@ def create_app(
         `viewer.decoding.Isolated` keeps hostile files out of this process.
     sign_on
         Single sign-on, where it is set up.
+    messages
+        Those exchanged with the RIS, where that is set up.
     links
         Where the site's other pages are.
     notifying
@@ -130,6 +136,7 @@ def create_app(
     app.include_router(models_api.make_router(reader))
     told = notifying or notifications_api.NoChannels()
     app.include_router(notifications_api.make_router(told, now))
+    app.include_router(messages_api.make_router(messages or NoMessages()))
     for router in make_routers(dicomweb, decode_frame):
         app.include_router(router)
     app.include_router(events.make_router(feed, holds))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
+from worklist.exchange_views import LoggedMessage, UnknownMessage
 from worklist.filters import EVERYTHING, ListFilter
 from worklist.notifications import KeptNotification
 from worklist.notifying import Answer, Channel, Notification, NotificationState
@@ -160,6 +161,48 @@ class Notifying(Protocol):
     def test(self, name: str, *, actor: str, now: datetime) -> Answer:
         """Tell a channel that it is tested, and wait for its answer; raises UnknownChannel."""
         ...
+
+
+class Messages(Protocol):
+    """The messages exchanged with the RIS; every method may raise StoreUnavailable."""
+
+    def messages(self, limit: int, *, dead: bool = False) -> Sequence[LoggedMessage]:
+        """The newest messages, newest first; `dead`: only those to be looked after."""
+        ...
+
+    def dead_letter(self, message_id: str) -> LoggedMessage:
+        """One dead letter with its bytes.
+
+        Raises
+        ------
+        worklist.exchange_views.UnknownMessage
+            If there is none of this number.
+        worklist.exchange_views.NoDeadLetter
+            If it is none.
+        """
+        ...
+
+    def again(self, message_id: str, actor: str) -> LoggedMessage:
+        """Send a dead letter again, or read it again; raises as `dead_letter` does."""
+        ...
+
+
+class NoMessages:
+    """Nothing is exchanged with a RIS."""
+
+    def messages(self, limit: int, *, dead: bool = False) -> Sequence[LoggedMessage]:
+        """None."""
+        del limit, dead
+        return ()
+
+    def dead_letter(self, message_id: str) -> LoggedMessage:
+        """None of any number."""
+        raise UnknownMessage(f"no message {message_id[:40]} is kept")
+
+    def again(self, message_id: str, actor: str) -> LoggedMessage:
+        """None of any number."""
+        del actor
+        return self.dead_letter(message_id)
 
 
 class People(Protocol):

@@ -44,6 +44,7 @@ from worklist.errors import (
     UnknownStudy,
     VigieError,
 )
+from worklist.exchange_views import NoDeadLetter, UnknownMessage
 from worklist.filters import InvalidFilter
 from worklist.highlighting import FirstLookFirst, TriageOnly
 from worklist.notifications import UnknownChannel, UnknownNotification
@@ -104,6 +105,8 @@ _STATUS: dict[type[VigieError], int] = {
     NotAcceptable: 406,
     UnknownStudy: 404,
     UnknownInstance: 404,
+    UnknownMessage: 404,
+    NoDeadLetter: 409,
     UnknownDetector: 404,
     UnknownChannel: 404,
     UnknownNotification: 404,

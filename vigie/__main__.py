@@ -9,6 +9,7 @@ from vigie.commands import (
     auditing,
     fracture,
     haemorrhage,
+    hl7,
     models,
     node,
     nodule,
@@ -67,6 +68,7 @@ def make_app() -> typer.Typer:
     app.add_typer(tokens.tokens, name="tokens")
     app.add_typer(notifications.notifications, name="notifications")
     app.add_typer(auditing.audit, name="audit")
+    app.add_typer(hl7.hl7, name="hl7")
     app.command()(node.settings)
     app.command()(node.doctor)
     app.command()(demonstration.demo)

@@ -78,19 +78,24 @@ def prepare_node(settings: Settings) -> Supervisor:
     """Check the ports and put the node together; nothing is started yet."""
     check_port_is_free("dicom_port", settings.dicom_host, settings.dicom_port)
     check_port_is_free("http_port", settings.http_host, settings.http_port)
-    kinds = {
-        "listen": settings.listener_processes,
-        "file": 1,
-        "work": settings.worker_processes,
-        "web": 1,
-        "notify": 1 if settings.notifications else 0,
-    }
+    if settings.hl7_port is not None:
+        check_port_is_free("hl7_port", settings.hl7_host, settings.hl7_port)
     return Supervisor(
-        roles=[Role(name=name) for name, count in kinds.items() for _ in range(count)],
+        roles=[
+            Role(name=name) for name, count in _processes(settings).items() for _ in range(count)
+        ],
         database=None if settings.database_url else EmbeddedPostgres(settings.postgres),
         variables=_variables(settings),
         stop_limit_s=settings.stop_limit_s + _STOP_MARGIN_S,
     )
+
+
+def _processes(settings: Settings) -> dict[str, int]:
+    """How many of each role; what is not set up costs nothing."""
+    kinds = {"listen": settings.listener_processes, "file": 1, "work": settings.worker_processes}
+    exchanges = settings.hl7_port is not None or settings.hl7_peer is not None
+    optional = {"notify": int(bool(settings.notifications)), "exchange": int(exchanges)}
+    return {**kinds, "web": 1, **optional}
 
 
 def migrate_when_it_answers(

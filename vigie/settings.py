@@ -6,6 +6,7 @@ defaults. All are checked before anything starts. (Over 400 lines: it is one lis
 
 import json
 import os
+import re
 import tomllib
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -22,10 +23,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from results.hl7.character_sets import codec_of
+from results.hl7.errors import BadMessage
 from vigie.notification_settings import AnyChannelSettings
 from vigie.processes import SUPERVISOR_VARIABLE
 from worklist.highlighting import Highlighting, Modes
 from worklist.people import Role
+from worklist.study import RequestedPriority
 
 PREFIX = "VIGIE_"
 FILE_NAME = "vigie.toml"
@@ -258,6 +262,83 @@ class Settings(BaseSettings):
         "told.",
     )
 
+    hl7_host: str = Field(
+        "127.0.0.1", description="Address on which HL7 messages are taken; 0.0.0.0: every one."
+    )
+    hl7_port: int | None = Field(
+        None, ge=1, le=65535, description="TCP port for HL7 over MLLP; none: nothing is taken."
+    )
+    hl7_allowed_addresses: Names = Field(
+        (), description="Senders' addresses or networks let in for HL7; none: all."
+    )
+    hl7_tls_certificate: Path | None = Field(
+        None, description="PEM file with the HL7 port's certificate chain; none: no TLS."
+    )
+    hl7_tls_key: Path | None = Field(
+        None, description="PEM file with its key; none: it is in the certificate's file."
+    )
+    hl7_tls_client_ca: Path | None = Field(
+        None, description="PEM file; HL7 senders must show a certificate that it signed."
+    )
+    hl7_max_message_bytes: int = Field(
+        16 * 1024**2, ge=1024, description="Longest HL7 message taken, in bytes."
+    )
+    hl7_max_connections: int = Field(32, ge=1, description="HL7 connections at once.")
+    hl7_idle_timeout_s: float = Field(
+        600, gt=0, description="Seconds without a message until an HL7 connection is closed."
+    )
+    hl7_message_timeout_s: float = Field(
+        30, gt=0, description="Seconds for an HL7 message to come whole, and for an answer to ours."
+    )
+    hl7_application: str = Field("VIGIE", description="This node's application name in HL7.")
+    hl7_facility: str = Field("", description="This node's facility name in HL7.")
+    hl7_processing_id: Literal["P", "T", "D"] = Field(
+        "P", description="Messages taken and sent: P production, T training, D debugging."
+    )
+    hl7_character_set: str = Field(
+        "UNICODE UTF-8",
+        description="Character set of messages that declare none, and of those sent (table 0211).",
+    )
+    hl7_accession_fields: Names = Field(
+        ("IPC-1", "OBR-18", "OBR-3", "ORC-3"),
+        description="Where the accession number stands; the first that is filled counts.",
+    )
+    hl7_patient_id_issuers: Names = Field(
+        (), description="Assigning authorities whose patient IDs are those of images; none: any."
+    )
+    hl7_priorities: Names = Field(
+        (), description="The RIS's own priorities: CODE=stat, urgent or routine."
+    )
+    hl7_peer: str | None = Field(
+        None,
+        description="HOST:PORT that HL7 messages are sent to; none: nothing is sent.",
+        pattern=r"^.+:[0-9]{1,5}$",
+    )
+    hl7_peer_tls: bool = Field(False, description="Speak TLS to the peer.")
+    hl7_peer_ca: Path | None = Field(
+        None, description="PEM file that signed the peer's certificate; none: the machine's own."
+    )
+    hl7_peer_certificate: Path | None = Field(
+        None, description="PEM file with the certificate shown to the peer; none: none is."
+    )
+    hl7_peer_key: Path | None = Field(
+        None, description="PEM file with its key; none: it is in the certificate's file."
+    )
+    hl7_peer_application: str = Field("", description="The peer's application name in HL7.")
+    hl7_peer_facility: str = Field("", description="The peer's facility name in HL7.")
+    hl7_observations: bool = Field(
+        True, description="Send preliminary results of studies with an accession number (ORU^R01)."
+    )
+    hl7_priority_changes: bool = Field(
+        False, description="Send a changed order when AI makes a study more urgent."
+    )
+    hl7_priority_message: Literal["ORM", "OMI"] = Field(
+        "ORM", description="The message it is sent in: ORM^O01 or OMI^O23."
+    )
+    hl7_attempts: int = Field(
+        60, ge=1, description="Times a message is sent until it is given up as a dead letter."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
     )
@@ -275,6 +356,10 @@ class Settings(BaseSettings):
         "highlighting",
         "viewer_links",
         "commitment_peers",
+        "hl7_allowed_addresses",
+        "hl7_accession_fields",
+        "hl7_patient_id_issuers",
+        "hl7_priorities",
         mode="before",
     )
     @classmethod
@@ -417,7 +502,35 @@ class Settings(BaseSettings):
         pairs = (one.partition("=") for one in self.viewer_links)
         return {name.strip(): address.strip() for name, _, address in pairs}
 
-    @field_validator("allowed_addresses", "trusted_proxies")
+    @field_validator("hl7_accession_fields")
+    @classmethod
+    def _are_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        odd = [one for one in value if not re.fullmatch(r"(IPC|OBR|ORC)-[1-9][0-9]?", one)]
+        if odd or not value:
+            raise ValueError(f"{', '.join(odd) or 'none'}: fields of IPC, OBR or ORC, as OBR-18")
+        return value
+
+    @field_validator("hl7_priorities")
+    @classmethod
+    def _priorities_there_are(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            code, _, meant = one.partition("=")
+            if not code.strip() or meant.strip() not in set(RequestedPriority):
+                raise ValueError(
+                    f"{one!r} is not CODE=PRIORITY with {', '.join(RequestedPriority)}"
+                )
+        return value
+
+    @field_validator("hl7_character_set")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            codec_of([value], value)
+        except BadMessage:
+            raise ValueError(f"{value!r} is none of HL7 table 0211 that is known here") from None
+        return value
+
+    @field_validator("allowed_addresses", "hl7_allowed_addresses", "trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
@@ -431,6 +544,12 @@ class Settings(BaseSettings):
         "http_tls_certificate",
         "http_tls_key",
         "sso_client_secret_file",
+        "hl7_tls_certificate",
+        "hl7_tls_key",
+        "hl7_tls_client_ca",
+        "hl7_peer_ca",
+        "hl7_peer_certificate",
+        "hl7_peer_key",
     )
     @classmethod
     def _there(cls, value: Path | None) -> Path | None:
@@ -445,6 +564,7 @@ class Settings(BaseSettings):
         if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
             raise ValueError("tls_key and tls_client_ca need tls_certificate")
         self._check_single_sign_on()
+        self._check_hl7()
         if self.http_tls_certificate is None and self.http_tls_key:
             raise ValueError("http_tls_key needs http_tls_certificate")
         is_covered = self.http_tls_certificate is not None or bool(self.trusted_proxies)
@@ -454,6 +574,16 @@ class Settings(BaseSettings):
                 "http_tls_certificate, or trusted_proxies if a proxy speaks TLS"
             )
         return self
+
+    def _check_hl7(self) -> None:
+        if self.hl7_tls_certificate is None and (self.hl7_tls_key or self.hl7_tls_client_ca):
+            raise ValueError("hl7_tls_key and hl7_tls_client_ca need hl7_tls_certificate")
+        if not self.hl7_peer_tls and (self.hl7_peer_ca or self.hl7_peer_certificate):
+            raise ValueError("hl7_peer_ca and hl7_peer_certificate need hl7_peer_tls")
+        if self.hl7_peer_certificate is None and self.hl7_peer_key:
+            raise ValueError("hl7_peer_key needs hl7_peer_certificate")
+        if self.hl7_peer and not 0 < int(self.hl7_peer.rpartition(":")[2]) < 65536:
+            raise ValueError("hl7_peer needs a port from 1 to 65535")
 
     def _check_single_sign_on(self) -> None:
         if self.sso_issuer is None:

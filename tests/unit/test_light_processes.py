@@ -23,9 +23,13 @@ for one in entry_points(group="vigie.detectors"):
             "import vigie.roles.notify",
             {"torch", "authlib", "fastapi", "openvino", "highdicom", "pydicom", "numpy"},
         ),
+        (
+            "import vigie.roles.exchange",
+            {"torch", "authlib", "fastapi", "openvino", "highdicom", "pydicom"},
+        ),
         ("import vigie.__main__", {"torch", "authlib", "fastapi", "openvino"}),
     ],
-    ids=["detectors", "listen", "file", "work", "notify", "command line"],
+    ids=["detectors", "listen", "file", "work", "notify", "exchange", "command line"],
 )
 def test_a_process_imports_nothing_heavy_that_it_does_not_need(
     program: str, not_needed: set[str]

@@ -13,6 +13,7 @@ ROLES = {
     "work": "Run detectors on the studies in the queue.",
     "web": "Serve the reading worklist to browsers.",
     "notify": "Tell notification channels what is flagged.",
+    "exchange": "Exchange HL7 messages with the RIS.",
 }
 
 

@@ -18,6 +18,7 @@ from vigie.changes import changes_of
 from vigie.claim_keeper import ClaimKeeper
 from vigie.first_start import make_first_administrator
 from vigie.frames import decode_frame, decode_stored, transcode
+from vigie.hl7 import MessageDesk
 from vigie.listening import listener_settings
 from vigie.notifying import NotificationDesk
 from vigie.processes import is_supervised, stop_event
@@ -57,6 +58,7 @@ def run(settings: Settings) -> None:
             reader=make_reader(settings, engine),
             worklist=make_worklist(settings, engine),
             personal=make_personal(engine),
+            messages=MessageDesk(engine, make_worklist(settings, engine), settings, utc_now),
             listen=changes_of(database_url(settings)),
             decode_frame=isolated.calling(decode_frame),
             dicomweb=DicomWeb(
