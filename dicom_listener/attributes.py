@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time
 
 from dicom_listener.errors import UnreadableObject
 from dicom_listener.received_object import Digest, ReceivedObject
+from dicom_listener.roles import role_of
 from dicom_listener.text import clean_text, decode_text
 from dicom_listener.uid import AnyUID, any_uid_from_bytes, uid_from_bytes
 from worklist.errors import InvalidUID
@@ -23,8 +24,11 @@ _STUDY_DATE = 0x00080020
 _STUDY_TIME = 0x00080030
 _ACCESSION_NUMBER = 0x00080050
 _MODALITY = 0x00080060
+_CONVERSION_TYPE = 0x00080064
+_MANUFACTURER = 0x00080070
 _STUDY_DESCRIPTION = 0x00081030
 _SERIES_DESCRIPTION = 0x0008103E
+_MANUFACTURER_MODEL_NAME = 0x00081090
 _PATIENT_NAME = 0x00100010
 _PATIENT_ID = 0x00100020
 _PATIENT_BIRTH_DATE = 0x00100030
@@ -49,7 +53,8 @@ WANTED = frozenset(
         _PATIENT_ID, _PATIENT_BIRTH_DATE, _PATIENT_SEX, _BODY_PART_EXAMINED, _STUDY_INSTANCE_UID,
         _SERIES_INSTANCE_UID, _STUDY_ID, _SERIES_NUMBER, _INSTANCE_NUMBER,
         _NUMBER_OF_STUDY_RELATED_INSTANCES, _NUMBER_OF_FRAMES, _ROWS, _COLUMNS,
-        _STUDY_PRIORITY_ID, _REQUESTED_PROCEDURE_PRIORITY,
+        _STUDY_PRIORITY_ID, _REQUESTED_PROCEDURE_PRIORITY, _CONVERSION_TYPE, _MANUFACTURER,
+        _MANUFACTURER_MODEL_NAME,
     }
 )  # fmt: skip
 
@@ -139,6 +144,13 @@ def instance_arrival(
         rows=values.unsigned_short(_ROWS),
         columns=values.unsigned_short(_COLUMNS),
         expected_instance_count=values.positive(_NUMBER_OF_STUDY_RELATED_INSTANCES),
+        role=role_of(
+            sop_class_uid=who.sop_class_uid,
+            has_pixels=bool(values.unsigned_short(_ROWS) and values.unsigned_short(_COLUMNS)),
+            manufacturer=values.text(_MANUFACTURER),
+            model_name=values.text(_MANUFACTURER_MODEL_NAME),
+            conversion_type=values.text(_CONVERSION_TYPE),
+        ),
     )
 
 

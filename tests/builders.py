@@ -7,6 +7,7 @@ from worklist.finding import DetectorIdentity, Provenance, TargetFinding
 from worklist.people import Account, AccountName, Role
 from worklist.study import (
     InstanceArrival,
+    ObjectRole,
     RequestedPriority,
     SeriesAttributes,
     StudyAttributes,
@@ -57,6 +58,7 @@ def arrival(
     association_id: str = "association-1",
     instance_number: int | None = 1,
     expected_instance_count: int | None = None,
+    role: ObjectRole = ObjectRole.IMAGE,
 ) -> InstanceArrival:
     """One object that was filed; `content` stands for its bytes."""
     return InstanceArrival(
@@ -86,6 +88,7 @@ def arrival(
         rows=512,
         columns=512,
         expected_instance_count=expected_instance_count,
+        role=role,
     )
 
 

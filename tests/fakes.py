@@ -19,6 +19,7 @@ from worklist.reading import ReadingState
 from worklist.study import (
     ArchivedInstance,
     InstanceArrival,
+    ObjectRole,
     QuarantinedObject,
     StudyArrival,
     StudyAttributes,
@@ -191,7 +192,9 @@ class FakeTransaction(FakeReadings, FakeOrders):
 
     def assessment_instances(self, uid: StudyInstanceUID) -> tuple[ArchivedInstance, ...]:
         mine = [
-            one for one in self._tables.instances.values() if one.study.study_instance_uid == uid
+            one
+            for one in self._tables.instances.values()
+            if one.study.study_instance_uid == uid and one.role is not ObjectRole.RESULT
         ]
         mine.sort(key=_within_study)
         return tuple(
@@ -315,7 +318,9 @@ class FakeTransaction(FakeReadings, FakeOrders):
                 description=one.series.series_description,
             )
             for one in self._tables.instances.values()
-            if one.study.study_instance_uid == uid and one.rows is not None
+            if one.study.study_instance_uid == uid
+            and one.rows is not None
+            and one.role is not ObjectRole.RESULT
         ]
 
     def save_preview(self, uid: StudyInstanceUID, preview: Preview | None) -> None:

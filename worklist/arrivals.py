@@ -24,6 +24,7 @@ from worklist.study import (
     ArrivalResult,
     Completeness,
     InstanceArrival,
+    ObjectRole,
     QuarantinedObject,
     RequestedPriority,
     StudyArrival,
@@ -91,6 +92,7 @@ class Arrivals(OrderRules):
         It was acknowledged (P1): also a study all of whose UIDs another one has must be seen.
         """
         filed = _by_study(new)
+        of_others = [one for one in [*new, *conflicting] if one.role is not ObjectRole.RESULT]
         named = _by_study([*new, *conflicting])
         records = transaction.lock_studies(named)
         events: list[Event] = []
@@ -100,16 +102,17 @@ class Arrivals(OrderRules):
                 transaction.add_study(records[uid], group[0].study)
                 events.append(_arrived_event(transaction, records[uid], group[0], now))
         transaction.add_instances(new)
-        transaction.add_associations([*new, *conflicting])
+        transaction.add_associations(of_others)
         for uid, group in named.items():
             record = records[uid]
             if uid in filed:
-                record, changes = self._with_images(transaction, record, filed[uid], now)
+                record, changes = self._with_objects(transaction, record, filed[uid], now)
                 events += changes
-            record, changes = self._asked_for(transaction, record, group, now)
+            said = [one for one in group if one.role is not ObjectRole.RESULT]
+            record, changes = self._asked_for(transaction, record, said, now)
             events += changes
             transaction.save_study(record)
-            for attributes in {one.study for one in group}:
+            for attributes in {one.study for one in said}:
                 transaction.fill_attributes(attributes)
         return events + self._ordered_before(transaction, list(named), now)
 
@@ -150,14 +153,36 @@ class Arrivals(OrderRules):
             reason=due.reason,
         )
 
-    def _with_images(
+    def _with_objects(
         self,
         transaction: Transaction,
         record: StudyRecord,
         group: Sequence[InstanceArrival],
         now: datetime,
     ) -> tuple[StudyRecord, list[Event]]:
-        """The study with these images; it reopens if it was complete, or read."""
+        """The study with these objects; only images reopen it once it was complete, or read."""
+        images = [one for one in group if one.role is ObjectRole.IMAGE]
+        documents = [one for one in group if one.role is ObjectRole.DOCUMENT]
+        results = [one for one in group if one.role is ObjectRole.RESULT]
+        events: list[Event] = []
+        counted = [*images, *documents] if images or record.arriving else []
+        if counted:
+            record, events = self._with_counted(transaction, record, counted, bool(images), now)
+            documents = []
+        if documents or results:
+            titles = sorted({one.calling_ae_title for one in [*documents, *results]})
+            said = {"documents": len(documents), "results": len(results), "senders": titles}
+            events.append(_event("objects_kept", record, now, **said))
+        return record, events
+
+    def _with_counted(
+        self,
+        transaction: Transaction,
+        record: StudyRecord,
+        group: Sequence[InstanceArrival],
+        reopens: bool,
+        now: datetime,
+    ) -> tuple[StudyRecord, list[Event]]:
         events = []
         expected = [one.expected_instance_count for one in group if one.expected_instance_count]
         changed = replace(
@@ -167,7 +192,7 @@ class Arrivals(OrderRules):
             expected_instance_count=max([record.expected_instance_count or 0, *expected]) or None,
         )
         was_read = record.reading_state is ReadingState.READ
-        if was_read or not record.arriving:
+        if reopens and (was_read or not record.arriving):
             changed = _reopened(changed, now)
             if was_read:  # AI may have been stopped or started meanwhile
                 changed = self._placed(transaction, changed)

@@ -95,6 +95,18 @@ def _complete(details: Details) -> str:
     return f"not known to be complete in time; queued with the {count} objects that are there"
 
 
+def _kept(details: Details) -> str:
+    parts = []
+    if details["documents"]:
+        parts.append(
+            f"{details['documents']} objects that are no images came after it was complete and are "
+            "kept"
+        )
+    if details["results"]:
+        parts.append(f"{details['results']} results of Vigie came back and are kept")
+    return "; ".join(parts)
+
+
 def _conflict(details: Details) -> str:
     uid, named = details["sop_instance_uid"], details["names_study"]
     if not details["filed_here"]:
@@ -126,6 +138,7 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
         f"{'read' if d['was_read'] else 'complete'}; {_moved(d)}"
     ),
     "study_complete": _complete,
+    "objects_kept": _kept,
     "patient_id_differs": lambda d: (
         f"{d['objects']} objects name another patient ID than the first did"
     ),

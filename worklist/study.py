@@ -49,6 +49,14 @@ class SeriesAttributes:
     series_number: int | None = None
 
 
+class ObjectRole(StrEnum):
+    """What an object is to its study."""
+
+    IMAGE = "image"  # somebody may have to look at it
+    DOCUMENT = "document"  # says something of images: a report, a segmentation, a presentation
+    RESULT = "result"  # what this node, or another Vigie, made of the study
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceArrival:
     """One object that now lies in the archive, with what its header says."""
@@ -70,6 +78,7 @@ class InstanceArrival:
     rows: int | None = None  # None: the object has no pixels
     columns: int | None = None
     expected_instance_count: int | None = None  # Number of Study Related Instances, if said
+    role: ObjectRole = ObjectRole.IMAGE
 
 
 class ArrivalResult(StrEnum):

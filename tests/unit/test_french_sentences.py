@@ -144,6 +144,10 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
         {"instance_count": 40, "completeness": "complete"},
         {"instance_count": 40, "completeness": "incomplete"},
     ],
+    "objects_kept": [
+        {"documents": documents, "results": results, "senders": ["PACS"]}
+        for documents, results in ((1, 0), (0, 5), (2, 3))
+    ],
     "patient_id_differs": [{"objects": 2}],
     "instance_conflict": [
         {**CONFLICT, "filed_here": True},

@@ -19,7 +19,7 @@ class ImageRows:
         columns = t.instance.c
         rows = self._connection.execute(
             sa.select(t.instance)
-            .where(columns.study_instance_uid == uid)
+            .where(columns.study_instance_uid == uid, columns.made_by_vigie.is_(False))
             .order_by(
                 columns.series_instance_uid,
                 columns.instance_number.nulls_last(),
@@ -45,7 +45,11 @@ class ImageRows:
                 t.series,
             )
             .join(t.series)
-            .where(t.instance.c.study_instance_uid == uid, t.instance.c.rows.is_not(None))
+            .where(
+                t.instance.c.study_instance_uid == uid,
+                t.instance.c.rows.is_not(None),
+                t.instance.c.made_by_vigie.is_(False),
+            )
         )
         return [
             StudyImage(

@@ -206,10 +206,15 @@ def _preview(value: Mapping[str, Any] | None) -> Preview | None:
 
 
 def _conflicts(connection: sa.Connection, uids: Sequence[StudyInstanceUID]) -> dict[str, int]:
-    """How many second objects each study has to do with, as the first or by its own name."""
+    """How many second objects each study has to do with, as the first or by its own name.
+
+    Our own results that come back by two ways, each changed by another archive, are none.
+    """
     second, first = t.instance_conflict.c, t.instance.c
-    named = sa.select(second.study_instance_uid.label("uid")).where(
-        among(second.study_instance_uid, uids)
+    named = (
+        sa.select(second.study_instance_uid.label("uid"))
+        .join(t.instance, second.sop_instance_uid == first.sop_instance_uid)
+        .where(among(second.study_instance_uid, uids), first.made_by_vigie.is_(False))
     )
     filed = (
         sa.select(first.study_instance_uid)
@@ -217,6 +222,7 @@ def _conflicts(connection: sa.Connection, uids: Sequence[StudyInstanceUID]) -> d
         .where(
             among(first.study_instance_uid, uids),
             first.study_instance_uid != second.study_instance_uid,
+            first.made_by_vigie.is_(False),
         )
     )
     both = sa.union_all(named, filed).subquery()

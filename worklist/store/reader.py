@@ -170,7 +170,7 @@ def _series(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[SeriesVie
     instances: dict[str, list[InstanceView]] = {}
     for one in connection.execute(
         sa.select(t.instance)
-        .where(t.instance.c.study_instance_uid == uid)
+        .where(t.instance.c.study_instance_uid == uid, t.instance.c.made_by_vigie.is_(False))
         .order_by(t.instance.c.instance_number.nulls_last(), t.instance.c.sop_instance_uid)
     ):
         instances.setdefault(one.series_instance_uid, []).append(
@@ -193,9 +193,10 @@ def _series(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[SeriesVie
             modality=one.modality,
             description=one.series_description,
             body_part=one.body_part_examined,
-            instances=tuple(instances.get(one.series_instance_uid, ())),
+            instances=tuple(instances[one.series_instance_uid]),
         )
         for one in series
+        if one.series_instance_uid in instances  # the others hold our own results alone
     )
 
 

@@ -24,7 +24,7 @@ from worklist.finding import (
 )
 from worklist.ports import Event, StudyRecord
 from worklist.store.tables import OutcomeKind
-from worklist.study import InstanceArrival
+from worklist.study import InstanceArrival, ObjectRole
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -101,6 +101,7 @@ def instance_values(arrival: InstanceArrival) -> dict[str, Any]:
         "number_of_frames": arrival.number_of_frames,
         "rows": arrival.rows,
         "columns": arrival.columns,
+        "made_by_vigie": arrival.role is ObjectRole.RESULT,
     }
 
 

@@ -107,6 +107,7 @@ instance = sa.Table(
     sa.Column("number_of_frames", sa.Integer, nullable=False),
     sa.Column("rows", sa.Integer),
     sa.Column("columns", sa.Integer),
+    sa.Column("made_by_vigie", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.ForeignKeyConstraint(
         ["series_instance_uid", "study_instance_uid"],
         ["series.series_instance_uid", "series.study_instance_uid"],
