@@ -100,6 +100,7 @@ def test_the_four_roles_started_by_hand_do_the_journey_together(
     database_url: str, tmp_path: Path
 ) -> None:
     node = Node(tmp_path / "node", database_url=database_url)
+    node.take_networks()
     study = make_study(tmp_path, 1)
     with ExitStack() as stack:
         roles = [

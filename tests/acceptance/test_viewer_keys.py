@@ -1,13 +1,11 @@
 """The keys of the study page in headless Chromium: each does its own, once."""
 
-from collections.abc import Iterator
-
 import pytest
 from block_ct import SLICES, make_block_ct
 from chromium import Pane
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from radiographs import MadeStudy
-from viewer_parts import MARKED, mark_block, node_with, open_study, outlines, page_of
+from viewer_parts import MARKED, give, mark_block, outlines
 from vigie_node import Node, wait_until
 
 
@@ -18,26 +16,11 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy]) -> Iterator[Node]:
+def node(viewer_node: Node, block: list[MadeStudy]) -> Node:
     """A node with the study, the block's two middle slices marked."""
-    with node_with(tmp_path_factory.mktemp("keys"), block) as node:
-        mark_block(node, block)
-        yield node
-
-
-@pytest.fixture
-def page(browser: Browser, node: Node) -> Iterator[Page]:
-    """Anna's page."""
-    with page_of(browser, node) as page:
-        yield page
-
-
-@pytest.fixture
-def pane(page: Page, node: Node, block: list[MadeStudy]) -> Pane:
-    """The block's pane, with a picture in it."""
-    pane = open_study(page, node, block)
-    pane.wait_for_slice(MARKED[0] + 1)
-    return pane
+    give(viewer_node, block)
+    mark_block(viewer_node, block)
+    return viewer_node
 
 
 def test_keys_and_the_wheel_lead_through_the_slices_and_the_marks(pane: Pane, page: Page) -> None:

@@ -1,7 +1,5 @@
 """Measuring in headless Chromium: lengths, angles and values are those of the pixels."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from block_ct import AIR_HU, BLOCK_HU, COLUMN_MM, ROW_MM, make_block_ct
@@ -17,22 +15,19 @@ from odd_pictures import (
     oblong_pixels,
     with_table,
 )
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from radiographs import MadeStudy
 from viewer_parts import (
     BOTTOM,
     LEFT,
-    MARKED,
     RIGHT,
     TOP,
     corners,
     edges,
     figures,
+    give,
     mark_block,
     middle,
-    node_with,
-    open_study,
-    page_of,
     whole_range,
 )
 from vigie_node import Node, wait_until
@@ -47,7 +42,9 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy]) -> Iterator[Node]:
+def node(
+    viewer_node: Node, tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy]
+) -> Node:
     """A node with the CT, and with images whose values are no plain numbers."""
     folder = tmp_path_factory.mktemp("measures")
     odd = [
@@ -56,24 +53,9 @@ def node(tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy]) -> It
         with_table(folder, _TABLE),
         oblong_pixels(folder, _OBLONG),
     ]
-    with node_with(folder, block, *odd) as node:
-        mark_block(node, block)
-        yield node
-
-
-@pytest.fixture
-def page(browser: Browser, node: Node) -> Iterator[Page]:
-    """Anna's page."""
-    with page_of(browser, node) as page:
-        yield page
-
-
-@pytest.fixture
-def pane(page: Page, node: Node, block: list[MadeStudy]) -> Pane:
-    """The block's pane, with a picture in it."""
-    pane = open_study(page, node, block)
-    pane.wait_for_slice(MARKED[0] + 1)
-    return pane
+    give(viewer_node, block, *odd)
+    mark_block(viewer_node, block)
+    return viewer_node
 
 
 def test_a_known_distance_is_measured_right_within_a_pixel(pane: Pane) -> None:

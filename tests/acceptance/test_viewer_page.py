@@ -1,29 +1,24 @@
 """The viewer in headless Chromium: pictures in the right window, marks in their place."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 from block_ct import BLOCK_HU, COLUMNS, ROWS, SLICES, make_block_ct
 from chromium import Pane
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from radiographs import MadeStudy, make_study
 from viewer_parts import (
     BOTTOM,
     LEFT,
-    MARKED,
     RIGHT,
     TOP,
     corners,
     edges,
     figures,
+    give,
     grey,
     mark_block,
     middle,
-    node_with,
-    open_study,
-    page_of,
     wait_for_grey,
     whole_range,
 )
@@ -43,28 +38,11 @@ def radiograph(tmp_path_factory: pytest.TempPathFactory) -> MadeStudy:
 
 
 @pytest.fixture(scope="module")
-def node(
-    tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy], radiograph: MadeStudy
-) -> Iterator[Node]:
+def node(viewer_node: Node, block: list[MadeStudy], radiograph: MadeStudy) -> Node:
     """A node with the studies, the block's two middle slices marked."""
-    with node_with(tmp_path_factory.mktemp("viewer"), block, [radiograph]) as node:
-        mark_block(node, block)
-        yield node
-
-
-@pytest.fixture
-def page(browser: Browser, node: Node) -> Iterator[Page]:
-    """Anna's page."""
-    with page_of(browser, node) as page:
-        yield page
-
-
-@pytest.fixture
-def pane(page: Page, node: Node, block: list[MadeStudy]) -> Pane:
-    """The block's pane, with a picture in it."""
-    pane = open_study(page, node, block)
-    pane.wait_for_slice(MARKED[0] + 1)
-    return pane
+    give(viewer_node, block, [radiograph])
+    mark_block(viewer_node, block)
+    return viewer_node
 
 
 def test_the_list_loads_nothing_of_the_viewer(page: Page, node: Node) -> None:

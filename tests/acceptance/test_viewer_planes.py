@@ -1,12 +1,12 @@
 """Three planes and two panes in headless Chromium: what belongs together is shown together."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from block_ct import BLOCK_SLICES, COLUMN_MM, COLUMNS, ROW_MM, SLICE_MM, SLICES, make_block_ct
 from chromium import Pane, picture_of
-from playwright.sync_api import Browser, Locator, Page
+from pages import served_row
+from playwright.sync_api import Locator, Page
 from radiographs import MadeStudy, send_to
 from viewer_parts import (
     BOTTOM,
@@ -16,11 +16,10 @@ from viewer_parts import (
     TOP,
     corners,
     edges,
+    give,
     mark_block,
-    node_with,
     open_study,
     outlines,
-    page_of,
 )
 from vigie_node import Node, wait_until
 
@@ -34,26 +33,11 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> list[MadeStudy]:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, block: list[MadeStudy]) -> Iterator[Node]:
+def node(viewer_node: Node, block: list[MadeStudy]) -> Node:
     """A node with the study, the block's two middle slices marked."""
-    with node_with(tmp_path_factory.mktemp("planes"), block) as node:
-        mark_block(node, block)
-        yield node
-
-
-@pytest.fixture
-def page(browser: Browser, node: Node) -> Iterator[Page]:
-    """Anna's page."""
-    with page_of(browser, node) as page:
-        yield page
-
-
-@pytest.fixture
-def pane(page: Page, node: Node, block: list[MadeStudy]) -> Pane:
-    """The block's pane, with a picture in it."""
-    pane = open_study(page, node, block)
-    pane.wait_for_slice(MARKED[0] + 1)
-    return pane
+    give(viewer_node, block)
+    mark_block(viewer_node, block)
+    return viewer_node
 
 
 _PLANES = ("axial", "coronal", "sagittal")
@@ -219,7 +203,10 @@ def test_series_of_one_frame_of_reference_scroll_along_by_position(
     page: Page, node: Node, block: list[MadeStudy], tmp_path: Path
 ) -> None:
     send_to(node, *make_block_ct(tmp_path, _NUMBER, series=2, offset_mm=SLICE_MM))
-    wait_until(lambda: node.rows()[0]["instance_count"] == 2 * SLICES, "the series came", 120)
+    uid = block[0].study_instance_uid
+    wait_until(
+        lambda: served_row(node, uid)["instance_count"] == 2 * SLICES, "the series came", 120
+    )
     first = open_study(page, node, block)
     was = first.slice()
     page.keyboard.press("b")

@@ -36,12 +36,20 @@ def node_with(folder: Path, *studies: list[MadeStudy], **settings: object) -> It
     node = Node(folder / "node", **settings)
     try:
         node.start()
-        send_to(node, *(image for study in studies for image in study))
-        node.all_assessed(len(studies))
         person(node, "anna")
+        give(node, *studies)
         yield node
     finally:
         node.stop()
+
+
+def give(node: Node, *studies: list[MadeStudy]) -> None:
+    """Send it further studies, and wait until they are assessed."""
+    if not studies:
+        return
+    count = len(node.rows()) + len(studies)
+    send_to(node, *(image for study in studies for image in study))
+    node.all_assessed(count)
 
 
 @contextmanager

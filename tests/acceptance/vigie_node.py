@@ -80,9 +80,7 @@ class Node:
 
     def start(self) -> None:
         """Start it and wait until it is up."""
-        if not (self.data / "cache").exists():
-            (self.data / "cache").mkdir(parents=True)
-            (self.data / "cache" / "models").symlink_to(compiled_networks())
+        self.take_networks()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "vigie", "serve"],
@@ -92,6 +90,12 @@ class Node:
                 stdin=subprocess.DEVNULL,
             )
         wait_until(self.is_up, "the node is up", 120, self.tail)
+
+    def take_networks(self) -> None:
+        """Use the networks that were compiled for all nodes."""
+        if not (self.data / "cache").exists():
+            (self.data / "cache").mkdir(parents=True)
+            (self.data / "cache" / "models").symlink_to(compiled_networks())
 
     def is_up(self) -> bool:
         """Whether it receives and serves."""
