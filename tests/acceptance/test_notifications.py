@@ -1,4 +1,7 @@
-"""A flag on a running node is told once by webhook and e-mail, also when its process is killed."""
+"""A flag on a running node is told once by webhook and e-mail, also when its process is killed.
+
+And an administrator sees what became of it, at the page.
+"""
 
 import json
 import os
@@ -10,30 +13,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_core import serious
+from pages import open_list
+from playwright.sync_api import Browser, expect
 from radiographs import MadeStudy, make_study, send_to
 from recorded import flag, record
+from signed_in import person
 from vigie_node import Node, wait_until
 
 from tests.receivers import Postbox, Receiver, Reply, mail_server, receiving
 from worklist.finding import NotFlagged, TargetFinding
+from worklist.people import Role
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with receiving() as one:
         yield one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postbox() -> Iterator[Postbox]:
     with mail_server() as one:
         yield one
 
 
-@pytest.fixture
-def node(tmp_path: Path, receiver: Receiver, postbox: Postbox) -> Iterator[Node]:
+@pytest.fixture(scope="module")
+def node(
+    tmp_path_factory: pytest.TempPathFactory, receiver: Receiver, postbox: Postbox
+) -> Iterator[Node]:
     channels = [
         {"kind": "webhook", "name": "pager", "url": receiver.url, "secret": SECRET},
         {
@@ -47,13 +57,16 @@ def node(tmp_path: Path, receiver: Receiver, postbox: Postbox) -> Iterator[Node]
         },
     ]
     node = Node(
-        tmp_path / "node",
+        tmp_path_factory.mktemp("notifications") / "node",
         notifications=json.dumps(channels),
         public_address="https://vigie.example.org",
     )
-    node.start()
-    yield node
-    node.stop()
+    try:
+        node.start()
+        yield node
+    finally:
+        code = node.stop()
+    assert code == 0, node.tail()
 
 
 def listed(node: Node) -> list[dict[str, Any]]:
@@ -90,7 +103,6 @@ def test_a_flag_is_told_once_by_webhook_and_mail_also_when_its_process_is_killed
     _killed_in_between(node, receiver)
     _told_once(receiver, postbox, study)
     _nothing_new_is_told_again(node, receiver, postbox, study)
-    assert node.stop() == 0, node.tail()
 
 
 def _killed_in_between(node: Node, receiver: Receiver) -> None:
@@ -146,3 +158,38 @@ def _nothing_new_is_told_again(
         "told the channel pager that this is suspected: fracture",
         "told the channel pager that this is suspected: haemorrhage",
     ]
+
+
+def test_an_administrator_sees_what_was_given_up_tries_the_channel_and_sends_it_again(
+    node: Node, browser: Browser, receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.reply = Reply(404)
+    study = make_study(tmp_path, 2)
+    known = len(node.rows())
+    send_to(node, study)
+    node.all_assessed(known + 1)
+    flag(node, study, 0.93)
+    person(node, "boss", Role.ADMINISTRATOR)
+    with open_list(browser, node, "boss", locale="en-GB") as page:
+        page.get_by_role("button", name="Account of Dr Boss").click()
+        page.get_by_role("menuitem", name="Notification channels").click()
+        page.get_by_role("combobox", name="Which are shown").select_option("parked")
+        parked = page.locator('tr[data-state="parked"]')
+        expect(parked).to_have_count(1, timeout=120_000)
+        expect(parked).to_contain_text("answered 404 Not Found")
+        assert serious(page) == []
+
+        page.get_by_role("button", name="Test the channel pager").click()
+        tried = page.get_by_test_id("tried")
+        expect(tried).to_have_text("pager: answered 404 Not Found")
+        receiver.reply = Reply(204)
+        page.get_by_role("button", name="Test the channel pager").click()
+        expect(tried).to_have_text("pager: answered 204 No Content")
+
+        parked.get_by_role("button", name="Send again").click()
+        page.get_by_role("combobox", name="Which are shown").select_option("delivered")
+        row = page.locator('tr[data-state="delivered"]').filter(has_text="pager").first
+        expect(row).to_contain_text("answered 204 No Content", timeout=60_000)
+        expect(row.get_by_role("cell").nth(4)).to_have_text("4")
+        row.get_by_role("link", name="open").click()
+        page.wait_for_url(f"**/#/studies/{study.study_instance_uid}")

@@ -10,8 +10,9 @@ import { useFlagAlerts } from "./list/useFlagAlerts";
 import { FIRST_PLACE, type ListPlace, WorklistPage } from "./list/WorklistPage";
 import { useLiveUpdates } from "./live";
 import { Notices } from "./Notices";
+import { NotificationsPage } from "./notifications/NotificationsPage";
 import { useAppliedPreferences } from "./preferences";
-import { useIsAccountsOpen, useOpenStudy } from "./route";
+import { useIsAccountsOpen, useIsNotificationsOpen, useOpenStudy } from "./route";
 import { noteSignedIn, useRoles } from "./session";
 import { StudyPage } from "./StudyPage";
 
@@ -23,12 +24,15 @@ export function ReadingRoom() {
   const openStudy = useOpenStudy();
   const isAdministrator = useRoles().includes("administrator");
   const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
+  const isNotificationsOpen = useIsNotificationsOpen() && isAdministrator;
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
   return (
     <ClaimProvider>
-      <Boundary place={openStudy ?? (isAccountsOpen ? "accounts" : "")}>
+      <Boundary place={openStudy ?? (isAccountsOpen ? "accounts" : isNotificationsOpen ? "notifications" : "")}>
         {isAccountsOpen ? (
           <AccountsPage live={live} />
+        ) : isNotificationsOpen ? (
+          <NotificationsPage live={live} />
         ) : openStudy === null ? (
           <WorklistPage live={live} place={place} onPlace={setPlace} />
         ) : (

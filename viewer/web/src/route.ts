@@ -7,6 +7,7 @@ const STUDY = /^#\/studies\/([0-9.]{1,64})$/;
 const SIGN_ON = /^#\/\?sign-on=([a-z-]{1,16})$/;
 const PASSWORD = "#/password";
 const ACCOUNTS = "#/accounts";
+const NOTIFICATIONS = "#/notifications";
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
@@ -35,6 +36,15 @@ export function useIsPasswordOpen(): boolean {
 /** Whether the address asks for the accounts. */
 export function useIsAccountsOpen(): boolean {
   return useSyncExternalStore(subscribe, () => window.location.hash) === ACCOUNTS;
+}
+
+/** Whether the address asks for what was told on notification channels. */
+export function useIsNotificationsOpen(): boolean {
+  return useSyncExternalStore(subscribe, () => window.location.hash) === NOTIFICATIONS;
+}
+
+export function openNotifications(): void {
+  window.location.hash = NOTIFICATIONS;
 }
 
 export function openAccounts(): void {

@@ -1,0 +1,207 @@
+import { Anchor, Button, Loader, NativeSelect, Table } from "@mantine/core";
+import { IconAlertTriangle, IconArrowLeft, IconSend } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { useNow } from "../clock";
+import type { LiveState } from "../live";
+import { openList, studyHref } from "../route";
+import { TopBar } from "../TopBar";
+import { fullTime, sentence, timeToTheSecond } from "../words";
+import classes from "./Notifications.module.css";
+import {
+  type Channel,
+  isSilent,
+  type Notification,
+  type State,
+  STATES,
+  useNotificationActs,
+  useNotifications,
+} from "./notifications";
+
+/** For administrators: what was told on which channel, and whether a channel works. */
+export function NotificationsPage({ live }: { live: LiveState }) {
+  const { t } = useTranslation();
+  const [state, setState] = useState<State | null>(null);
+  const asked = useNotifications(state);
+  const known = asked.data?.pages.flatMap((page) => page.notifications) ?? [];
+  return (
+    <div className={classes.page}>
+      <TopBar live={live}>
+        <Button
+          variant="default"
+          size="compact-md"
+          leftSection={<IconArrowLeft size={16} aria-hidden />}
+          onClick={openList}
+        >
+          {t("study.back")}
+        </Button>
+        <h1 className={classes.title}>{t("notifications.title")}</h1>
+        <StateChoice state={state} onChoose={setState} />
+      </TopBar>
+      <main className={classes.body}>
+        {asked.isError && <Refusal error={asked.error} />}
+        {asked.isPending && <Loader mx="auto" mt="18vh" aria-label={t("notifications.loading")} />}
+        {asked.data !== undefined && (
+          <>
+            <Channels channels={asked.data.pages[0]?.channels ?? []} />
+            {known.length === 0 ? (
+              <p className={classes.said}>{t("notifications.none")}</p>
+            ) : (
+              <NotificationTable notifications={known} />
+            )}
+          </>
+        )}
+        {asked.hasNextPage && (
+          <Button
+            className={classes.more ?? ""}
+            variant="default"
+            loading={asked.isFetchingNextPage}
+            onClick={() => void asked.fetchNextPage()}
+          >
+            {t("notifications.older")}
+          </Button>
+        )}
+      </main>
+    </div>
+  );
+}
+
+function Refusal({ error }: { error: Error }) {
+  const { t } = useTranslation();
+  return (
+    <p className={classes.refusal} role="alert">
+      <IconAlertTriangle size={17} aria-hidden />
+      {error instanceof TypeError ? t("app.no_answer") : sentence(error.message)}
+    </p>
+  );
+}
+
+interface ChoiceProps {
+  state: State | null;
+  onChoose: (state: State | null) => void;
+}
+
+function StateChoice({ state, onChoose }: ChoiceProps) {
+  const { t } = useTranslation();
+  return (
+    <NativeSelect
+      size="xs"
+      aria-label={t("notifications.shown")}
+      value={state ?? ""}
+      data={[
+        { value: "", label: t("notifications.all") },
+        ...STATES.map((one) => ({ value: one, label: t(`notifications.state.${one}`) })),
+      ]}
+      onChange={(event) => {
+        const chosen = event.currentTarget.value;
+        onChoose(STATES.find((one) => one === chosen) ?? null);
+      }}
+    />
+  );
+}
+
+/** Each with a way to try it, and what came of the last try. */
+function Channels({ channels }: { channels: readonly Channel[] }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const { test } = useNotificationActs();
+  if (channels.length === 0) return <p className={classes.said}>{t("notifications.no_channels")}</p>;
+  return (
+    <>
+      <ul className={classes.channels}>
+        {channels.map((channel) => (
+          <li key={channel.name} className={classes.channel} data-channel={channel.name}>
+            <span className={classes.name}>{channel.name}</span>
+            {isSilent(channel, now) ? (
+              <span className={classes.silent}>{t("notifications.silent")}</span>
+            ) : (
+              <span className={classes.dim}>{t("notifications.works")}</span>
+            )}
+            <Button
+              variant="default"
+              size="compact-sm"
+              aria-label={t("notifications.test_of", { name: channel.name })}
+              loading={test.isPending && test.variables === channel.name}
+              disabled={test.isPending}
+              onClick={() => {
+                test.mutate(channel.name);
+              }}
+            >
+              {t("notifications.test")}
+            </Button>
+          </li>
+        ))}
+      </ul>
+      <div aria-live="polite" className={classes.said}>
+        {test.isError && <Refusal error={test.error} />}
+        {test.data !== undefined && (
+          <span data-testid="tried" data-confirmed={test.data.confirmed}>
+            {test.variables}: {test.data.words}
+          </span>
+        )}
+      </div>
+    </>
+  );
+}
+
+const COLUMNS = ["flagged", "channel", "finding", "state", "tries", "last", "study"] as const;
+
+function NotificationTable({ notifications }: { notifications: readonly Notification[] }) {
+  const { t } = useTranslation();
+  return (
+    <Table className={classes.table ?? ""} verticalSpacing={7} horizontalSpacing={14}>
+      <Table.Thead>
+        <Table.Tr>
+          {COLUMNS.map((column) => (
+            <Table.Th key={column}>{t(`notifications.column.${column}`)}</Table.Th>
+          ))}
+          <Table.Th>
+            <span className="only-heard">{t("notifications.column.acts")}</span>
+          </Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {notifications.map((one) => (
+          <NotificationRow key={one.notification_id} notification={one} />
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+function NotificationRow({ notification: one }: { notification: Notification }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const { sendAgain } = useNotificationActs();
+  return (
+    <Table.Tr data-state={one.state} data-notification={one.notification_id}>
+      <Table.Td title={fullTime(one.flagged_at)}>{timeToTheSecond(one.flagged_at, now)}</Table.Td>
+      <Table.Td>{one.channel}</Table.Td>
+      <Table.Td title={`${one.detector} ${one.detector_version}`}>{one.finding}</Table.Td>
+      <Table.Td className={classes.state} title={fullTime(one.changed_at)}>
+        {t(`notifications.state.${one.state}`)}
+      </Table.Td>
+      <Table.Td>{one.attempts}</Table.Td>
+      <Table.Td className={classes.words}>{sendAgain.isError ? sentence(sendAgain.error.message) : one.words}</Table.Td>
+      <Table.Td>
+        <Anchor href={studyHref(one.study_instance_uid)} title={one.study_instance_uid} size="sm">
+          {t("notifications.open")}
+        </Anchor>
+      </Table.Td>
+      <Table.Td>
+        <Button
+          variant="subtle"
+          size="compact-sm"
+          leftSection={<IconSend size={15} aria-hidden />}
+          loading={sendAgain.isPending}
+          onClick={() => {
+            sendAgain.mutate(one.notification_id);
+          }}
+        >
+          {t("notifications.again")}
+        </Button>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
