@@ -1,6 +1,7 @@
 """`vigie doctor`: what an administrator checks first, one line each."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ def examine(settings: Settings) -> Iterator[Check]:
         lambda: _dicom_is_ours(settings),
     )
     yield _port("http_port", settings.http_host, settings.http_port, lambda: _web_is_ours(settings))
+    if settings.hl7_port is not None:
+        host, port = settings.hl7_host, settings.hl7_port
+        yield _port("hl7_port", host, port, lambda: _listens(host, port))
     yield check_prevalence(settings)
     yield from _detectors(settings)
 
@@ -93,6 +97,15 @@ def _dicom_is_ours(settings: Settings) -> bool:
     if settings.tls_certificate is not None:
         return True  # our own C-ECHO speaks no TLS: somebody listens, and that is all we know
     return echo(reachable(settings.dicom_host), settings.dicom_port, settings.ae_title)
+
+
+def _listens(host: str, port: int) -> bool:
+    """MLLP has no question that changes nothing: somebody listens, and that is all we know."""
+    try:
+        socket.create_connection((reachable(host), port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _web_is_ours(settings: Settings) -> bool:

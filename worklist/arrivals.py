@@ -95,6 +95,7 @@ class Arrivals(OrderRules):
         of_others = [one for one in [*new, *conflicting] if one.role is not ObjectRole.RESULT]
         named = _by_study([*new, *conflicting])
         records = transaction.lock_studies(named)
+        begun = named.keys() - records.keys()
         events: list[Event] = []
         for uid, group in named.items():
             if uid not in records:
@@ -114,20 +115,7 @@ class Arrivals(OrderRules):
             transaction.save_study(record)
             for attributes in {one.study for one in said}:
                 transaction.fill_attributes(attributes)
-        return events + self._ordered_before(transaction, list(named), now)
-
-    def _ordered_before(
-        self, transaction: Transaction, uids: Sequence[StudyInstanceUID], now: datetime
-    ) -> list[Event]:
-        """What orders that came before the images ask for."""
-        accession_numbers = transaction.accession_numbers_of(uids)
-        events: list[Event] = []
-        for uid, record in transaction.lock_studies(accession_numbers).items():
-            orders = self._orders_for(transaction, record, accession_numbers[uid])
-            changed, moved = self._as_ordered(transaction, record, orders, now)
-            transaction.save_study(changed)
-            events += moved
-        return events
+        return events + self._ordered_before(transaction, list(named), begun, now)
 
     def _begun(self, group: Sequence[InstanceArrival]) -> StudyRecord:
         received_at = min(one.received_at for one in group)

@@ -3,7 +3,7 @@
 A message is acknowledged after its transaction; the same message again changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -75,6 +75,31 @@ class OrderRules(Rules):
             return self._placed(transaction, changed, target)
         target = min(target, requested_target_of(before))
         return brought_forward(before, self._placed(transaction, changed, target))
+
+    def _ordered_before(
+        self,
+        transaction: Transaction,
+        uids: Sequence[StudyInstanceUID],
+        begun: Collection[StudyInstanceUID],
+        now: datetime,
+    ) -> list[Event]:
+        """What orders ask for that came before these studies' newest images.
+
+        Parameters
+        ----------
+        begun
+            Those whose first images these are.
+        """
+        numbers = transaction.accession_numbers_of(uids)
+        events: list[Event] = []
+        for uid, record in transaction.lock_studies(numbers).items():
+            orders = self._orders_for(transaction, record, numbers[uid])
+            if not orders and uid in begun:
+                events.append(_other_patient(record, numbers[uid], now))
+            changed, moved = self._as_ordered(transaction, record, orders, now)
+            transaction.save_study(changed)
+            events += moved
+        return events
 
     def _orders_for(
         self, transaction: Transaction, record: StudyRecord, accession_number: str
@@ -165,12 +190,12 @@ class Exchange(OrderRules):
             return []
         transaction.save_order(latest, before)
         events: list[Event] = []
-        for record in _studies_of(transaction, order.accession_number, latest.patient_ids):
+        studies, strangers = _studies_of(transaction, order.accession_number, latest.patient_ids)
+        events += [_other_patient(one, order.accession_number, now) for one in strangers]
+        for record in studies:
             if latest.control is OrderControl.CANCELLED:
-                events.append(
-                    _event("order_cancelled", record, now, accession_number=order.accession_number)
-                )
-                continue
+                details = {"accession_number": order.accession_number}
+                events.append(_event("order_cancelled", record, now, **details))
             orders = self._orders_for(transaction, record, order.accession_number)
             changed, moved = self._as_ordered(transaction, record, orders, now)
             transaction.save_study(changed)
@@ -178,14 +203,15 @@ class Exchange(OrderRules):
         return events
 
     def _reported(self, transaction: Transaction, report: Report, now: datetime) -> list[Event]:
-        studies = _studies_of(transaction, report.accession_number, report.patient_ids)
+        number = report.accession_number
+        studies, strangers = _studies_of(transaction, number, report.patient_ids)
         if not studies:
             transaction.add_report(report, None, now)
-        events: list[Event] = []
+        events = [_other_patient(one, number, now) for one in strangers]
         for record in studies:
             transaction.add_report(report, record.study_instance_uid, now)
             details = {
-                "accession_number": report.accession_number,
+                "accession_number": number,
                 "status": report.status,
             }
             if not report.is_signed or record.reading_state is ReadingState.READ:
@@ -212,14 +238,18 @@ class Exchange(OrderRules):
 
 def _studies_of(
     transaction: Transaction, accession_number: str, patient_ids: Sequence[str]
-) -> list[StudyRecord]:
-    """The studies of an accession number that are of this patient, held against change."""
-    uids = [
-        one.study_instance_uid
-        for one in transaction.studies_with(accession_number)
-        if one.patient_id and one.patient_id in patient_ids
-    ]
-    return list(transaction.lock_studies(uids).values())
+) -> tuple[list[StudyRecord], list[StudyRecord]]:
+    """The studies of an accession number, held against change: this patient's, and others'."""
+    uids = [one.study_instance_uid for one in transaction.studies_with(accession_number)]
+    records = list(transaction.lock_studies(uids).values())
+    mine = [one for one in records if one.patient_id and one.patient_id in patient_ids]
+    return mine, [one for one in records if one not in mine]
+
+
+def _other_patient(record: StudyRecord, accession_number: str, now: datetime) -> Event:
+    """Nothing was done to it, and somebody should know why."""
+    details = {"accession_number": accession_number}
+    return _event("ris_names_another_patient", record, now, **details)
 
 
 def _patient_updated(transaction: Transaction, update: PatientUpdate, now: datetime) -> list[Event]:

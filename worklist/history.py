@@ -148,6 +148,9 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
         f"the order asks for it as {d['requested_priority']}; {_moved(d)}"
     ),
     "order_cancelled": lambda d: f"the RIS cancelled the order {d['accession_number']}",
+    "ris_names_another_patient": lambda d: (
+        f"the RIS names another patient for {d['accession_number']}; nothing was done"
+    ),
     "patient_updated": lambda _: "the RIS told other data of the patient",
     "patient_merged": lambda d: (
         f"the RIS put the patient ID {d['patient_id']} in place of {d['from_patient_id']}"

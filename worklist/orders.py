@@ -13,6 +13,7 @@ from enum import StrEnum
 from worklist.study import RequestedPriority
 from worklist.uid import StudyInstanceUID
 
+_CLOCKS_DIFFER = timedelta(hours=1)
 _URGENCY = {priority: rank for rank, priority in enumerate(RequestedPriority)}
 
 
@@ -135,12 +136,15 @@ class OrderedStudy:
 def taken(order: Order, before: Order | None) -> Order | None:
     """The order as it is known after a message; None: an older message changes nothing.
 
+    Older by more than an hour: most senders tell local time without its zone, and when clocks go
+    back, the newer of two messages may seem an hour older.
+
     Another priority than the same order had before is a change, whatever the message calls it.
     Once changed, an order stays so.
     """
     if before is None:
         return order
-    if order.said_at < before.said_at:
+    if order.said_at < before.said_at - _CLOCKS_DIFFER:
         return None
     priority = order.requested_priority or before.requested_priority
     control = order.control

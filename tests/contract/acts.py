@@ -1,5 +1,6 @@
 """Anything that can happen to a list of three studies, as data that hypothesis can make up."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from worklist.finding import (
     NotFlagged,
     Outcome,
 )
+from worklist.orders import MessageHeader, Order, OrderControl, Report, ReportStatus
 from worklist.reading import WrongReadingState
 from worklist.service import Worklist
 from worklist.study import Completeness, RequestedPriority
@@ -82,7 +84,26 @@ class Switches:
     detectors: tuple[str, ...] | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IsOrdered:
+    """The RIS says something of an order of the study."""
+
+    study: StudyInstanceUID
+    order: int
+    control: OrderControl
+    priority: RequestedPriority | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IsReported:
+    """The RIS says that the study's report is signed, or begun."""
+
+    study: StudyInstanceUID
+    status: ReportStatus
+
+
 ByItself = Arrives | IsComplete | IsAssessed
+ByRis = IsOrdered | IsReported
 ByPerson = IsRead | Overrides | Pins | Switches
 
 studies = st.sampled_from(STUDIES)
@@ -100,6 +121,16 @@ by_itself: st.SearchStrategy[ByItself] = st.one_of(
     st.builds(IsComplete, study=studies),
     st.builds(IsAssessed, study=studies, older=st.booleans(), detector=detectors, outcome=outcomes),
 )
+by_ris: st.SearchStrategy[ByRis] = st.one_of(
+    st.builds(
+        IsOrdered,
+        study=studies,
+        order=st.integers(1, 2),
+        control=st.sampled_from(OrderControl),
+        priority=maybe_a_priority,
+    ),
+    st.builds(IsReported, study=studies, status=st.sampled_from(ReportStatus)),
+)
 by_person: st.SearchStrategy[ByPerson] = st.one_of(
     st.builds(IsRead, study=studies),
     st.builds(Overrides, study=studies, priority=maybe_a_priority),
@@ -111,7 +142,7 @@ by_person: st.SearchStrategy[ByPerson] = st.one_of(
     ),
 )
 # Every history begins with all studies filed and complete: most acts need one.
-histories = st.lists(by_itself | by_person, max_size=25).map(
+histories = st.lists(by_itself | by_person | by_ris, max_size=25).map(
     lambda acts: [
         *(Arrives(study=one, number=0, priority=None) for one in STUDIES),
         *(IsComplete(study=one) for one in STUDIES),
@@ -120,11 +151,13 @@ histories = st.lists(by_itself | by_person, max_size=25).map(
 )
 
 
-def play(act: ByItself | ByPerson, kept: Kept, worklist: Worklist, now: datetime) -> None:
+def play(act: ByItself | ByPerson | ByRis, kept: Kept, worklist: Worklist, now: datetime) -> None:
     """Do it; what the state of the study forbids does nothing."""
     try:
         if isinstance(act, Arrives | IsComplete | IsAssessed):
             _by_itself(act, kept, worklist, now)
+        elif isinstance(act, IsOrdered | IsReported):
+            _by_ris(act, worklist, now)
         else:
             _by_person(act, worklist, now)
     except (UnknownStudy, WrongReadingState):
@@ -134,7 +167,13 @@ def play(act: ByItself | ByPerson, kept: Kept, worklist: Worklist, now: datetime
 def _by_itself(act: ByItself, kept: Kept, worklist: Worklist, now: datetime) -> None:
     match act:
         case Arrives(study=study, number=number, priority=priority):
-            one = arrival(f"{study}.{number}", study=study, priority=priority, received_at=now)
+            one = arrival(
+                f"{study}.{number}",
+                study=study,
+                priority=priority,
+                received_at=now,
+                accession_number=f"A{study}",
+            )
             worklist.record_arrivals([one], now=now)
         case IsComplete(study=study):
             worklist.complete_study(study, completeness=Completeness.COMPLETE, now=now)
@@ -144,6 +183,29 @@ def _by_itself(act: ByItself, kept: Kept, worklist: Worklist, now: datetime) -> 
             worklist.begin_assessment(study, number, now=now)
             worklist.record_outcome(study, number, outcome, provenance(detector), now=now)
             worklist.finish_assessment(study, number, now=now)
+
+
+def _by_ris(act: ByRis, worklist: Worklist, now: datetime) -> None:
+    common = {"accession_number": f"A{act.study}", "patient_ids": ("P1",), "said_at": now}
+    said: Order | Report
+    match act:
+        case IsOrdered(order=order, control=control, priority=priority):
+            said = Order(
+                order_number=f"O{order}",
+                control=control,
+                requested_priority=priority,
+                patient_class="",
+                **common,  # type: ignore[arg-type]
+            )
+        case IsReported(status=status):
+            said = Report(status=status, text="", **common)  # type: ignore[arg-type]
+    header = MessageHeader(
+        sender="RIS",
+        control_id=now.isoformat(),
+        message_type="ORM^O01",
+        sha256=hashlib.sha256(repr((act, now)).encode()).hexdigest(),
+    )
+    worklist.receive(header, [said], now=now)
 
 
 def _by_person(act: ByPerson, worklist: Worklist, now: datetime) -> None:

@@ -13,6 +13,7 @@ from tests.contract.acts import (
     Arrives,
     ByItself,
     ByPerson,
+    ByRis,
     IsAssessed,
     IsComplete,
     detectors,
@@ -28,7 +29,7 @@ from worklist.reading import ReadingState
 from worklist.service import Worklist
 from worklist.study import Completeness
 
-Acts = Sequence[ByItself | ByPerson]
+Acts = Sequence[ByItself | ByPerson | ByRis]
 
 
 def records(kept: Kept) -> dict[str, StudyRecord]:

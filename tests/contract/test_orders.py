@@ -124,13 +124,32 @@ def test_an_accession_number_that_comes_with_a_later_object_finds_its_order(site
     "other",
     [{"patient_ids": ("P2",)}, {"accession_number": "A2"}],
 )
+@pytest.mark.parametrize("order_first", [True, False])
 def test_an_order_of_another_patient_or_number_changes_nothing(
-    site: Site, other: dict[str, Any]
+    site: Site, other: dict[str, Any], order_first: bool
 ) -> None:
+    if order_first:
+        site.ris(replace(ORDER, **other))
     site.images()
-    site.ris(replace(ORDER, **other))
+    if not order_first:
+        site.ris(replace(ORDER, **other))
     site.images("1.2.3.1.2")
     assert site.priority is ROUTINE
+    told = site.kept.events("ris_names_another_patient")
+    assert len(told) == ("patient_ids" in other)
+
+
+def test_that_an_order_names_another_patient_is_told_once_however_many_images_come(
+    site: Site,
+) -> None:
+    site.ris(replace(ORDER, patient_ids=("P2",)))
+    images = [arrival(f"1.2.3.1.{n}", accession_number="A1") for n in range(3)]
+    for batch in (images[:2], images[2:]):
+        site.worklist.record_arrivals(batch, now=NOON)
+    [event] = site.kept.events("ris_names_another_patient")
+    assert in_a_sentence(event.kind, event.details) == (
+        "the RIS names another patient for A1; nothing was done"
+    )
 
 
 def test_a_study_without_an_identity_is_of_no_order(site: Site) -> None:
@@ -179,7 +198,7 @@ def test_another_priority_of_the_same_order_is_a_change_whatever_it_is_called(si
 
 def test_an_older_message_that_comes_late_changes_nothing(site: Site) -> None:
     site.images()
-    site.ris(replace(ORDER, said_at=LATER))
+    site.ris(replace(ORDER, said_at=NOON + timedelta(hours=2)))
     site.ris(replace(ORDER, control=OrderControl.CHANGED, requested_priority=ROUTINE))
     assert site.priority is STAT
 
@@ -198,6 +217,16 @@ def test_a_cancelled_order_is_told_and_moves_nothing(site: Site) -> None:
     assert site.kept.record(STUDY) == before
     [event] = site.kept.events("order_cancelled")
     assert in_a_sentence(event.kind, event.details) == "the RIS cancelled the order A1"
+
+
+def test_an_order_that_is_left_when_another_is_cancelled_counts_at_once(site: Site) -> None:
+    """Not with the next image: what images do never makes a study wait."""
+    site.images()
+    changed = replace(ORDER, order_number="O2", control=OrderControl.CHANGED)
+    site.ris(ORDER, replace(changed, requested_priority=ROUTINE))
+    assert site.priority is STAT
+    site.ris(replace(ORDER, control=OrderControl.CANCELLED, said_at=LATER))
+    assert site.priority is ROUTINE
 
 
 def test_p7_a_persons_priority_stands_over_every_order(site: Site) -> None:
@@ -357,6 +386,7 @@ def test_a_report_before_the_images_is_kept_and_hides_none_of_them(site: Site) -
 def test_a_report_of_another_patient_marks_nothing(site: Site) -> None:
     site.images()
     site.ris(replace(REPORT, patient_ids=("P2",)))
+    assert len(site.kept.events("ris_names_another_patient")) == 1
     assert site.kept.record(STUDY).reading_state is ReadingState.UNREAD
 
 

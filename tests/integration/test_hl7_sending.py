@@ -16,6 +16,7 @@ from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenan
 from tests.hl7_messages import order
 from tests.mllp_peers import FakeRis, accepts, asked, serving
 from vigie.hl7 import MessageDesk, Outbound
+from vigie.roles import exchange
 from vigie.settings import Settings, load_settings
 from worklist.due_time import DueTargets
 from worklist.exchange_views import NoDeadLetter, UnknownMessage
@@ -132,6 +133,18 @@ def test_what_was_there_before_the_interface_is_not_told(
     node.assessed()
     node.flush()
     assert node.states() == []
+
+
+def test_what_finished_more_than_a_week_ago_is_not_told_when_a_peer_is_set_again(
+    node: Node,
+) -> None:
+    node.assessed()
+    finished_at, node.now = node.finished_at, node.finished_at + timedelta(days=7, minutes=1)
+    node.flush()
+    assert node.ris.received == []
+    node.now = finished_at + timedelta(days=6)
+    node.flush()
+    assert len(node.ris.received) == 1
 
 
 @pytest.mark.parametrize("what", ["no number", "read", "stopped", "reopened", "not wanted"])
@@ -321,3 +334,16 @@ def test_detectors_that_a_person_stopped_say_nothing_the_others_do(node: Node) -
     node.flush()
     [message] = node.told()
     assert {str(one(17)).partition("^")[0] for one in message.segments("OBX")} == {"fracture"}
+
+
+def test_a_sender_that_fails_ends_the_role_so_that_it_is_started_anew(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_given: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(exchange, "send_until", fails)
+    stop = threading.Event()
+    with exchange._sending(node.settings(), node.engine, stop) as failures:
+        assert stop.wait(20)
+    assert [type(one) for one in failures] == [ZeroDivisionError]

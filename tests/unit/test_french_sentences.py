@@ -157,6 +157,7 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "requested_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
     "order_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
     "order_cancelled": [{"accession_number": "A-1"}],
+    "ris_names_another_patient": [{"accession_number": "A-1"}],
     "patient_updated": [{}],
     "patient_merged": [{"patient_id": "P2", "from_patient_id": "P1"}],
     "reported_elsewhere": [{"status": status} for status in ("final", "corrected")],

@@ -1,8 +1,11 @@
 """Exchanges messages with the RIS: orders and reports come in, preliminary results go out."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
+import sqlalchemy as sa
 import structlog
 
 from results.hl7.server import MllpServer
@@ -39,24 +42,43 @@ def run(settings: Settings) -> None:
     with migrated_engine(settings) as engine:
         if not wait_for_database(engine, stop):
             return
-        server = None
-        if settings.hl7_port is not None:
-            worklist = make_worklist(settings, engine)
-            inbound = Inbound(worklist, site_of(settings), utc_now)
-            server = MllpServer(server_settings(settings), inbound.handle, inbound.too_long)
-        sender = None
-        if receiver_of(settings) is not None:
-            messages = PostgresMessages(engine, settings.highlighting_modes, due_targets(settings))
-            outbound = Outbound(messages, settings, utc_now)
-            sender = threading.Thread(
-                target=send_until, args=[messages, outbound, database_url(settings), stop]
-            )
-            sender.start()
-        if server is not None:
-            server.serve(stop)
-        stop.wait()
-        if sender is not None:
-            sender.join()
+        with _sending(settings, engine, stop) as failures:
+            if settings.hl7_port is not None:
+                worklist = make_worklist(settings, engine)
+                inbound = Inbound(worklist, site_of(settings), utc_now)
+                server = MllpServer(server_settings(settings), inbound.handle, inbound.too_long)
+                server.serve(stop)
+            stop.wait()
+        for failure in failures:
+            raise failure  # the supervisor starts it anew, and the log says why
+
+
+@contextmanager
+def _sending(
+    settings: Settings, engine: sa.Engine, stop: threading.Event
+) -> Iterator[list[Exception]]:
+    """Send in a thread beside, where there is a peer; what ends it ends the role, and is here."""
+    failures: list[Exception] = []
+    if receiver_of(settings) is None:
+        yield failures
+        return
+    messages = PostgresMessages(engine, settings.highlighting_modes, due_targets(settings))
+    outbound = Outbound(messages, settings, utc_now)
+
+    def send() -> None:
+        try:
+            send_until(messages, outbound, database_url(settings), stop)
+        except Exception as error:  # noqa: BLE001  (the boundary of the thread: raised by the role)
+            failures.append(error)
+            stop.set()
+
+    thread = threading.Thread(target=send, name="hl7-sender")
+    thread.start()
+    try:
+        yield failures
+    finally:
+        stop.set()
+        thread.join()
 
 
 def send_until(

@@ -5,7 +5,7 @@ not told. The unique constraint of `hl7_sent` makes a repeat harmless.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ from worklist.store.told import told_results, told_study
 from worklist.store.transaction import PostgresTransaction
 
 _SENT = x.hl7_sent.c
+_LONGEST_AGO = timedelta(days=7)  # what finished before is not told when a peer is set again
 _AT_ONCE = 100  # assessments looked at in one transaction
 _EVENTS = {
     (MessageKind.OBSERVATION, MessageState.ACCEPTED): "result_told_to_ris",
@@ -59,7 +60,7 @@ class PostgresMessages:
     def queue_due(self, told: Told, now: datetime) -> int:
         """Queue messages on assessments that finished; how many assessments were looked at."""
         with translated(), self._engine.begin() as connection:
-            finished = connection.execute(_finished()).all()
+            finished = connection.execute(_finished(now - _LONGEST_AGO)).all()
             for one in finished:
                 self._queue(connection, one, told, now)
                 connection.execute(
@@ -188,7 +189,7 @@ class PostgresMessages:
                 PostgresTransaction(connection).append_events([event])
 
 
-def _finished() -> sa.Select[Any]:
+def _finished(at_earliest: datetime) -> sa.Select[Any]:
     """Assessments of which nothing was queued, oldest first; another process leaves ours."""
     assessment = t.assessment.c
     since = sa.select(x.hl7_start.c.since).scalar_subquery()
@@ -198,6 +199,7 @@ def _finished() -> sa.Select[Any]:
             assessment.finished_at.is_not(None),
             ~assessment.told_to_ris,
             assessment.finished_at >= since,
+            assessment.finished_at >= at_earliest,
         )
         .order_by(assessment.finished_at)
         .limit(_AT_ONCE)

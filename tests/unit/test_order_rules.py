@@ -1,0 +1,115 @@
+"""How urgently a study is asked for, by its orders and its images."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worklist.due_time import DueTargets
+from worklist.orders import (
+    Order,
+    OrderControl,
+    merged_into,
+    priority_for,
+    requested_by,
+    same_order,
+    taken,
+)
+from worklist.study import RequestedPriority
+
+STAT, URGENT, ROUTINE = RequestedPriority
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+ORDER = Order(
+    accession_number="A1",
+    order_number="O1",
+    patient_ids=("P1",),
+    control=OrderControl.PLACED,
+    requested_priority=URGENT,
+    patient_class="",
+    said_at=NOON,
+)
+orders = st.lists(
+    st.builds(
+        replace,
+        st.just(ORDER),
+        control=st.sampled_from(OrderControl),
+        requested_priority=st.none() | st.sampled_from(RequestedPriority),
+    ),
+    max_size=4,
+)
+priorities = st.sampled_from(RequestedPriority)
+
+
+@given(orders, priorities)
+def test_p2_without_a_change_no_order_makes_a_study_less_urgent(
+    known: list[Order], before: RequestedPriority
+) -> None:
+    placed = [one for one in known if one.control is not OrderControl.CHANGED]
+    rank = list(RequestedPriority).index
+    assert rank(requested_by(placed, before)) <= rank(before)
+
+
+@given(orders, priorities)
+def test_asked_twice_it_is_the_same(known: list[Order], before: RequestedPriority) -> None:
+    once = requested_by(known, before)
+    assert requested_by(known, once) is once
+    assert requested_by(known[::-1], before) is once
+
+
+def test_cancelled_orders_alone_leave_what_the_images_say() -> None:
+    cancelled = replace(ORDER, control=OrderControl.CANCELLED, requested_priority=STAT)
+    assert requested_by([cancelled], ROUTINE) is ROUTINE
+    assert requested_by([], URGENT) is URGENT
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_taken"), [(61, True), (0, True), (-59, True), (-60, True), (-61, False)]
+)
+def test_a_message_older_by_more_than_an_hour_is_late(minutes: int, is_taken: bool) -> None:
+    later = replace(ORDER, said_at=NOON + timedelta(minutes=minutes), requested_priority=STAT)
+    found = taken(later, ORDER)
+    assert (found is not None) == is_taken
+    if found is not None:
+        assert found.control is OrderControl.CHANGED
+
+
+def test_what_a_message_leaves_out_is_as_it_was() -> None:
+    before = replace(ORDER, control=OrderControl.CHANGED, patient_class="E", patient_ids=("P0",))
+    silent = replace(ORDER, requested_priority=None)
+    assert taken(silent, before) == replace(before, patient_ids=("P1", "P0"))
+    assert taken(ORDER, None) == ORDER
+
+
+def test_an_order_is_known_by_its_numbers_and_one_of_its_patients() -> None:
+    both = replace(ORDER, patient_ids=("P9", "P1"))
+    assert same_order(ORDER, both)
+    assert not same_order(ORDER, replace(ORDER, patient_ids=("P2",)))
+    assert not same_order(ORDER, replace(ORDER, order_number="O2"))
+
+
+def test_merges_are_followed_to_the_end_and_never_round() -> None:
+    chain = [("a", "b"), ("b", "c")]
+    assert merged_into("a", chain) == "c"
+    assert merged_into("x", chain) == "x"
+    assert merged_into("a", [*chain, ("c", "a")]) == "c"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "in_force", "needed"),
+    [
+        (59.9, ROUTINE, STAT),
+        (60, ROUTINE, STAT),
+        (60.1, ROUTINE, URGENT),
+        (60.1, URGENT, None),
+        (59, STAT, None),
+        (1440, ROUTINE, None),
+        (5000, ROUTINE, None),
+    ],
+)
+def test_an_order_changes_to_the_least_urgent_class_that_is_soon_enough(
+    minutes: float, in_force: RequestedPriority, needed: RequestedPriority | None
+) -> None:
+    targets = DueTargets().requested
+    assert priority_for(timedelta(minutes=minutes), targets, in_force) is needed
