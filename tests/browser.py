@@ -11,14 +11,17 @@ from fastapi import FastAPI
 
 from tests.dicomweb_parts import archived_object, dicomweb_of
 from tests.people import House
+from tests.undelivered import nothing_is_set
 from tests.viewer_parts import FakeReader, decode, silence
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo, SignOn, WorklistReader
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
+from worklist.deliveries import Deliveries
 from worklist.due_time import DueTargets
 from worklist.personal import Personal
 from worklist.service import Worklist
+from worklist.store.outbound import PostgresOutbound
 from worklist.store.personal import PostgresPersonal
 from worklist.store.postgres import PostgresStore
 
@@ -48,6 +51,8 @@ def app_of(
         "worklist": Worklist(PostgresStore(house.engine), DueTargets()),
         "dicomweb": dicomweb_of(folder, [archived_object(archive)]),
         "decode_frame": decode,
+        "deliveries": Deliveries(PostgresOutbound(house.engine), []),
+        "test_destination": nothing_is_set,
     }
     app = create_app(
         people=People(house.door, ApiTokens(house.store, house.passwords)),

@@ -16,6 +16,7 @@ from dicom_listener.settings import ListenerSettings
 from dicom_listener.stow import StowDoor
 from tests.fake_personal import FakePersonal
 from tests.people import unasked_accounts
+from tests.undelivered import nothing_is_set, unasked_deliveries
 from tests.viewer_parts import (
     INSTANCE,
     NOW,
@@ -147,6 +148,8 @@ def dicomweb_app(
         reader=FakeReader(archive),
         worklist=room(),
         personal=Personal(FakePersonal()),
+        deliveries=unasked_deliveries(),
+        test_destination=nothing_is_set,
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb or dicomweb_of(folder, objects),

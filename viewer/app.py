@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from viewer import (
     accounts_api,
     acts_api,
+    deliveries_api,
     events,
     health,
     messages_api,
@@ -44,10 +45,12 @@ from viewer.ports import (
     Readiness,
     SignOn,
     SiteLinks,
+    TestDestination,
     WorklistReader,
 )
 from viewer.problems import translate_errors
 from worklist.accounts import Accounts
+from worklist.deliveries import Deliveries
 from worklist.personal import Personal
 from worklist.service import Worklist
 
@@ -69,6 +72,8 @@ def create_app(
     dicomweb: DicomWeb,
     readiness: Readiness,
     node: NodeInfo,
+    deliveries: Deliveries,
+    test_destination: TestDestination,
     sign_on: SignOn | None = None,
     messages: Messages | None = None,
     links: SiteLinks = NO_LINKS,
@@ -83,7 +88,9 @@ def create_app(
     ----------
     worklist, personal, accounts
         What people do to the list and its studies, to their own page, and to accounts.
-    people, reader, listen, decode_frame, dicomweb, readiness, node
+    deliveries
+        What goes back, and what people do about it.
+    people, reader, listen, decode_frame, dicomweb, readiness, node, test_destination
         The ports of `viewer.ports`. `decode_frame` is called in threads;
         `viewer.decoding.Isolated` keeps hostile files out of this process.
     sign_on
@@ -131,6 +138,7 @@ def create_app(
     app.include_router(reading_api.make_router(reader, worklist, now, links))
     app.include_router(studies_api.make_router(reader, decode_frame))
     app.include_router(acts_api.make_router(worklist, reader, now))
+    app.include_router(deliveries_api.make_router(deliveries, test_destination, now))
     app.include_router(personal_api.make_router(personal, now))
     app.include_router(accounts_api.make_router(accounts, people, now))
     app.include_router(models_api.make_router(reader))

@@ -32,12 +32,14 @@ _OF_CHANGES: dict[str, frozenset[int]] = {
     "acts": frozenset({409}),
     "personal": frozenset({409}),
     "accounts": frozenset({409}),
+    "deliveries": frozenset({409}),
     "session": frozenset({401, 429}),
     "dicomweb": frozenset({408, 415, 507}),
 }
 _OF_PATH: dict[str, frozenset[int]] = {
     "/api/ai/stop": frozenset({404}),  # an unknown detector
     "/api/ai/start": frozenset({404}),
+    "/api/deliveries/resend": frozenset({404}),  # an unknown study, delivery or destination
     "/api/sign-on": frozenset({404}),  # where none is set up
     "/api/sign-on/callback": frozenset({404}),
 }

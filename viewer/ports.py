@@ -326,3 +326,10 @@ class SiteLinks:
 
 
 NO_LINKS = SiteLinks()
+
+
+TestDestination = Callable[[str], tuple[bool, str]]
+"""Asks the destination of a name whether it is there; called in threads.
+
+Whether it can be reached, and a line about it; raises `worklist.outbound.UnknownDestination`.
+"""

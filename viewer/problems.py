@@ -48,6 +48,12 @@ from worklist.exchange_views import NoDeadLetter, UnknownMessage
 from worklist.filters import InvalidFilter
 from worklist.highlighting import FirstLookFirst, TriageOnly
 from worklist.notifications import UnknownChannel, UnknownNotification
+from worklist.outbound import (
+    CannotResend,
+    NothingToRetract,
+    UnknownDelivery,
+    UnknownDestination,
+)
 from worklist.outlines import InvalidOutline, UnknownDrawing, UnknownMark
 from worklist.people import (
     AccountExists,
@@ -110,6 +116,10 @@ _STATUS: dict[type[VigieError], int] = {
     UnknownDetector: 404,
     UnknownChannel: 404,
     UnknownNotification: 404,
+    UnknownDestination: 404,
+    UnknownDelivery: 404,
+    CannotResend: 409,
+    NothingToRetract: 409,
     SignInRefused: 401,
     WeakPassword: 422,
     TooManyTries: 429,

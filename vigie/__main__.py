@@ -7,6 +7,7 @@ import typer
 from vigie import __version__
 from vigie.commands import (
     auditing,
+    destinations,
     fracture,
     haemorrhage,
     hl7,
@@ -15,6 +16,7 @@ from vigie.commands import (
     nodule,
     notifications,
     people,
+    results,
     sending,
     tokens,
     training,
@@ -69,6 +71,8 @@ def make_app() -> typer.Typer:
     app.add_typer(notifications.notifications, name="notifications")
     app.add_typer(auditing.audit, name="audit")
     app.add_typer(hl7.hl7, name="hl7")
+    app.add_typer(destinations.destinations, name="destinations")
+    app.add_typer(results.results, name="results")
     app.command()(node.settings)
     app.command()(node.doctor)
     app.command()(demonstration.demo)

@@ -94,7 +94,11 @@ def _processes(settings: Settings) -> dict[str, int]:
     """How many of each role; what is not set up costs nothing."""
     kinds = {"listen": settings.listener_processes, "file": 1, "work": settings.worker_processes}
     exchanges = settings.hl7_port is not None or settings.hl7_peer is not None
-    optional = {"notify": int(bool(settings.notifications)), "exchange": int(exchanges)}
+    optional = {
+        "deliver": int(bool(settings.destinations)),
+        "notify": int(bool(settings.notifications)),
+        "exchange": int(exchanges),
+    }
     return {**kinds, "web": 1, **optional}
 
 

@@ -8,10 +8,12 @@ import json
 import os
 import re
 import tomllib
+from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -25,9 +27,11 @@ from pydantic_settings import (
 
 from results.hl7.character_sets import codec_of
 from results.hl7.errors import BadMessage
+from vigie.destination_settings import DestinationSettings, check_names
 from vigie.notification_settings import AnyChannelSettings
 from vigie.processes import SUPERVISOR_VARIABLE
 from worklist.highlighting import Highlighting, Modes
+from worklist.outbound import Patience
 from worklist.people import Role
 from worklist.study import RequestedPriority
 
@@ -338,6 +342,22 @@ class Settings(BaseSettings):
     hl7_attempts: int = Field(
         60, ge=1, description="Times a message is sent until it is given up as a dead letter."
     )
+    destinations: Annotated[tuple[DestinationSettings, ...], NoDecode] = Field(
+        (), description="Where results are sent: tables in TOML, JSON in a variable; none: nowhere."
+    )
+    delivery_first_pause_s: float = Field(
+        5, gt=0, description="Seconds until an object is sent again; doubled after each try."
+    )
+    delivery_longest_pause_s: float = Field(
+        600, gt=0, description="Seconds between two tries, at most."
+    )
+    delivery_limit_h: float = Field(
+        72, gt=0, le=8760, description="Hours until an object that nobody takes is parked."
+    )
+    timezone: str | None = Field(
+        None,
+        description="Time zone that results are dated in (Europe/Paris); none: the machine's.",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
@@ -496,6 +516,43 @@ class Settings(BaseSettings):
             names.add(name.strip())
         return value
 
+    @field_validator("destinations", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.strip() else ()
+        except ValueError:
+            raise ValueError("in a variable it is JSON: a list of objects") from None
+
+    @field_validator("destinations")
+    @classmethod
+    def _destinations_named_once(
+        cls, value: tuple[DestinationSettings, ...]
+    ) -> tuple[DestinationSettings, ...]:
+        check_names(value)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_there_is(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError("there is no such time zone") from None
+        return value
+
+    @property
+    def patience(self) -> Patience:
+        """How long what cannot be sent is tried."""
+        return Patience(
+            first_pause=timedelta(seconds=self.delivery_first_pause_s),
+            longest_pause=timedelta(seconds=self.delivery_longest_pause_s),
+            limit=timedelta(hours=self.delivery_limit_h),
+        )
+
     @property
     def viewers(self) -> dict[str, str]:
         """Addresses of other viewers by their names."""
@@ -563,6 +620,8 @@ class Settings(BaseSettings):
             raise ValueError("quiet_period_s is above open_association_quiet_period_s")
         if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
             raise ValueError("tls_key and tls_client_ca need tls_certificate")
+        if self.delivery_first_pause_s > self.delivery_longest_pause_s:
+            raise ValueError("delivery_first_pause_s is above delivery_longest_pause_s")
         self._check_single_sign_on()
         self._check_hl7()
         if self.http_tls_certificate is None and self.http_tls_key:
@@ -645,6 +704,16 @@ class Settings(BaseSettings):
         return self.data / "inbox"
 
     @property
+    def results(self) -> Path:
+        """Objects that were made to be sent."""
+        return self.data / "results"
+
+    @property
+    def commitments(self) -> Path:
+        """What archives answered to requests for storage commitment, until it is recorded."""
+        return self.data / "commitments" / "heard"
+
+    @property
     def postgres(self) -> Path:
         """The embedded database."""
         return self.data / "postgres"
@@ -701,7 +770,12 @@ def _is_loopback(host: str) -> bool:
 
 def _given(error: ErrorDetails) -> str:
     """What was given, where it is one value and no secret."""
-    secret = {"database_url", "sso_client_secret", "notifications"} & set(error["loc"])
+    secret = {"database_url", "sso_client_secret", "notifications", "bearer_token"} & set(
+        error["loc"]
+    )
+    is_value = len(error["loc"]) > 1 and isinstance(error["input"], str | int | float)
+    if error["loc"][:1] == ("destinations",) and not is_value:
+        return ""  # whole entries, with their secrets
     return "" if secret or not error["loc"] else f" (given: {error['input']!r})"
 
 

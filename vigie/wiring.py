@@ -17,6 +17,7 @@ from vigie.processes import is_supervised
 from vigie.settings import Settings
 from worklist.accounts import Accounts
 from worklist.api_tokens import ApiTokens
+from worklist.deliveries import Deliveries
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
 from worklist.personal import Personal
@@ -24,6 +25,7 @@ from worklist.service import Worklist
 from worklist.sessions import SessionLimits
 from worklist.sign_in import SignIn
 from worklist.store.engine import connect
+from worklist.store.outbound import PostgresOutbound
 from worklist.store.people import PostgresPeople
 from worklist.store.personal import PostgresPersonal
 from worklist.store.postgres import PostgresStore
@@ -154,6 +156,11 @@ def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:
 def make_personal(engine: sa.Engine) -> Personal:
     """What people like."""
     return Personal(PostgresPersonal(engine))
+
+
+def make_deliveries(settings: Settings, engine: sa.Engine) -> Deliveries:
+    """What goes back."""
+    return Deliveries(PostgresOutbound(engine), [one.view for one in settings.destinations])
 
 
 def make_reader(settings: Settings, engine: sa.Engine) -> PostgresReader:

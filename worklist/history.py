@@ -121,6 +121,12 @@ def _conflict(details: Details) -> str:
     return f"an object came again under {uid} with other bytes; both are kept"
 
 
+def _results_made(details: Details) -> str:
+    count = sum(details["objects"].values())
+    problem = f"; not made: {details['problem']}" if "problem" in details else ""
+    return f"results of assessment {details['assessment_number']} made: {count} objects{problem}"
+
+
 _CLAIM_ENDS = {
     "concluded": "the study was concluded",
     "read_elsewhere": "the study was read elsewhere",
@@ -187,5 +193,28 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "notification_parked": lambda d: f"could not tell {_suspected(d)}, because {d['answer']}",
     "notification_not_sent": lambda d: f"did not tell {_suspected(d)}, because {d['answer']}",
     "notification_sent_again": lambda d: f"asked to tell {_suspected(d)} once more",
+    "results_made": _results_made,
+    "results_sent": lambda d: f"{d['objects']} objects sent to {d['destination']}",
+    "results_committed": lambda d: f"{d['destination']} keeps {d['objects']} objects safely",
+    "results_refused": lambda d: (
+        f"{d['objects']} objects refused by {d['destination']}: {d.get('why', '')}"
+    ),
+    "results_parked": lambda d: (
+        f"{d['objects']} objects for {d['destination']} parked: {d.get('why', '')}"
+    ),
+    "results_not_kept": lambda d: (
+        f"{d['objects']} objects are to go to {d['destination']} again: {d.get('why', '')}"
+    ),
+    "results_rejected": lambda d: (
+        f"{d['objects']} objects at {d['destination']} are to be rejected: {d['rejected']}"
+    ),
+    "results_not_rejected": lambda d: (
+        f"{d['objects']} objects at {d['destination']} cannot be rejected: {d['problem']}"
+    ),
+    "results_resent": lambda d: (
+        f"{d['objects']} objects sent again to {', '.join(d['destinations'])}"
+    ),
+    "results_asked_again": lambda _: "asked for the results again",
+    "results_retracted": lambda d: f"results retracted, {d['objects']} objects, because {d['why']}",
     "claim_ended": lambda d: f"claim of {d['account']} ended: {_CLAIM_ENDS[d['how']]}",
 }

@@ -22,8 +22,9 @@ from vigie_node import ENDED, Node, free_port, wait_until
 class Orthanc:
     """A running Orthanc."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, dicom_port: int) -> None:
         self.url = url
+        self.dicom_port = dicom_port
 
     def ask(self, path: str, body: bytes | dict[str, object] | None = None) -> Any:
         """GET, or POST where there is a body; the answer's JSON."""
@@ -65,7 +66,7 @@ def running_orthanc(
     `modalities` are the ports of the nodes it may send to, by the names it knows them by.
     """
     folder.mkdir()
-    http_port = free_port()
+    http_port, dicom_port = free_port(), free_port()
     configuration = folder / "orthanc.json"
     configuration.write_text(
         json.dumps(
@@ -78,7 +79,7 @@ def running_orthanc(
                 "RemoteAccessAllowed": False,
                 "AuthenticationEnabled": False,
                 "DicomAet": "ORTHANC",
-                "DicomPort": free_port(),
+                "DicomPort": dicom_port,
                 "DicomModalities": {
                     name: [name.upper(), "127.0.0.1", port] for name, port in modalities.items()
                 },
@@ -93,7 +94,7 @@ def running_orthanc(
             env={**os.environ, "TCP_NODELAY": "1"},
             cwd=folder,
         )
-    orthanc = Orthanc(f"http://127.0.0.1:{http_port}")
+    orthanc = Orthanc(f"http://127.0.0.1:{http_port}", dicom_port)
     try:
         wait_until(orthanc.answers, "Orthanc answers")
         yield orthanc

@@ -48,6 +48,11 @@ ADMINISTRATORS = {
     ("GET", "/api/notifications"),
     ("POST", "/api/notifications/{notification_id}/send-again"),
     ("POST", "/api/notifications/channels/{name}/test"),
+    ("GET", "/api/deliveries"),
+    ("POST", "/api/deliveries/resend"),
+    ("GET", "/api/destinations"),
+    ("POST", "/api/destinations/{name}/test"),
+    ("POST", f"{UID}/retract-results"),
 }
 RADIOLOGISTS = {
     ("POST", f"{UID}/claim"),
@@ -89,6 +94,7 @@ EVERY_ROLE = {
     ("GET", "/api/events"),
     ("GET", UID),
     ("GET", f"{UID}/priors"),
+    ("GET", f"{UID}/deliveries"),
     ("GET", FRAME),
     ("GET", "/api/models"),
     ("GET", "/api/models/{name}"),

@@ -19,6 +19,7 @@ from worklist import history
 from worklist.conclusion import Answer
 from worklist.finding import TargetFinding
 from worklist.orders import ReportStatus
+from worklist.outbound import RejectionReason
 from worklist.reading import ReadingState
 from worklist.study import RequestedPriority
 
@@ -128,6 +129,7 @@ MOVED = {
 LATE = {"too_late": True}
 IN_TIME = {"too_late": False}
 CONFLICT = {"sop_instance_uid": "1.2", "names_study": "1.3", "filed_in_study": "1.3"}
+SENT = {"objects": 3, "destination": "Main PACS"}
 CONCLUDED = [
     {"answers": {}, "reading_s": 5.5},
     {"answers": {"fracture": "present"}, "reading_s": 75.0},
@@ -228,6 +230,20 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "notification_not_sent": [{**NOTIFIED, "answer": "the study was read before"}],
     "notification_sent_again": [NOTIFIED],
     "claim_ended": [{"account": "anna", "how": how} for how in history._CLAIM_ENDS],
+    "results_made": [
+        {"assessment_number": 2, "objects": {"report": 1, "presentation": 2}},
+        {"assessment_number": 1, "objects": {}, "problem": "key_image: ValueError: odd; and so on"},
+    ],
+    "results_sent": [SENT],
+    "results_committed": [SENT],
+    "results_refused": [{**SENT, "why": "status 0xA900: does not match; truly"}],
+    "results_parked": [{**SENT, "why": "nobody answers"}],
+    "results_not_kept": [{**SENT, "why": "taken, but not kept: no such object"}],
+    "results_rejected": [{**SENT, "rejected": why} for why in RejectionReason],
+    "results_not_rejected": [{**SENT, "problem": "a source cannot be read: why"}],
+    "results_resent": [{"objects": 3, "destinations": ["PACS", "Archive 2"]}],
+    "results_asked_again": [{}],
+    "results_retracted": [{"objects": 3, "why": "the wrong patient; sorry"}],
 }
 PARTS = sorted(
     haemorrhage_rules._ELSEWHERE.keys()

@@ -10,6 +10,7 @@ from tests.dicomweb_parts import dicomweb_of
 from tests.fake_personal import FakePersonal
 from tests.fakes import FakeStore
 from tests.people import unasked_accounts
+from tests.undelivered import nothing_is_set, unasked_deliveries
 from tests.viewer_parts import (
     FRAME_URL,
     INSTANCE,
@@ -55,6 +56,8 @@ def get(reader: FakeReader, checks: list[Check], tmp_path: Path) -> Get:
         reader=reader,
         worklist=Worklist(FakeStore(), DueTargets()),
         personal=Personal(FakePersonal()),
+        deliveries=unasked_deliveries(),
+        test_destination=nothing_is_set,
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(tmp_path, []),
@@ -275,6 +278,8 @@ def test_without_a_build_the_page_says_how_to_build_it(reader: FakeReader, tmp_p
         reader=reader,
         worklist=Worklist(FakeStore(), DueTargets()),
         personal=Personal(FakePersonal()),
+        deliveries=unasked_deliveries(),
+        test_destination=nothing_is_set,
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(tmp_path, []),

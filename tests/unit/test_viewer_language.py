@@ -11,6 +11,7 @@ from tests.dicomweb_parts import dicomweb_of
 from tests.fake_personal import FakePersonal
 from tests.fakes import FakeStore
 from tests.people import unasked_accounts
+from tests.undelivered import nothing_is_set, unasked_deliveries
 from tests.viewer_parts import NOW, ROW, STUDY, FakePeople, FakeReader, Get, decode, getter, silence
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo
@@ -77,6 +78,8 @@ def get(tmp_path: Path) -> Get:
         reader=Reader(archive),
         worklist=Worklist(FakeStore(), DueTargets()),
         personal=Personal(FakePersonal()),
+        deliveries=unasked_deliveries(),
+        test_destination=nothing_is_set,
         listen=silence,
         decode_frame=decode,
         dicomweb=dicomweb_of(tmp_path, []),

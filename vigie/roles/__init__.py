@@ -11,6 +11,7 @@ ROLES = {
     "listen": "Receive objects from the network into the inbox.",
     "file": "File received objects, and queue studies that are complete.",
     "work": "Run detectors on the studies in the queue.",
+    "deliver": "Make objects of results and send them to the destinations that are set.",
     "web": "Serve the reading worklist to browsers.",
     "notify": "Tell notification channels what is flagged.",
     "exchange": "Exchange HL7 messages with the RIS.",

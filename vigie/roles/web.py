@@ -25,9 +25,11 @@ from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
 from vigie.sign_on import make_sign_on
+from vigie.testing_destinations import tester
 from vigie.wiring import (
     database_url,
     make_accounts,
+    make_deliveries,
     make_door,
     make_people,
     make_personal,
@@ -74,6 +76,8 @@ def run(settings: Settings) -> None:
             node=NodeInfo(
                 ae_title=settings.ae_title, dicom_port=settings.dicom_port, version=__version__
             ),
+            deliveries=make_deliveries(settings, engine),
+            test_destination=tester(settings),
             sign_on=sign_on,
             notifying=NotificationDesk(settings, engine),
             links=SiteLinks(report_address=settings.report_address, viewers=settings.viewers),

@@ -9,7 +9,12 @@ from worklist.api_tokens import Scope
 from worklist.claims import ClaimEnd
 from worklist.people import Role
 from worklist.reading import ReadingState
-from worklist.store import exchange_tables, notification_tables, reading_tables
+from worklist.store import (
+    exchange_tables,
+    notification_tables,
+    outbound_tables,
+    reading_tables,
+)
 from worklist.store.columns import AT as _AT
 from worklist.store.columns import NAME as _NAME
 from worklist.store.columns import UID as _UID
@@ -20,6 +25,7 @@ from worklist.study import Completeness
 metadata = reading_tables.conclusion.metadata  # with the tables there
 notification = notification_tables.notification
 notification_channel = notification_tables.notification_channel
+delivery = outbound_tables.delivery
 
 
 class OutcomeKind(StrEnum):
@@ -165,6 +171,8 @@ assessment = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     # Nothing more of it is to be queued for the RIS.
     sa.Column("told_to_ris", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("results_at", _AT),  # when what goes back was made of it, or found not to be needed
+    sa.Column("results_asked", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("finished_at IS NULL OR finished_at >= queued_at", name="ends_after_queued"),
 )
 
@@ -436,6 +444,16 @@ sa.Index(
     "assessment_to_tell",
     assessment.c.finished_at,
     postgresql_where=sa.text("finished_at IS NOT NULL AND NOT told_to_ris"),
+)
+sa.Index(
+    "assessment_without_results",
+    assessment.c.finished_at,
+    postgresql_where=sa.text("finished_at IS NOT NULL AND results_at IS NULL"),
+)
+sa.Index(
+    "assessment_results_asked",
+    assessment.c.study_instance_uid,
+    postgresql_where=sa.text("results_asked"),
 )
 INDEXED = 64  # characters of a text: an index takes no long keys, a header may hold any (P9)
 sa.Index("study_by_patient_id", sa.func.left(study.c.patient_id, INDEXED))

@@ -254,7 +254,12 @@ class PostgresTransaction(ClaimRows, ImageRows, OrderRows, ReadingRows):
         attempts = self._connection.scalar(
             sa.update(t.assessment)
             .where(_is_assessment(uid, number))
-            .values(started_at=now, finished_at=None, attempts=t.assessment.c.attempts + 1)
+            .values(
+                started_at=now,
+                finished_at=None,
+                attempts=t.assessment.c.attempts + 1,
+                results_at=None,
+            )
             .returning(t.assessment.c.attempts)
         )
         return int(attempts or 0)

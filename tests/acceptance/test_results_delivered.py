@@ -1,0 +1,191 @@
+"""Results in PACSs that are not ours: DCMTK's storescp, down at first, and Orthanc beside it.
+
+One node for all: the tests go on where the one before stopped.
+"""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from reference_receiver import running_storescp
+from test_orthanc import Orthanc, running_orthanc
+from vigie_node import Node, free_port, wait_until
+
+from worklist.deliveries import Asked
+from worklist.outbound import DeliveryView
+from worklist.store.outbound import PostgresOutbound
+from worklist.uid import StudyInstanceUID
+
+PHANTOMS = Path(__file__).parents[2] / "test_images"
+CASES = ("forearm_fracture", "leg_fracture", "head_ct_bleed")
+KINDS = ["report", "segmentation", "presentation", "key_image", "selection"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A node with two destinations, of which one is down."""
+
+    node: Node
+    orthanc: Orthanc
+    folder: Path
+    storescp_port: int
+
+    def deliveries(self, **asked: Any) -> Sequence[DeliveryView]:
+        """As the database has them."""
+        with self.node.engine() as engine:
+            page = PostgresOutbound(engine).page(Asked(**asked), before=None, limit=200)
+        assert page.next_before is None
+        return page.deliveries
+
+    def states(self, destination: str) -> dict[str, str]:
+        """State by SOP Instance UID."""
+        listed = [one.delivery for one in self.deliveries(destination=destination)]
+        return {str(one.sop_instance_uid): str(one.state) for one in listed}
+
+    def all_landed(self, destination: str) -> dict[str, str] | None:
+        """The states there, once everything was taken."""
+        states = self.states(destination)
+        return states if set(states.values()) <= {"sent", "committed"} and states else None
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, program: Callable[[str], str]) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("delivered")
+    storescp_port = free_port()
+    with running_orthanc(program, folder / "orthanc") as orthanc:
+        destinations = [
+            _destination("Archive", storescp_port),
+            _destination("Orthanc", orthanc.dicom_port),
+        ]
+        node = Node(
+            folder / "node",
+            destinations=json.dumps(destinations),
+            delivery_first_pause_s=0.5,
+            delivery_longest_pause_s=2,
+        )
+        try:
+            node.start()
+            cases = [PHANTOMS / case for case in CASES]
+            for path in (path for case in cases for path in sorted(case.glob("*.dcm"))):
+                assert orthanc.ask("/instances", path.read_bytes())["Status"] == "Success"
+            sent = node.run("send", "127.0.0.1", str(node.dicom_port), *map(str, cases))
+            assert sent.returncode == 0, sent.stderr
+            node.all_assessed(len(CASES))
+            yield Site(node, orthanc, folder, storescp_port)
+        finally:
+            node.stop()
+
+
+def _destination(name: str, port: int) -> dict[str, object]:
+    return {
+        "name": name,
+        "host": "127.0.0.1",
+        "port": port,
+        "called_ae_title": name.upper(),
+        "objects": KINDS,
+        "studies": "all",
+    }
+
+
+def test_a_pacs_that_is_down_holds_up_no_other_and_objects_land_in_the_right_study(
+    site: Site,
+) -> None:
+    landed: dict[str, str] = wait_until(
+        lambda: len(_studies(site.deliveries())) == len(CASES) and site.all_landed("Orthanc"),
+        "everything lands in Orthanc",
+        120,
+        site.node.tail,
+    )
+    assert set(site.states("Archive").values()) == {"waiting"}
+    assert set(site.states("Archive")) == set(landed)
+    studies = site.orthanc.studies()
+    assert set(studies) == _studies(site.deliveries())
+    there = {uid: _instances(site.orthanc, name) for uid, name in studies.items()}
+    for one in site.deliveries(destination="Orthanc"):
+        assert one.delivery.sop_instance_uid in there[one.study_instance_uid]
+    told = site.node.run("results", "--destination", "Archive", "--limit", "200", "--json")
+    waiting = json.loads(told.stdout)
+    assert all(one["words"] for one in waiting if one["tries"])
+    assert any(one["tries"] for one in waiting)
+    tested = site.node.run("destinations", "test", "Orthanc")
+    assert tested.returncode == 0, tested.stderr
+    assert site.node.run("destinations", "test", "Archive").returncode == 1
+
+
+def _studies(deliveries: Sequence[DeliveryView]) -> set[str]:
+    return {str(one.study_instance_uid) for one in deliveries}
+
+
+def _instances(orthanc: Orthanc, study: str) -> set[str]:
+    listed = orthanc.ask(f"/studies/{study}/instances")
+    return {one["MainDicomTags"]["SOPInstanceUID"] for one in listed}
+
+
+def test_p1_killed_again_and_again_nothing_is_lost_or_doubled_when_the_pacs_comes_up(
+    site: Site, program: Callable[[str], str]
+) -> None:
+    expected = set(site.states("Archive"))
+    received = site.folder / "storescp"
+    with running_storescp(program, received, site.storescp_port):
+        wait_until(lambda: any(received.glob("*.dcm")), "something lands", 120, site.node.tail)
+        for _ in range(2):
+            [pid] = wait_until(lambda: site.node.role_pids("deliver"), "the role runs", 60)
+            os.kill(pid, signal.SIGKILL)
+            wait_until(
+                lambda gone=pid: site.node.role_pids("deliver") not in ([], [gone]),
+                "the role runs again",
+                60,
+                site.node.tail,
+            )
+        wait_until(lambda: site.all_landed("Archive"), "all lands", 120, site.node.tail)
+    files = [dcmread(path) for path in sorted(received.glob("*.dcm"))]
+    assert sorted(str(one.SOPInstanceUID) for one in files) == sorted(expected)
+    for path in received.glob("*.dcm"):
+        subprocess.run(["/usr/bin/dcmdump", "-q", path], capture_output=True, check=True)
+    reports = [path for path in received.glob("*.dcm") if dcmread(path).Modality == "SR"]
+    assert len(reports) == len(CASES)
+    for path in reports:
+        told = subprocess.run(
+            ["/usr/bin/dsrdump", path], capture_output=True, text=True, check=True
+        )
+        assert "UNVERIFIED" in told.stdout
+        assert "PARTIAL" in told.stdout
+
+
+def test_retracted_results_are_rejected_wherever_they_were_sent(site: Site) -> None:
+    uid = StudyInstanceUID(min(_studies(site.deliveries())))
+    done = site.node.run("results", "retract", uid, "--reason", "acceptance test")
+    assert done.returncode == 0, done.stderr
+
+    def rejected() -> bool:
+        rows = site.deliveries(study=uid, destination="Orthanc")
+        return any(
+            one.kind == "rejection" and one.delivery.state in {"sent", "committed"} for one in rows
+        )
+
+    wait_until(rejected, "the rejection lands", 60, site.node.tail)
+    study = site.orthanc.studies()[uid]
+    [note] = [
+        one["ID"]
+        for one in site.orthanc.ask(f"/studies/{study}/instances")
+        if "113037" in json.dumps(site.orthanc.ask(f"/instances/{one['ID']}/tags?simplify"))
+    ]
+    named = json.dumps(site.orthanc.ask(f"/instances/{note}/tags?simplify"))
+    sent = [
+        one.delivery.sop_instance_uid
+        for one in site.deliveries(study=uid, destination="Orthanc")
+        if one.kind != "rejection"
+    ]
+    assert all(one in named for one in sent)
+
+
+def test_a_node_stops_while_it_delivers(site: Site) -> None:
+    assert site.node.stop() == 0
+    assert "role_killed" not in site.node.tail(200)

@@ -1,0 +1,295 @@
+"""From a recorded assessment to objects on disk and deliveries in the database."""
+
+import io
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydicom import dcmread
+
+from tests.assessed_site import EVERYTHING, AssessedSite
+from worklist.conclusion import Answer
+from worklist.deliveries import Asked
+from worklist.errors import MissingReason, UnknownStudy
+from worklist.finding import TargetFinding
+from worklist.highlighting import Highlighting, Looker, Modes
+from worklist.outbound import CannotResend, NothingToRetract, ObjectKind, Worth
+from worklist.people import AccountName, Role
+from worklist.store.reader import PostgresReader
+from worklist.uid import StudyInstanceUID
+
+HEAD, ARM = "head_ct_bleed", "forearm_fracture"
+
+
+@pytest.fixture
+def site(emptied_engine: sa.Engine, tmp_path: Path) -> AssessedSite:
+    return AssessedSite(emptied_engine, tmp_path)
+
+
+def files(site: AssessedSite) -> dict[str, bytes]:
+    found = site.results.rglob("*") if site.results.exists() else []
+    return {
+        one.relative_to(site.results).as_posix(): one.read_bytes() for one in found if one.is_file()
+    }
+
+
+@pytest.mark.parametrize("phantom", [HEAD, ARM])
+def test_an_assessment_becomes_objects_of_its_study_that_wait(
+    site: AssessedSite, phantom: str
+) -> None:
+    uid = site.file(phantom)
+    site.assess(phantom, uid)
+    site.make()
+    kinds = Counter(one.kind for one in site.views())
+    expected = dict.fromkeys(EVERYTHING, 1)
+    if phantom == ARM:
+        del expected[ObjectKind.SEGMENTATION]  # a radiograph says not where it lies
+    assert kinds == expected
+    for name, content in files(site).items():
+        data_set = dcmread(io.BytesIO(content))
+        assert data_set.StudyInstanceUID == uid
+        assert name == f"{uid}/{data_set.SOPInstanceUID}.dcm"
+    [told] = site.events("results_made")
+    assert told.study_instance_uid == uid
+    assert sum(told.details["objects"].values()) == len(files(site))
+
+
+def test_made_again_after_a_kill_nothing_is_doubled_and_no_byte_differs(
+    site: AssessedSite, tmp_path: Path
+) -> None:
+    uid = site.file(HEAD)
+    site.assess(HEAD, uid)
+    study = site.making.assessed(uid, 1)
+    assert study is not None
+    site.maker._objects(study, set(EVERYTHING))  # killed before anything was kept
+    before = files(site)
+    assert before
+    assert site.views() == ()
+    site.later(minutes=1)
+    site.make()
+    assert files(site) == before
+    assert len(site.views()) == len(before)
+    site.make()
+    assert len(site.views()) == len(before)
+
+
+def test_only_what_a_destination_wants_is_made(emptied_engine: sa.Engine, tmp_path: Path) -> None:
+    site = AssessedSite(emptied_engine, tmp_path, kinds=frozenset({ObjectKind.REPORT}))
+    site.assess(ARM, site.file(ARM))
+    site.make()
+    assert [one.kind for one in site.views()] == [ObjectKind.REPORT]
+    assert len(files(site)) == 1
+
+
+@pytest.mark.parametrize(
+    ("worth", "said", "sent"),
+    [
+        (Worth.FLAGGED, {"finding": True}, True),
+        (Worth.FLAGGED, {"finding": False}, False),
+        (Worth.EVALUATED, {"finding": False}, True),
+        (Worth.EVALUATED, {"applies": False}, False),
+        (Worth.ALL, {"applies": False}, True),
+    ],
+)
+def test_a_destination_gets_the_studies_it_is_set_to(
+    emptied_engine: sa.Engine, tmp_path: Path, worth: Worth, said: dict[str, bool], sent: bool
+) -> None:
+    site = AssessedSite(emptied_engine, tmp_path, worth=worth)
+    site.assess(ARM, site.file(ARM), **said)  # type: ignore[arg-type]
+    site.make()
+    assert bool(site.views()) == sent
+    assert [*site.making.due(site.now, 10)] == []
+
+
+def test_what_was_assessed_before_a_destination_was_set_is_sent_when_asked_for(
+    emptied_engine: sa.Engine, tmp_path: Path
+) -> None:
+    first = AssessedSite(emptied_engine, tmp_path)
+    uid = first.file(ARM)
+    first.assess(ARM, uid)
+    first.make()
+    later = first.later(hours=1)
+    site = AssessedSite(emptied_engine, tmp_path, names=("PACS", "Second"), now=later)
+    site.make()
+    assert site.views(destination="Second") == ()
+    site.deliveries.make_anew(uid, actor="anna", now=later)
+    site.make()
+    assert len(site.views(destination="Second")) == len(site.views(destination="PACS")) > 0
+    assert len(files(site)) == len(site.views(destination="PACS"))
+    assert [one.actor for one in site.events("results_asked_again")] == ["person anna"]
+
+
+def test_a_later_assessment_supersedes_and_what_was_sent_is_rejected(site: AssessedSite) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    site.send()
+    old = {one.delivery.sop_instance_uid: one.kind for one in site.views()}
+    site.later(minutes=5)
+    site.reassess(ARM, uid, probability=0.97)
+    site.make()
+    site.send()
+    taken = [dcmread(io.BytesIO(content)) for _, content in site.peer.taken]
+    new = [one for one in taken if one.SOPInstanceUID not in old]
+    [report] = [one for one in new if one.Modality == "SR"]
+    [earlier] = report.PredecessorDocumentsSequence
+    [series] = earlier.ReferencedSeriesSequence
+    [named] = series.ReferencedSOPSequence
+    assert old[named.ReferencedSOPInstanceUID] is ObjectKind.REPORT
+    [rejection] = [one for one in new if one.SeriesNumber == 9905 and _title(one) == "113001"]
+    assert _references(rejection) == set(old)
+    assert {state for _, state in site.states()} == {"sent"}
+    site.later(minutes=5)
+    site.make()
+    site.send()
+    assert len(site.peer.taken) == len(taken)
+
+
+def test_what_was_not_sent_yet_is_withdrawn_and_needs_no_rejection(site: AssessedSite) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    count = len(site.views())
+    site.reassess(ARM, uid)
+    site.make()
+    states = [state for _, state in site.states()]
+    assert states == ["withdrawn"] * count + ["waiting"] * count
+    assert "rejection" not in dict(site.states())
+
+
+def test_what_lands_while_it_is_superseded_is_rejected_too(site: AssessedSite) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+
+    def meanwhile() -> None:
+        site.peer.during = lambda: None
+        site.reassess(ARM, uid)
+        site.make()
+
+    site.peer.during = meanwhile
+    site.send()
+    site.make()
+    site.send()
+    taken = [dcmread(io.BytesIO(content)) for _, content in site.peer.taken]
+    assert len({one.SOPInstanceUID for one in taken}) == len(taken)
+    rejected = set().union(*(_references(one) for one in taken if _title(one) == "113001"))
+    old = {str(one.SOPInstanceUID) for one in taken[: len(rejected)]}
+    assert rejected == old
+
+
+def test_retracted_results_are_rejected_for_safety_with_who_and_why(site: AssessedSite) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    site.send()
+    sent = {one.delivery.sop_instance_uid for one in site.views()}
+    with pytest.raises(MissingReason):
+        site.deliveries.retract(uid, reason=" ", actor="anna", now=site.now)
+    count = site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)
+    assert count == len(sent)
+    site.make()
+    site.send()
+    rejection = dcmread(io.BytesIO(site.peer.taken[-1][1]))
+    assert _title(rejection) == "113037"
+    assert _references(rejection) == sent
+    [told] = site.events("results_retracted")
+    assert (told.actor, told.details["why"]) == ("person anna", "wrong patient")
+    with pytest.raises(NothingToRetract):
+        site.deliveries.retract(uid, reason="again", actor="anna", now=site.now)
+    with pytest.raises(CannotResend):
+        site.deliveries.make_anew(uid, actor="anna", now=site.now)
+    numbers = [one.delivery.delivery_id for one in site.views() if one.kind == "report"]
+    with pytest.raises(CannotResend):
+        site.deliveries.resend(Asked(delivery_ids=numbers), actor="anna", now=site.now)
+    with pytest.raises(UnknownStudy):
+        site.deliveries.retract(StudyInstanceUID("1.9"), reason="x", actor="anna", now=site.now)
+
+
+def test_marks_for_after_the_first_look_are_told_once_a_reader_saw_them(
+    emptied_engine: sa.Engine, tmp_path: Path
+) -> None:
+    modes = Modes(chosen={"*": Highlighting.AFTER_FIRST_LOOK})
+    site = AssessedSite(emptied_engine, tmp_path, modes=modes)
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    site.send()
+    assert [one.kind for one in site.views()] == [ObjectKind.REPORT]
+    assert b"91" not in _measured(site.peer.taken[0][1])
+    _look_first(site, uid)
+    site.later(minutes=1)
+    site.make()
+    site.send()
+    kinds = Counter(one.kind for one in site.views())
+    assert kinds[ObjectKind.REPORT] == 2
+    assert kinds[ObjectKind.PRESENTATION] == kinds[ObjectKind.REJECTION] == 1
+    reports = [one for _, one in site.peer.taken if dcmread(io.BytesIO(one)).Modality == "SR"]
+    assert b"91" in _measured(reports[1])
+    before = len(site.views())
+    site.make()
+    assert len(site.views()) == before
+
+
+def _look_first(site: AssessedSite, uid: StudyInstanceUID) -> None:
+    """A radiologist answers before any mark, and then sees them."""
+    with site.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO account (name, display_name, roles, password_hash,"
+                " must_change_password, created_at)"
+                " VALUES ('anna', 'Anna', '{radiologist}', 'x', false, now())"
+            )
+        )
+    looker = Looker(
+        actor="person anna",
+        account=AccountName("anna"),
+        roles=frozenset({Role.RADIOLOGIST}),
+    )
+    reader = PostgresReader(site.engine, archive=site.folder, inbox_objects=lambda: 0)
+    site.worklist.show(reader.study(uid, site.now), looker, now=site.now)
+    site.make()
+    assert len(site.views()) == 1, "opened, but nothing is revealed yet"
+    answers = {TargetFinding.FRACTURE: Answer.PRESENT}
+    site.worklist.first_look(uid, answers, looker, assessment_number=1, now=site.now)
+    site.worklist.show(reader.study(uid, site.now), looker, now=site.now)
+
+
+def test_what_cannot_be_made_is_said_and_holds_up_nothing(site: AssessedSite) -> None:
+    broken, good = site.file(ARM), site.file(HEAD)
+    site.assess(ARM, broken)
+    site.assess(HEAD, good)
+    for one in (site.folder / "archive" / broken).glob("*.dcm"):
+        one.write_bytes(b"no DICOM")
+    site.make()
+    assert {one.study_instance_uid for one in site.views()} == {good}
+    [told] = [one for one in site.events("results_made") if one.study_instance_uid == broken]
+    assert "cannot be read" in told.details["problem"]
+
+
+def _title(data_set: object) -> str:
+    sequence = getattr(data_set, "ConceptNameCodeSequence", None)
+    return str(sequence[0].CodeValue) if sequence else ""
+
+
+def _references(data_set: object) -> set[str]:
+    [study] = data_set.CurrentRequestedProcedureEvidenceSequence  # type: ignore[attr-defined]
+    return {
+        str(one.ReferencedSOPInstanceUID)
+        for series in study.ReferencedSeriesSequence
+        for one in series.ReferencedSOPSequence
+    }
+
+
+def _measured(content: bytes) -> bytes:
+    """Every number of a report."""
+    numbers = []
+
+    def walk(item: object) -> None:
+        numbers.extend(str(one.NumericValue) for one in getattr(item, "MeasuredValueSequence", []))
+        for one in getattr(item, "ContentSequence", []):
+            walk(one)
+
+    walk(dcmread(io.BytesIO(content)))
+    return " ".join(numbers).encode()

@@ -1,0 +1,332 @@
+"""Sends what is due to one destination, and keeps what became of it.
+
+Each destination has a sender in a thread of its own, so that none waits for another. A sender may
+be killed at any time: what it had in hand still waits, and is sent again with the same UID.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from results.sending.destination import Delivered, Destination, DimseDestination
+from results.sending.errors import (
+    CommitmentNotOffered,
+    DestinationUnavailable,
+    UnsendableFile,
+)
+from results.sending.heard import heard
+from results.sending.ports import Transport
+from worklist.commitment import CommitmentAnswer, FailureReason, ObjectReference
+from worklist.deliveries import Asked
+from worklist.errors import StoreUnavailable
+from worklist.outbound import (
+    Delivery,
+    DeliveryState,
+    Patience,
+    accepted,
+    committed,
+    not_committed,
+    put_off,
+    refused,
+)
+from worklist.ports import Event
+from worklist.store.made import VIGIE
+from worklist.store.outbound import Outgoing, PostgresOutbound
+from worklist.uid import StudyInstanceUID, TransactionUID
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 16  # objects in one association
+_PUT_OFF_AT_ONCE = 1000
+_POLL_S = 10.0
+_DATABASE_PAUSE_S = 2.0
+_COMMITMENT_AGAIN = timedelta(hours=1)
+_COMMITMENT_TRIES = 3
+_COMMITMENTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outbox:
+    """What every sender shares."""
+
+    store: PostgresOutbound
+    transport: Transport
+    patience: Patience
+    folder: Path  # that the paths of objects are relative to
+    now: Callable[[], datetime]
+
+
+class Sender:
+    """Sends to one destination.
+
+    Parameters
+    ----------
+    asks_commitment
+        Whether it is asked to answer for the safekeeping of what it took.
+    """
+
+    def __init__(self, outbox: Outbox, destination: Destination, *, asks_commitment: bool) -> None:
+        self._outbox = outbox
+        self._destination = destination
+        self._asks_commitment = asks_commitment and isinstance(destination, DimseDestination)
+        self._wake = threading.Event()
+        self._failures = 0  # tries in vain since it answered last
+        self._try_again_at: datetime | None = None
+
+    @property
+    def destination(self) -> Destination:
+        """Where it sends to."""
+        return self._destination
+
+    def wake(self, *, at_once: bool = False) -> None:
+        """Something may be due; `at_once`: also where nobody answered a moment ago."""
+        if at_once:
+            self._try_again_at = None
+        self._wake.set()
+
+    def run(self, stop: threading.Event, may_send: threading.Event) -> None:
+        """Send what is due until asked to stop, while we are the one that sends."""
+        while not stop.is_set():
+            if not may_send.wait(timeout=0.5):
+                continue
+            self._wake.clear()
+            pause_s = self._round_and_pause(stop)
+            if not stop.is_set() and pause_s > 0:
+                self._wake.wait(timeout=pause_s)
+
+    def _round_and_pause(self, stop: threading.Event) -> float:
+        """Seconds until something is to be done again, if nobody wakes us."""
+        try:
+            while not stop.is_set() and self.send_due():
+                pass
+            if self._asks_commitment and self._failures == 0 and not stop.is_set():
+                self.ask_commitment()
+            return self._pause_s()
+        except StoreUnavailable as error:
+            log.warning("database_unavailable", error=str(error))
+            return _DATABASE_PAUSE_S
+        except Exception:
+            log.exception("sending_failed", destination=self._destination.name)
+            return _POLL_S
+
+    def _pause_s(self) -> float:
+        now = self._outbox.now()
+        due = self._outbox.store.next_try_at(self._destination.name)
+        times = [one for one in (due, self._try_again_at) if one is not None]
+        if due is None or not times:
+            return _POLL_S
+        return min(max((max(times) - now).total_seconds(), 0.05), _POLL_S)
+
+    def send_due(self) -> bool:
+        """Send one batch of what is due; False: nothing more can be done now."""
+        now = self._outbox.now()
+        if self._try_again_at is not None and now < self._try_again_at:
+            return False
+        if self._failures and not self._answers(now):
+            return False
+        taken = self._outbox.store.take(self._destination.name, now, _BATCH)
+        if not taken:
+            return False
+        delivered, trouble = self._sent(taken)
+        self._keep(taken, delivered, trouble)
+        if trouble is not None:
+            self._in_trouble(now)
+        return trouble is None
+
+    def _answers(self, now: datetime) -> bool:
+        """Whether the destination answers again, so that nothing leaves for nobody."""
+        try:
+            self._outbox.transport.test(self._destination)
+        except DestinationUnavailable as error:
+            name = self._destination.name
+            due = self._outbox.store.take(name, now, _PUT_OFF_AT_ONCE, sending=False)
+            self._keep(due, {}, str(error))
+            self._in_trouble(now)
+            return False
+        self._failures, self._try_again_at = 0, None
+        self._outbox.store.try_now(self._destination.name, self._outbox.now())
+        return True
+
+    def _in_trouble(self, now: datetime) -> None:
+        self._failures += 1
+        self._try_again_at = now + self._outbox.patience.pause(self._failures)
+
+    def _sent(self, taken: Sequence[Outgoing]) -> tuple[dict[str, Delivered], str | None]:
+        """What was answered to each, and why there is no more; None: there is."""
+        paths = [self._outbox.folder / one.path for one in taken]
+        try:
+            answers = self._outbox.transport.send(self._destination, paths)
+        except DestinationUnavailable as error:
+            log.warning("destination_unavailable", name=self._destination.name, why=str(error))
+            return _by_uid(error.delivered), str(error)
+        except UnsendableFile as error:
+            log.error("object_cannot_be_sent", path=str(error.path), why=str(error))
+            broken = taken[paths.index(error.path)].delivery.sop_instance_uid
+            words = f"our own file cannot be sent: {error}"
+            told = Delivered(sop_instance_uid=broken, state="refused", status=None, words=words)
+            return {broken: told}, None
+        return _by_uid(answers), None
+
+    def _keep(
+        self, taken: Sequence[Outgoing], delivered: dict[str, Delivered], trouble: str | None
+    ) -> None:
+        """What was not answered waits: for a pause if nobody answers, else for the next batch."""
+        studies = {one.delivery.delivery_id: one.study_instance_uid for one in taken}
+        if not studies:
+            return
+        now = self._outbox.now()
+        with self._outbox.store.transaction() as transaction:
+            before = transaction.lock_deliveries(Asked(delivery_ids=list(studies)))
+            after = [
+                self._after(one, delivered.get(one.sop_instance_uid), trouble, now)
+                for one in before
+            ]
+            transaction.save_deliveries(after)
+            changed = [
+                new for old, new in zip(before, after, strict=True) if old.state is not new.state
+            ]
+            transaction.append_events(_told(changed, studies, now))
+
+    def _after(
+        self, one: Delivery, answer: Delivered | None, trouble: str | None, now: datetime
+    ) -> Delivery:
+        if answer is not None and answer.state == "accepted":
+            return accepted(one, status=answer.status, words=answer.words, now=now)
+        if answer is not None:
+            return refused(one, status=answer.status, words=answer.words)
+        if trouble is not None:
+            return put_off(one, words=trouble, now=now, patience=self._outbox.patience)
+        return one
+
+    def ask_commitment(self) -> None:
+        """Ask for the safekeeping of what was sent and not asked for lately."""
+        now, store = self._outbox.now(), self._outbox.store
+        wanted = store.to_commit(
+            self._destination.name,
+            asked_before=now - _COMMITMENT_AGAIN,
+            most_tries=_COMMITMENT_TRIES,
+            limit=_COMMITMENTS_AT_ONCE,
+        )
+        if not wanted:
+            return
+        transaction_uid = TransactionUID(f"2.25.{uuid4().int}")
+        ids = [one.delivery.delivery_id for one in wanted]
+        store.note_commitment_asked(ids, transaction_uid, now)
+        references = [
+            ObjectReference(
+                sop_class_uid=one.sop_class_uid, sop_instance_uid=one.delivery.sop_instance_uid
+            )
+            for one in wanted
+        ]
+        try:
+            answer = self._outbox.transport.ask_commitment(
+                self._destination, transaction_uid, references
+            )
+        except CommitmentNotOffered as error:
+            log.info("no_storage_commitment", destination=self._destination.name, why=str(error))
+            store.note_no_commitment(self._destination.name)
+        except DestinationUnavailable as error:
+            log.warning("commitment_not_asked", destination=self._destination.name, why=str(error))
+        else:
+            if answer is not None:
+                record_commitment(self._outbox, answer, [self._destination])
+
+
+def record_heard(outbox: Outbox, destinations: Sequence[Destination], folder: Path) -> None:
+    """Keep what archives answered on associations of their own, as the listener wrote it."""
+    for path, answer in heard(folder):
+        record_commitment(outbox, answer, destinations)
+        path.unlink(missing_ok=True)
+
+
+def record_commitment(
+    outbox: Outbox, answer: CommitmentAnswer, destinations: Sequence[Destination]
+) -> None:
+    """Keep one answer, if it comes from whom it was asked of."""
+    titles = {
+        one.name: one.called_ae_title for one in destinations if isinstance(one, DimseDestination)
+    }
+    kept = {one.sop_instance_uid for one in answer.committed}
+    failed = {one.object.sop_instance_uid: one.failure_reason for one in answer.failed}
+    now = outbox.now()
+    asked = outbox.store.asked_under(answer.transaction_uid)
+    ids = [
+        one.delivery.delivery_id
+        for one in asked
+        if titles.get(one.delivery.destination) == answer.ae_title
+    ]
+    if not ids:
+        log.warning("commitment_not_asked_for", ae_title=answer.ae_title)
+        return
+    studies = {one.delivery.delivery_id: one.study_instance_uid for one in asked}
+    with outbox.store.transaction() as transaction:
+        before = transaction.lock_deliveries(Asked(delivery_ids=ids))
+        after = []
+        for one in before:
+            new = one
+            if one.sop_instance_uid in kept:
+                new = committed(one, now=now)
+            elif one.sop_instance_uid in failed:
+                words = f"taken, but not kept: {_reason_words(failed[one.sop_instance_uid])}"
+                new = not_committed(one, words=words, now=now, patience=outbox.patience)
+            after.append(new)
+        transaction.save_deliveries(after)
+        changed = [
+            new for old, new in zip(before, after, strict=True) if old.state is not new.state
+        ]
+        transaction.append_events(_told(changed, studies, now))
+
+
+def _reason_words(reason: int) -> str:
+    try:
+        return FailureReason(reason).words
+    except ValueError:
+        return f"reason 0x{reason:04X}"
+
+
+def _by_uid(delivered: Sequence[Delivered]) -> dict[str, Delivered]:
+    return {one.sop_instance_uid: one for one in delivered}
+
+
+_TOLD = {
+    DeliveryState.SENT: "results_sent",
+    DeliveryState.COMMITTED: "results_committed",
+    DeliveryState.REFUSED: "results_refused",
+    DeliveryState.PARKED: "results_parked",
+    DeliveryState.WAITING: "results_not_kept",  # taken, and then not there
+}
+
+
+def _told(
+    changed: Sequence[Delivery], studies: dict[int, StudyInstanceUID], now: datetime
+) -> list[Event]:
+    """One event for each study, destination and new state."""
+    groups = Counter(
+        (studies[one.delivery_id], one.destination, _TOLD[one.state], _why(one))
+        for one in changed
+        if one.state in _TOLD
+    )
+    return [
+        Event(
+            kind=kind,
+            at=now,
+            actor=VIGIE,
+            study_instance_uid=study,
+            details={
+                "destination": destination,
+                "objects": count,
+                **({"why": why} if why else {}),
+            },
+        )
+        for (study, destination, kind, why), count in groups.items()
+    ]
+
+
+def _why(one: Delivery) -> str:
+    return "" if one.state in {DeliveryState.SENT, DeliveryState.COMMITTED} else one.words

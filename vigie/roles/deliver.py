@@ -1,0 +1,175 @@
+"""Makes objects of recorded assessments and sends them to the site's destinations."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+import structlog
+
+from results.facts import Device
+from results.sending import transport
+from results.sending.destination import Destination
+from viewer.decoding import Isolated
+from vigie import __version__
+from vigie.delivering import Outbox, Sender, record_heard
+from vigie.frames import decode_frame
+from vigie.making import Maker, Subscription
+from vigie.only_one import work_alone
+from vigie.processes import stop_event
+from vigie.result_facts import Site
+from vigie.settings import Settings
+from vigie.wiring import database_url, migrated_engine, utc_now, wait_for_database
+from worklist.errors import StoreUnavailable, VigieError
+from worklist.store.making import PostgresMaking
+from worklist.store.outbound import PostgresOutbound
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 10.0
+_PAUSE_S = 5.0  # after something went wrong
+_RESULTS = "results_"  # what the kinds of events about results begin with
+_TO_MAKE = ("", "assessment_finished", "marks_revealed", "results_asked_again", "results_retracted")
+
+
+class NoDestination(VigieError):
+    """There is nothing to do."""
+
+
+def run(settings: Settings) -> None:
+    """Make and send until asked to stop."""
+    if not settings.destinations:
+        raise NoDestination("no destination is set: results go nowhere (see docs/results.md)")
+    stop, holding = stop_event(), threading.Event()
+    with (
+        migrated_engine(settings, pool_size=len(settings.destinations) + 4) as engine,
+        Isolated(decode_frame, processes=1) as isolated,
+    ):
+        if not wait_for_database(engine, stop):
+            return
+        outbox = make_outbox(settings, engine)
+        senders = make_senders(settings, outbox)
+        maker = make_maker(settings, engine, isolated)
+        made = threading.Event()
+        folder = settings.commitments
+        works: list[Callable[[], None]] = [
+            *(partial(one.run, stop, holding) for one in senders),
+            partial(_make, maker, made, stop, holding),
+            partial(_record, outbox, [one.destination for one in senders], folder, stop, holding),
+        ]
+        threads = [threading.Thread(target=work, daemon=True) for work in works]
+        for thread in threads:
+            thread.start()
+        log.info("delivering", destinations=[one.name for one in settings.destinations])
+        work_alone(database_url(settings), "vigie deliver", stop, holding, _waker(senders, made))
+        for one in senders:
+            one.wake()
+        made.set()
+        for thread in threads:
+            thread.join(settings.stop_limit_s / len(threads))
+
+
+def _waker(senders: Sequence[Sender], made: threading.Event) -> Callable[[str], None]:
+    """What an event wakes."""
+
+    def heard(kind: str) -> None:
+        if kind in _TO_MAKE:
+            made.set()
+        if not kind or kind.startswith(_RESULTS):
+            for one in senders:
+                one.wake(at_once=kind == "results_resent")
+
+    return heard
+
+
+def make_outbox(settings: Settings, engine: sa.Engine) -> Outbox:
+    """What senders share."""
+    return Outbox(
+        store=PostgresOutbound(engine),
+        transport=transport,
+        patience=settings.patience,
+        folder=settings.results,
+        now=utc_now,
+    )
+
+
+def make_senders(settings: Settings, outbox: Outbox) -> list[Sender]:
+    """One for each destination."""
+    return [
+        Sender(outbox, one.destination(settings.ae_title), asks_commitment=one.commitment)
+        for one in settings.destinations
+    ]
+
+
+def make_maker(settings: Settings, engine: sa.Engine, isolated: Isolated) -> Maker:
+    """What makes objects; from now on the destinations get what is assessed."""
+    names = [one.name for one in settings.destinations]
+    since = PostgresOutbound(engine).note_destinations(names, utc_now())
+    making = PostgresMaking(engine, settings.archive)
+    device = Device(
+        uid=making.installation_uid(f"2.25.{uuid4().int}"),
+        station_name=settings.ae_title,
+        software_version=__version__,
+    )
+    site = Site(
+        modes=settings.highlighting_modes,
+        device=device,
+        zone=site_zone(settings.timezone),
+        decode_frame=isolated.calling(decode_frame),
+    )
+    subscriptions = [
+        Subscription(wants=one.wants, since=since[one.name]) for one in settings.destinations
+    ]
+    return Maker(making, site, subscriptions, settings.results, utc_now)
+
+
+def site_zone(name: str | None) -> Callable[[datetime], tzinfo]:
+    """The site's clock at a time: that of the zone, or this machine's."""
+    zone = None if name is None else ZoneInfo(name)
+
+    def at_a_time(at: datetime) -> tzinfo:
+        return zone or at.astimezone().tzinfo or UTC
+
+    return at_a_time
+
+
+def _make(
+    maker: Maker, wake: threading.Event, stop: threading.Event, holding: threading.Event
+) -> None:
+    while not stop.is_set():
+        if not holding.wait(timeout=0.5):
+            continue
+        wake.clear()
+        pause_s = _POLL_S
+        try:
+            maker.make_due(stop.is_set)
+        except (StoreUnavailable, OSError) as error:
+            log.warning("results_not_made", error=str(error))
+            pause_s = _PAUSE_S
+        except Exception:
+            log.exception("results_not_made")
+            pause_s = _PAUSE_S
+        wake.wait(timeout=pause_s)
+
+
+def _record(
+    outbox: Outbox,
+    destinations: Sequence[Destination],
+    folder: Path,
+    stop: threading.Event,
+    holding: threading.Event,
+) -> None:
+    """Keep what the listener heard of the safekeeping of our objects."""
+    while not stop.wait(1.0):
+        if not holding.is_set():
+            continue
+        try:
+            record_heard(outbox, destinations, folder)
+        except (StoreUnavailable, OSError) as error:
+            log.warning("commitments_not_kept", error=str(error))
+        except Exception:
+            log.exception("commitments_not_kept")

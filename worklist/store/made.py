@@ -1,0 +1,306 @@
+"""What was assessed and what was made of it, row by row: for `worklist.store.making`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist.finding import (
+    DetectorIdentity,
+    Failed,
+    Flagged,
+    NotApplicable,
+    NotFlagged,
+    Outcome,
+    Provenance,
+)
+from worklist.outbound import (
+    DeliveryState,
+    MadeObject,
+    MadeSet,
+    ObjectKind,
+    RejectionReason,
+    Wants,
+)
+from worklist.ports import Event
+from worklist.store import outbound_tables as o
+from worklist.store import reading_tables as r
+from worklist.store import tables as t
+from worklist.store.outbound import withdraw
+from worklist.store.rows import evidence_from_json, region_from_json
+from worklist.store.transaction import PostgresTransaction
+from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+
+VIGIE = "vigie deliver"  # the actor of what is made and sent
+_A, _D, _O, _S = t.assessment.c, o.delivery.c, o.result_object.c, o.result_set.c
+
+
+def skip_superseded(connection: sa.Connection, since: datetime) -> None:
+    """Let nothing be made of assessments that a later one took the place of."""
+    later = sa.exists().where(
+        t.study.c.study_instance_uid == _A.study_instance_uid,
+        t.study.c.assessment_number > _A.number,
+    )
+    connection.execute(
+        sa.update(t.assessment)
+        .where(
+            sa.text("assessment.finished_at IS NOT NULL AND assessment.results_at IS NULL"),
+            _A.finished_at >= since,
+            later,
+        )
+        .values(results_at=_A.finished_at)
+    )
+
+
+def revealed(uid: sa.ColumnElement[str], number: sa.ColumnElement[int]) -> sa.Select[Any]:
+    """What readers saw of an assessment, each after a first look of her own."""
+    seen, look = r.reveal.c, r.first_look_answer.c
+    return (
+        sa.select(seen.detector)
+        .distinct()
+        .join(
+            r.first_look_answer,
+            sa.and_(
+                look.study_instance_uid == seen.study_instance_uid,
+                seen.looker == sa.literal("person ") + look.account,
+            ),
+        )
+        .where(seen.study_instance_uid == uid, seen.assessment_number == number)
+    )
+
+
+def results_of(
+    connection: sa.Connection, uid: StudyInstanceUID, number: int
+) -> tuple[tuple[Outcome, Provenance], ...]:
+    """What each detector came to; of one that was run twice, the last."""
+    columns = t.outcome.c
+    rows = connection.execute(
+        sa.select(t.outcome)
+        .where(columns.study_instance_uid == uid, columns.assessment_number == number)
+        .order_by(columns.detector, columns.outcome_id)
+    )
+    last = {row.detector: row for row in rows}
+    return tuple((_outcome(row), _provenance(row)) for row in last.values())
+
+
+def _outcome(row: sa.Row[Any]) -> Outcome:
+    match row.kind:
+        case t.OutcomeKind.FLAGGED | t.OutcomeKind.NOT_FLAGGED:
+            kind = Flagged if row.kind is t.OutcomeKind.FLAGGED else NotFlagged
+            return kind(
+                probability=row.probability,
+                regions=tuple(map(region_from_json, row.regions)),
+                evidence=evidence_from_json(row.evidence),
+            )
+        case t.OutcomeKind.NOT_APPLICABLE:
+            return NotApplicable(reason=row.reason)
+        case _:
+            return Failed(reason=row.reason)
+
+
+def _provenance(row: sa.Row[Any]) -> Provenance:
+    said = row.provenance
+    return Provenance(
+        detector=DetectorIdentity(
+            name=row.detector,
+            version=row.detector_version,
+            target=row.target,
+            weights_sha256=row.weights_sha256,
+            operating_point=row.operating_point,
+        ),
+        instances=tuple((SOPInstanceUID(uid), sha256) for uid, sha256 in said["instances"]),
+        not_eligible=tuple((series, reason) for series, reason in said["not_eligible"]),
+        software_version=said["software_version"],
+        started_at=datetime.fromisoformat(said["started_at"]),
+        finished_at=datetime.fromisoformat(said["finished_at"]),
+    )
+
+
+def earlier_reports(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[MadeObject, ...]:
+    """Reports that count until now and may be at some destination."""
+    there = sa.exists().where(_D.sop_instance_uid == _O.sop_instance_uid, _D.may_be_there)
+    rows = connection.execute(
+        sa.select(o.result_object)
+        .join(o.result_set)
+        .where(
+            _O.study_instance_uid == uid,
+            _O.kind == ObjectKind.REPORT,
+            _S.superseded_at.is_(None),
+            _S.retracted_at.is_(None),
+            there,
+        )
+        .order_by(_O.sop_instance_uid)
+    )
+    return tuple(map(made_object, rows))
+
+
+def newest_set(connection: sa.Connection, made: MadeSet) -> sa.Row[Any, Any] | None:
+    """What was made of this very assessment last."""
+    return connection.execute(
+        sa.select(_S.result_set_id, _S.retracted_at)
+        .where(
+            _S.study_instance_uid == made.study_instance_uid,
+            _S.assessment_number == made.assessment_number,
+        )
+        .order_by(_S.result_set_id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def holds(connection: sa.Connection, result_set_id: int, made: MadeSet) -> bool:
+    """Whether a set is of these very objects."""
+    kept = connection.scalars(
+        sa.select(_O.sop_instance_uid).where(
+            _O.result_set_id == result_set_id, _O.kind != ObjectKind.REJECTION
+        )
+    )
+    return set(kept) == {str(one.sop_instance_uid) for one in made.objects}
+
+
+def keep_object(
+    connection: sa.Connection,
+    uid: StudyInstanceUID,
+    result_set_id: int,
+    made: MadeObject,
+    now: datetime,
+) -> None:
+    """Keep an object, unless it is kept: the same facts make the same."""
+    connection.execute(
+        insert(o.result_object)
+        .values(
+            sop_instance_uid=made.sop_instance_uid,
+            result_set_id=result_set_id,
+            study_instance_uid=uid,
+            series_instance_uid=made.series_instance_uid,
+            sop_class_uid=made.sop_class_uid,
+            kind=made.kind,
+            path=made.path,
+            sha256=made.sha256,
+            size_bytes=made.size_bytes,
+            made_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def supersede(connection: sa.Connection, made: MadeSet, by: int) -> None:
+    """Let what was made of this study before count no more."""
+    sets = connection.scalars(
+        sa.update(o.result_set)
+        .where(
+            _S.study_instance_uid == made.study_instance_uid,
+            _S.result_set_id != by,
+            _S.superseded_at.is_(None),
+            _S.retracted_at.is_(None),
+        )
+        .values(superseded_at=made.made_at)
+        .returning(_S.result_set_id)
+    ).all()
+    withdraw(connection, made.study_instance_uid, RejectionReason.SUPERSEDED, sets)
+
+
+def deliver(connection: sa.Connection, made: MadeSet, to: Wants) -> None:
+    """Queue for one destination what it wants of these objects."""
+    for one in made.objects:
+        if to.wants(one.kind, made.worth):
+            queue(connection, one.sop_instance_uid, to.name, made.made_at)
+
+
+def queue(connection: sa.Connection, uid: SOPInstanceUID, destination: str, now: datetime) -> None:
+    """Queue an object for a destination, unless it is on its way there or was sent."""
+    connection.execute(
+        insert(o.delivery)
+        .values(
+            sop_instance_uid=uid,
+            destination=destination,
+            state=DeliveryState.WAITING,
+            queued_at=now,
+            next_try_at=now,
+            tries=0,
+            may_be_there=False,
+            words="",
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def note_made(connection: sa.Connection, made: MadeSet) -> None:
+    """Nothing more is to be made of this assessment."""
+    connection.execute(
+        sa.update(t.assessment)
+        .where(
+            _A.study_instance_uid == made.study_instance_uid,
+            _A.number == made.assessment_number,
+            _A.finished_at.is_not(None),
+        )
+        .values(results_at=made.made_at, results_asked=False)
+    )
+
+
+def note_withheld(connection: sa.Connection, made: MadeSet) -> None:
+    """What is withheld now: nothing older of this assessment waits for a look any more."""
+    connection.execute(
+        sa.update(o.result_set)
+        .where(
+            _S.study_instance_uid == made.study_instance_uid,
+            _S.assessment_number == made.assessment_number,
+            sa.func.cardinality(_S.withheld) > 0,
+        )
+        .values(withheld=sorted(made.withheld))
+    )
+
+
+def tell(
+    connection: sa.Connection,
+    kind: str,
+    uid: StudyInstanceUID,
+    details: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Add to the log; whoever listens to it wakes."""
+    event = Event(kind=kind, at=now, actor=VIGIE, study_instance_uid=uid, details=details)
+    PostgresTransaction(connection).append_events([event])
+
+
+def rejected_there(
+    connection: sa.Connection, destination: str, uid: StudyInstanceUID, why: RejectionReason
+) -> Sequence[sa.Row[Any]]:
+    """What a destination may have of a study, and is to be rejected there."""
+    return connection.execute(
+        sa.select(o.result_object, _S.superseded_at, _S.retracted_at)
+        .join(o.delivery, _D.sop_instance_uid == _O.sop_instance_uid)
+        .join(o.result_set, _S.result_set_id == _O.result_set_id)
+        .where(
+            _D.destination == destination,
+            _O.study_instance_uid == uid,
+            _D.to_reject == why,
+            _D.may_be_there,
+        )
+        .order_by(_O.sop_instance_uid)
+    ).all()
+
+
+def newest_of_study(connection: sa.Connection, uid: StudyInstanceUID) -> sa.Row[Any, Any]:
+    """The last set with objects."""
+    some = sa.exists().where(_O.result_set_id == _S.result_set_id)
+    return connection.execute(
+        sa.select(_S.result_set_id, _S.assessment_number)
+        .where(_S.study_instance_uid == uid, some)
+        .order_by(_S.result_set_id.desc())
+        .limit(1)
+    ).one()
+
+
+def made_object(row: sa.Row[Any]) -> MadeObject:
+    """An object that was made."""
+    return MadeObject(
+        kind=row.kind,
+        sop_class_uid=row.sop_class_uid,
+        sop_instance_uid=SOPInstanceUID(row.sop_instance_uid),
+        series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
+        path=row.path,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+    )
