@@ -1,12 +1,20 @@
 import { Button, Menu } from "@mantine/core";
-import { IconAdjustments, IconBell, IconKey, IconLogout, IconUser, IconUsers } from "@tabler/icons-react";
+import {
+  IconAdjustments,
+  IconBell,
+  IconKey,
+  IconLogout,
+  IconSend,
+  IconUser,
+  IconUsers,
+} from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
 import { showDialog } from "./dialogs";
 import { LanguageItems } from "./LanguageChoice";
 import { usePreferences } from "./preferences";
-import { openAccounts, openNotifications, openPassword } from "./route";
+import { openAccounts, openDeliveries, openNotifications, openPassword } from "./route";
 import { useDoor, useSession } from "./session";
 
 /** Who is signed in, and the way out. */
@@ -55,6 +63,11 @@ export function AccountMenu() {
         {session.roles.includes("administrator") && (
           <Menu.Item leftSection={<IconBell size={15} aria-hidden />} onClick={openNotifications}>
             {t("account.notifications")}
+          </Menu.Item>
+        )}
+        {session.roles.includes("administrator") && (
+          <Menu.Item leftSection={<IconSend size={15} aria-hidden />} onClick={openDeliveries}>
+            {t("account.deliveries")}
           </Menu.Item>
         )}
         <LanguageItems

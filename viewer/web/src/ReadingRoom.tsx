@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 
 import { AccountsPage } from "./accounts/AccountsPage";
 import { Boundary } from "./Boundary";
+import { DeliveriesPage } from "./deliveries/DeliveriesPage";
 import { showDialog, useOpenDialog } from "./dialogs";
 import { AiDialog } from "./list/AiDialog";
 import { ClaimProvider } from "./list/ClaimProvider";
@@ -12,7 +13,12 @@ import { useLiveUpdates } from "./live";
 import { Notices } from "./Notices";
 import { NotificationsPage } from "./notifications/NotificationsPage";
 import { useAppliedPreferences } from "./preferences";
-import { useIsAccountsOpen, useIsNotificationsOpen, useOpenStudy } from "./route";
+import {
+  useIsAccountsOpen,
+  useIsDeliveriesOpen,
+  useIsNotificationsOpen,
+  useOpenStudy,
+} from "./route";
 import { noteSignedIn, useRoles } from "./session";
 import { StudyPage } from "./StudyPage";
 
@@ -25,14 +31,24 @@ export function ReadingRoom() {
   const isAdministrator = useRoles().includes("administrator");
   const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
   const isNotificationsOpen = useIsNotificationsOpen() && isAdministrator;
+  const isDeliveriesOpen = useIsDeliveriesOpen() && isAdministrator;
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
+  const page = isAccountsOpen
+    ? "accounts"
+    : isNotificationsOpen
+      ? "notifications"
+      : isDeliveriesOpen
+        ? "deliveries"
+        : "";
   return (
     <ClaimProvider>
-      <Boundary place={openStudy ?? (isAccountsOpen ? "accounts" : isNotificationsOpen ? "notifications" : "")}>
-        {isAccountsOpen ? (
+      <Boundary place={openStudy ?? page}>
+        {page === "accounts" ? (
           <AccountsPage live={live} />
-        ) : isNotificationsOpen ? (
+        ) : page === "notifications" ? (
           <NotificationsPage live={live} />
+        ) : page === "deliveries" ? (
+          <DeliveriesPage live={live} />
         ) : openStudy === null ? (
           <WorklistPage live={live} place={place} onPlace={setPlace} />
         ) : (

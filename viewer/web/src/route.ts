@@ -8,6 +8,7 @@ const SIGN_ON = /^#\/\?sign-on=([a-z-]{1,16})$/;
 const PASSWORD = "#/password";
 const ACCOUNTS = "#/accounts";
 const NOTIFICATIONS = "#/notifications";
+const DELIVERIES = "#/deliveries";
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
@@ -45,6 +46,15 @@ export function useIsNotificationsOpen(): boolean {
 
 export function openNotifications(): void {
   window.location.hash = NOTIFICATIONS;
+}
+
+/** Whether the address asks for what goes back. */
+export function useIsDeliveriesOpen(): boolean {
+  return useSyncExternalStore(subscribe, () => window.location.hash) === DELIVERIES;
+}
+
+export function openDeliveries(): void {
+  window.location.hash = DELIVERIES;
 }
 
 export function openAccounts(): void {
