@@ -27,7 +27,7 @@ from pynetdicom.presentation import PresentationContext
 from results.sending import messages
 from results.sending.connection import connect, lost
 from results.sending.destination import DimseDestination
-from results.sending.errors import DestinationUnavailable
+from results.sending.errors import AssociationRefused, DestinationUnavailable
 from results.sending.messages import Message
 from worklist.uid import IMPLEMENTATION_CLASS_UID
 
@@ -287,7 +287,7 @@ class Association:
     def _broke(self, how: str) -> DestinationUnavailable:
         return DestinationUnavailable(f"{self._where} does not speak DICOM as we do: {how}.")
 
-    def _rejected(self, whole: bytes) -> DestinationUnavailable:
+    def _rejected(self, whole: bytes) -> AssociationRefused:
         try:
             rejection = A_ASSOCIATE_RJ()
             rejection.decode(whole)
@@ -295,8 +295,8 @@ class Association:
         except Exception:  # noqa: BLE001 - pynetdicom raises many kinds; the rejection stands
             reason, is_transient = "no reason given", False
         if is_transient:
-            return DestinationUnavailable(f"{self._where} takes no association now: {reason}.")
-        return DestinationUnavailable(
+            return AssociationRefused(f"{self._where} takes no association now: {reason}.")
+        return AssociationRefused(
             f"{self._where} refused the association: {reason}. "
             "Check the called AE title, and whether ours is known there."
         )

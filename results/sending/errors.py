@@ -5,6 +5,7 @@
     VigieError
     └── SendingError
         ├── DestinationUnavailable    nobody answers, or not any more: try again later
+        │   └── AssociationRefused    a DICOM node answers, and lets us not in
         ├── UnsendableFile            a file of ours that cannot be sent to anybody
         └── CommitmentNotOffered      the destination answers for no safekeeping
 """
@@ -35,6 +36,10 @@ class DestinationUnavailable(SendingError):
     def __init__(self, message: str, delivered: Sequence[Delivered] = ()) -> None:
         super().__init__(message)
         self.delivered = tuple(delivered)
+
+
+class AssociationRefused(DestinationUnavailable):
+    """A DICOM node answers, and lets us not in (A-ASSOCIATE-RJ)."""
 
 
 class UnsendableFile(SendingError):

@@ -21,10 +21,10 @@ from results.sending.encodings import (
 from results.sending.errors import DestinationUnavailable, UnsendableFile
 from results.sending.messages import Message
 
+VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # Push Model
 DUPLICATE_SOP_INSTANCE = 0x0111  # the destination has it already
 
-_VERIFICATION = "1.2.840.10008.1.1"
 _RESULT_CLASSES = {
     "reports": "1.2.840.10008.5.1.4.1.1.88.34",
     "segmentations": "1.2.840.10008.5.1.4.1.1.66.4",
@@ -113,12 +113,12 @@ def status_words(status: int) -> str:
 
 def echo(destination: DimseDestination) -> str:
     """Ask by C-ECHO, and which of our objects it takes; see `Transport.test`."""
-    proposals = [(_VERIFICATION, IMPLICIT), (STORAGE_COMMITMENT, IMPLICIT)]
+    proposals = [(VERIFICATION, IMPLICIT), (STORAGE_COMMITMENT, IMPLICIT)]
     proposals += [(one, two) for one in _RESULT_CLASSES.values() for two in (EXPLICIT, IMPLICIT)]
     began_at = time.monotonic()
     with associate(destination, proposals) as association:
-        if association.accepts(_VERIFICATION, IMPLICIT):
-            _ask(association)
+        if association.accepts(VERIFICATION, IMPLICIT):
+            verify(association)
         answered_ms = 1000 * (time.monotonic() - began_at)
         takes = [
             name
@@ -136,11 +136,12 @@ def echo(destination: DimseDestination) -> str:
     return "; ".join(said)
 
 
-def _ask(association: Association) -> None:
+def verify(association: Association) -> None:
+    """Ask by C-ECHO; raises `DestinationUnavailable` where it is not answered with success."""
     answer = association.request(
-        (_VERIFICATION, IMPLICIT),
+        (VERIFICATION, IMPLICIT),
         {
-            messages.AFFECTED_SOP_CLASS_UID: _VERIFICATION,
+            messages.AFFECTED_SOP_CLASS_UID: VERIFICATION,
             messages.COMMAND_FIELD: messages.C_ECHO_RQ,
         },
     )

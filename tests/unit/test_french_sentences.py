@@ -310,8 +310,8 @@ def _words_of(node: ast.AST) -> str | None:
 _NO_SENTENCES = re.compile(r"_?log|logging|re|Query|PathParameter|Header")
 _TO_PEOPLE = {
     "problem", "HTTPException", "Refused", "Check", "StoreUnavailable", "RefusedByStore",
-    "CannotDecode", "DestinationUnavailable", "UnsendableFile", "CommitmentNotOffered", "_refused",
-    "_delivered",
+    "CannotDecode", "DestinationUnavailable", "AssociationRefused", "UnsendableFile",
+    "CommitmentNotOffered", "_refused", "_delivered",
 }  # fmt: skip
 
 
