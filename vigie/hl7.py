@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -28,7 +29,8 @@ from worklist.study import RequestedPriority
 
 log = structlog.get_logger(__name__)
 
-_LONGEST_PAUSE_S = 300.0
+_LONGEST_PAUSE_S = 300.0  # between attempts at one message
+_LONGEST_AWAY_S = 60.0  # between attempts to connect
 
 
 def site_of(settings: Settings) -> Site:
@@ -179,6 +181,7 @@ class Outbound:
             observations=settings.hl7_observations, priorities=settings.hl7_priority_changes
         )
         self._now = now
+        self._tries = 0  # to connect, since it worked
 
     def flush(self, stop: threading.Event) -> None:
         """Queue what is due and send what is queued, once."""
@@ -187,13 +190,23 @@ class Outbound:
         due = self._messages.due(self._now())
         if self._receiver is None or not due:
             return
-        try:
-            with connected(self._receiver) as link:
-                for message in due:
-                    if stop.is_set() or not self._sent(link, message):
-                        return
-        except NoAnswer as error:
-            self._put_off(due[0], str(error))
+        with ExitStack() as stack:
+            try:
+                link = stack.enter_context(connected(self._receiver))
+            except NoAnswer as error:
+                self._away(due, str(error))
+                return
+            self._tries = 0
+            for message in due:
+                if stop.is_set() or not self._sent(link, message):
+                    return
+
+    def _away(self, due: Sequence[MessageToSend], error: str) -> None:
+        """Nobody is there: everything waits, for as long as it takes, and counts no attempt."""
+        pause = timedelta(seconds=min(2.0 ** min(self._tries, 20), _LONGEST_AWAY_S))
+        self._tries += 1
+        log.warning("hl7_peer_away", waiting=len(due), reason=error)
+        self._messages.put_off(due, error, self._now() + pause)
 
     def _sent(self, link: Link, message: MessageToSend) -> bool:
         """Send one message; False: the connection is of no use any more."""

@@ -44,6 +44,7 @@ _PRIORITY_FIELDS = (("TQ1", 9, 1), ("ORC", 7, 6), ("OBR", 27, 6), ("OBR", 5, 1))
 _SIGNED = {"F": ReportStatus.FINAL, "C": ReportStatus.CORRECTED, "X": ReportStatus.CANCELLED}
 _TEXTS = frozenset({"", "ST", "TX", "FT", "CE", "CWE", "NM", "SN", "DT", "TM", "TS"})
 _LONGEST_KEY = 64  # characters of an identifier; DICOM's LO, four times its SH
+_MOST_STATEMENTS = 200  # orders, results or merges: filing waits while they are entered
 _LONGEST_TEXT = 1_000_000  # characters of a report
 
 
@@ -79,6 +80,8 @@ def statements(
     is_own = (said.sending_application, said.sending_facility) == (site.application, site.facility)
     if is_own:  # what we sent comes back: a loop of somebody's making
         return ()
+    if sum(one.name in ("ORC", "OBR", "MRG") for one in message.segments) > _MOST_STATEMENTS:
+        raise BadMessage("the message says more at once than is taken", error_code=102)
     reader = _Reader(message, site, _said_at(message, received_at))
     kind = said.message_type
     if kind in ORDERS:

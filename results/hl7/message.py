@@ -14,6 +14,8 @@ from results.hl7.character_sets import codec_of, decode
 from results.hl7.errors import REJECT, BadMessage
 
 _MOST_PARTS = 100_000  # fields, repetitions and components; 50 MB once they are objects
+_LONGEST_NAME = 100  # characters of an application or facility
+_LONGEST_CONTROL_ID = 199  # as in HL7 v2.7; v2.5.1 allows 20
 _LEAST_HEADER = 8  # MSH, a field separator and four encoding characters
 _USUAL = ("^", "~", "\\", "&")
 _NULL = '""'  # a value that is to be deleted
@@ -147,7 +149,7 @@ def envelope(raw: bytes, assumed: str) -> Envelope:
 
     def value(index: int) -> str:
         first = _at(values, index).split(separators.component)[0]
-        return unescaped(first, separators, codec).strip()[:250]
+        return unescaped(first, separators, codec).strip()[:_LONGEST_NAME]
 
     return Envelope(
         separators=separators,
@@ -158,7 +160,7 @@ def envelope(raw: bytes, assumed: str) -> Envelope:
         receiving_facility=value(5),
         code=kind[0].strip()[:20],
         event=_at(kind, 1).strip()[:20],
-        control_id=unescaped(_at(values, 9), separators, codec).strip()[:250],
+        control_id=unescaped(_at(values, 9), separators, codec).strip()[:_LONGEST_CONTROL_ID],
         processing_id=value(10),
         version=value(11),
         character_sets=tuple(one for one in sets if one.strip()),

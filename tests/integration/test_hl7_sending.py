@@ -220,16 +220,35 @@ def test_until_the_ris_acknowledges_the_same_message_is_sent(node: Node, misbeha
     assert len(node.ris.received) == 3
 
 
-def test_a_ris_that_is_away_gets_everything_when_it_is_back(node: Node) -> None:
+def test_a_ris_that_is_away_for_days_gets_everything_when_it_is_back(node: Node) -> None:
     node.ris.close()
     for number in range(5):
         node.assessed(study=f"1.2.{number}", accession_number=f"A{number}")
-    node.flush()
+    for _ in range(10):
+        node.flush(hl7_attempts=3)
+        node.later(days=1)
+    waiting = node.log.messages(10)
+    assert {(one.state, one.attempts) for one in waiting} == {(MessageState.WAITING, 0)}
+    assert all("cannot connect" in one.error for one in waiting)
     node.ris = FakeRis()
-    node.later(minutes=1)
     node.flush()
     told = [str(one.segment("OBR")(18)) for one in node.told()]
     assert sorted(told) == ["A0", "A1", "A2", "A3", "A4"]
+    assert "Correction" not in str(node.told())
+
+
+def test_while_it_is_away_it_is_not_asked_at_every_event(node: Node) -> None:
+    node.ris.close()
+    node.assessed()
+    outbound = Outbound(node.messages(), node.settings(), lambda: node.now)
+    waits = []
+    for _ in range(9):
+        outbound.flush(_NEVER)
+        [one] = node.log.messages(10)
+        assert one.next_try_at is not None
+        waits.append((one.next_try_at - node.now).total_seconds())
+        node.now = one.next_try_at
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 def test_an_error_parks_a_message_at_once_and_a_person_sends_it_again(node: Node) -> None:

@@ -124,6 +124,7 @@ def test_what_cannot_be_taken_is_a_dead_letter_and_the_log_holds_no_name(
         message(header("ORM^O01", charset="KLINGON"), patient()),
         message(header("SIU^S12")),
         b"MSH|^~\\&|" + b"\xff" * 1000,
+        message(header("ORM^O01", application="漢" * 5000, control_id="é" * 5000), patient()),
         b"\x00" * 100,
     ],
 )

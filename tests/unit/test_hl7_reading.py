@@ -254,6 +254,7 @@ def test_other_adt_is_passed_over_and_other_types_are_rejected() -> None:
         (message(header("ORM^O01"), "BHS"), "AR", 100),
         (message(header("ORM^O01"), "PID" + "|" * 100_001), "AE", 102),
         (report(""), "AE", 101),
+        (message(header("ORM^O01"), patient(), *["ORC|NW|1", "OBR|1|1|F1"] * 101), "AE", 102),
     ],
 )
 def test_what_cannot_be_taken_is_refused_by_name(raw: bytes, code: str, error_code: int) -> None:

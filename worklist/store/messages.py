@@ -4,6 +4,7 @@ What is due is found from what is recorded: an assessment that finished and of w
 not told. The unique constraint of `hl7_sent` makes a repeat harmless.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -118,6 +119,18 @@ class PostgresMessages:
                 )
                 for row in rows
             ]
+
+    def put_off(self, messages: Sequence[MessageToSend], error: str, next_try_at: datetime) -> None:
+        """The receiver cannot be reached: these were not sent, and no attempt counts."""
+        with translated(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(x.hl7_sent)
+                .where(
+                    _SENT.message_id.in_([one.message_id for one in messages]),
+                    _SENT.state == MessageState.WAITING,
+                )
+                .values(error=storable_text(error), next_try_at=next_try_at)
+            )
 
     def delivered(self, message: MessageToSend, code: str, now: datetime) -> None:
         """The receiver has it."""
