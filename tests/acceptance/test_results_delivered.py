@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydicom import dcmread
 from reference_receiver import running_storescp
 from test_orthanc import Orthanc, running_orthanc
@@ -58,18 +59,20 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, program: Callable[[str], str]) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("delivered")
-    storescp_port = free_port()
-    with running_orthanc(program, folder / "orthanc") as orthanc:
+    storescp_port, dicom_port = free_port(), free_port()
+    with running_orthanc(program, folder / "orthanc", vigie=dicom_port) as orthanc:
         destinations = [
             _destination("Archive", storescp_port),
             _destination("Orthanc", orthanc.dicom_port),
         ]
         node = Node(
             folder / "node",
+            dicom_port=dicom_port,
             destinations=json.dumps(destinations),
             delivery_first_pause_s=0.5,
             delivery_longest_pause_s=2,
         )
+        node.dicom_port = dicom_port
         try:
             node.start()
             cases = [PHANTOMS / case for case in CASES]
@@ -157,6 +160,36 @@ def test_p1_killed_again_and_again_nothing_is_lost_or_doubled_when_the_pacs_come
         )
         assert "UNVERIFIED" in told.stdout
         assert "PARTIAL" in told.stdout
+
+
+def test_a_pacs_answers_for_what_it_keeps_and_what_it_routes_back_sets_nothing_going(
+    site: Site,
+) -> None:
+    made = wait_until(
+        lambda: set(site.states("Orthanc").values()) == {"committed"} and site.states("Orthanc"),
+        "Orthanc has answered for every object",
+        120,
+        site.node.tail,
+    )
+
+    def stands() -> list[tuple[object, ...]]:
+        keys = ("study_instance_uid", "instance_count", "arriving", "due_at", "reading_state")
+        return sorted(tuple(str(row[key]) for key in keys) for row in site.node.rows())
+
+    before, assessments = stands(), _count(site.node, "SELECT count(*) FROM assessment")
+    assert assessments == len(CASES)
+    assert site.orthanc.send("vigie", list(site.orthanc.studies().values())) > len(made)
+    back = "SELECT count(*) FROM instance WHERE made_by_vigie"
+    wait_until(lambda: _count(site.node, back) == len(made), "all is filed", 60, site.node.tail)
+    assert stands() == before
+    assert _count(site.node, "SELECT count(*) FROM assessment") == assessments
+    assert _count(site.node, "SELECT count(*) FROM study WHERE arriving") == 0
+    assert set(site.states("Orthanc")) == set(made)
+
+
+def _count(node: Node, statement: str) -> int:
+    with node.engine() as engine, engine.connect() as connection:
+        return int(connection.scalar(sa.text(statement)) or 0)
 
 
 def test_retracted_results_are_rejected_wherever_they_were_sent(site: Site) -> None:
