@@ -73,11 +73,9 @@ class FakeNotifications:
 
     def standing(self, one: Notification) -> Standing:
         record = self._worklist.tables.studies[one.study_instance_uid]
-        flagged = _flag(one.outcome_id, self._worklist.tables.outcomes[one.outcome_id - 1])
         return Standing(
             is_read=record.reading_state is ReadingState.READ,
             switch=self._worklist.tables.switch,
-            flagged=flagged,
             in_force=tuple(
                 flag
                 for flag in self._flags()

@@ -43,6 +43,12 @@ class NodeCollector(Collector):
         for (detector, state), count in counts.outcomes.items():
             outcomes.add_metric([detector, state], count)
         yield outcomes
+        told = GaugeMetricFamily(
+            "vigie_notifications", "Notifications by state", labels=["channel", "state"]
+        )
+        for (channel, state), count in counts.notifications.items():
+            told.add_metric([channel, state], count)
+        yield told
         for name, words, value in (
             ("vigie_inbox_objects", "Acknowledged, not filed yet", counts.inbox_objects),
             ("vigie_quarantined_objects", "Kept, cannot be filed", counts.quarantined_objects),

@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import sqlalchemy as sa
@@ -22,12 +22,14 @@ from vigie.node import CannotStart, ask_web, check_port_is_free, reachable
 from vigie.readiness import check_database, check_disk
 from vigie.sending import echo
 from vigie.settings import Settings
-from vigie.wiring import migrated_engine, model_folder, site_prevalence
+from vigie.wiring import migrated_engine, model_folder, site_prevalence, utc_now
 from worklist.errors import VigieError
 from worklist.finding import TargetFinding
 from worklist.highlighting import ALL_OTHERS
+from worklist.store.notifying import PostgresNotifications
 
 _TOLERATED_S = 2.0
+_SILENT = timedelta(minutes=2)  # channels are looked after several times a minute
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -67,8 +69,22 @@ def _database_and_clock(settings: Settings) -> Iterator[Check]:
         with migrated_engine(settings) as engine:
             yield check_database(engine)
             yield _clock(engine)
+            if settings.notifications:
+                yield check_channels(settings, engine, utc_now())
     except (VigieError, DatabaseStartFailed, sa.exc.SQLAlchemyError, psycopg.Error) as error:
         yield Check(name="database", ok=False, detail=str(error).splitlines()[0])
+
+
+def check_channels(settings: Settings, engine: sa.Engine, now: datetime) -> Check:
+    """Whether flags are looked for, for each notification channel."""
+    looked_at = PostgresNotifications(engine).looked_at()
+    names = [one.name for one in settings.notifications]
+    known = {name: looked_at[name] for name in names if name in looked_at}
+    silent = [name for name in names if name not in known or now - known[name] > _SILENT]
+    if silent:
+        detail = f"nobody looks for flags for {', '.join(silent)}: is a node running?"
+        return Check(name="notifications", ok=True, warns=True, detail=detail)
+    return Check(name="notifications", ok=True, detail=f"{', '.join(names)}: flags are looked for")
 
 
 def _clock(engine: sa.Engine) -> Check:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -64,6 +64,7 @@ class ToTell:
     """A notification whose time has come."""
 
     notification: Notification
+    flag: Flag
     notice: Notice
 
 
@@ -217,7 +218,7 @@ class Notifications:
                 if isinstance(told, Flag):
                     study = transaction.study(one.study_instance_uid)
                     words = notice(one, channel, told, study, self._modes)
-                    return ToTell(notification=one, notice=words)
+                    return ToTell(notification=one, flag=told, notice=words)
                 transaction.save(told)
                 if told.state is not NotificationState.WAITING:
                     transaction.append_events([_event(told, now)])
@@ -229,12 +230,10 @@ class Notifications:
 
     def record(self, told: ToTell, answer: Answer, now: datetime) -> Notification:
         """Keep what came of one try."""
-        number = told.notification.notification_id
         with self._store.transaction() as transaction:
-            kept = (
-                transaction.notification(number) or told.notification
-            )  # resent meanwhile, perhaps
-            after = answered(kept, answer, now)
+            # A person may have asked for it once more meanwhile.
+            kept = transaction.notification(told.notification.notification_id) or told.notification
+            after = answered(replace(kept, outcome_id=told.flag.outcome_id), answer, now)
             transaction.save(after)
             if after.state is not NotificationState.WAITING:
                 transaction.append_events([_event(after, now)])

@@ -92,7 +92,7 @@ class Notification:
     channel: str
     study_instance_uid: StudyInstanceUID
     target: TargetFinding
-    outcome_id: int  # of the flag that is told
+    outcome_id: int  # of the flag that was told last, or else found first
     flagged_at: datetime
     state: NotificationState
     due_at: datetime  # the next try
@@ -160,7 +160,6 @@ class Standing:
 
     is_read: bool
     switch: AISwitch
-    flagged: Flag  # what the notification was planned for
     in_force: tuple[Flag, ...] = ()  # of this finding, in the latest assessments
 
 
@@ -179,7 +178,7 @@ def decided(
         opens = channel.opens(now)
         if opens > now:  # hours have ended before it could be told, or are others now
             return replace(one, due_at=opens, expires_at=opens + limit, changed_at=now)
-    flags = standing.in_force or ((standing.flagged,) if one.by_hand else ())
+    flags = standing.in_force
     going = [flag for flag in flags if not standing.switch.is_stopped(flag.detector.name)]
     wanted = [flag for flag in going if one.by_hand or channel.wants(flag)]
     if wanted:

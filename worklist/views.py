@@ -232,6 +232,7 @@ class NodeCounts:
     conflicts: int  # objects kept beside the first of their UID
     jobs_waiting: int
     jobs_failed: int
+    notifications: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (channel, state)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

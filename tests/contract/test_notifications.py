@@ -221,6 +221,20 @@ def test_tries_are_counted_until_it_is_parked_and_a_person_lets_it_go_again(
     )
 
 
+def test_what_is_kept_names_the_model_whose_flag_was_told(
+    worklist: Worklist, told: Notifications
+) -> None:
+    record(worklist, Flagged(probability=0.9))
+    told.find("pager", NOON)
+    record(worklist, NotFlagged(probability=0.1), at=NOON + MINUTE)
+    record(worklist, Flagged(probability=0.8), detector=SECOND_OPINION, at=NOON + MINUTE)
+    one = told.next("pager", NOON + MINUTE)
+    assert one is not None
+    assert one.flag.detector == SECOND_OPINION
+    told.record(one, Confirmed("ok"), NOON + MINUTE)
+    assert [shown.detector for shown in told.newest()] == ["second_opinion"]
+
+
 def test_notifications_are_shown_the_newest_first_page_by_page(
     worklist: Worklist, told: Notifications
 ) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.builders import FRACTURE, arrival, provenance
 from tests.listening import eventually
 from tests.receivers import Reply, receiving
+from viewer.metrics import NodeCollector
+from vigie.doctor import check_channels
 from vigie.notifying import ChannelNotifier, NotificationDesk, make_notifications, run_channels
 from vigie.settings import Settings, load_settings
 from vigie.wiring import utc_now
@@ -24,6 +27,7 @@ from worklist.notifications import Notifications
 from worklist.notifying import Answer, Confirmed, Notice, NotificationState, Refused, Unanswered
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
+from worklist.store.reader import PostgresReader
 from worklist.study import Completeness
 from worklist.uid import StudyInstanceUID
 
@@ -221,3 +225,34 @@ def test_the_desk_tries_a_channel_as_it_is_set(engine: sa.Engine, tmp_path: Path
         events = connection.execute(sa.text("SELECT actor, details FROM event")).all()
     assert [one.actor for one in events] == ["person anna"] * 2
     assert [one.details["confirmed"] for one in events] == [True, False]
+
+
+def test_the_doctor_sees_whether_anybody_looks_for_flags(site: Site) -> None:
+    now = utc_now()
+    for name in ("pager", "second"):
+        check = check_channels(site.settings, site.engine, now)
+        assert (check.ok, check.warns) == (True, True)
+        assert name in check.detail
+        site.notifications.find(name, now)
+    check = check_channels(site.settings, site.engine, now + timedelta(minutes=2))
+    assert not check.warns
+    check = check_channels(site.settings, site.engine, now + timedelta(minutes=2, seconds=1))
+    assert check.warns
+
+
+def test_monitoring_counts_notifications_by_channel_and_state(site: Site, tmp_path: Path) -> None:
+    site.flag("1.2.3")
+    for name in ("pager", "second"):
+        site.notifications.find(name, utc_now())
+    told = site.notifications.next("pager", utc_now())
+    assert told is not None
+    site.notifications.record(told, Confirmed("ok"), utc_now())
+    reader = PostgresReader(site.engine, archive=tmp_path, inbox_objects=lambda: 0)
+    assert reader.counts().notifications == {
+        ("pager", "delivered"): 1,
+        ("second", "waiting"): 1,
+    }
+    registry = CollectorRegistry()
+    registry.register(NodeCollector(reader))
+    shown = generate_latest(registry).decode()
+    assert 'vigie_notifications{channel="pager",state="delivered"} 1.0' in shown

@@ -78,7 +78,7 @@ def decide(
     in_force: tuple[Flag, ...] = (flag(),),
     after: timedelta = SECOND,
 ) -> Flag | Notification:
-    standing = Standing(is_read=is_read, switch=switch, flagged=flag(), in_force=in_force)
+    standing = Standing(is_read=is_read, switch=switch, in_force=in_force)
     return decided(one, channel, standing, limit=LIMIT, now=NOON + after)
 
 
@@ -152,13 +152,15 @@ def test_a_flag_that_was_withdrawn_waits_for_another_one() -> None:
     assert (held.state, held.words) == (NotificationState.WAITING, WITHDRAWN)
     again = flag(0.7, NOON + MINUTE, number=2)
     assert decide(held, in_force=(again,), after=2 * MINUTE) == again
+    by_hand = decide(held.sent_again(LIMIT, NOON), in_force=())  # it would be told what is not so
+    assert isinstance(by_hand, Notification)
 
 
 def test_a_study_that_was_read_is_not_told_unless_a_person_asks() -> None:
     ended = decide(plan(), is_read=True)
     assert isinstance(ended, Notification)
     assert (ended.state, ended.words) == (NotificationState.NOT_TOLD, READ_BEFORE)
-    assert decide(ended.sent_again(LIMIT, NOON), is_read=True, in_force=()) == flag()
+    assert decide(ended.sent_again(LIMIT, NOON), is_read=True) == flag()
 
 
 def test_a_person_who_asks_is_not_put_off_by_hours() -> None:

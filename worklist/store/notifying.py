@@ -107,9 +107,6 @@ class PostgresNotificationTransaction:
         )
 
     def standing(self, one: Notification) -> Standing:
-        flagged = self._connection.execute(
-            sa.select(t.outcome).where(_OUTCOME.outcome_id == one.outcome_id)
-        ).one()
         in_force = self._connection.execute(
             sa.select(t.outcome).where(
                 _IN_FORCE,
@@ -125,7 +122,6 @@ class PostgresNotificationTransaction:
         return Standing(
             is_read=state is ReadingState.READ,
             switch=self._worklist.ai_switch(),
-            flagged=_flag(flagged),
             in_force=tuple(_flag(row) for row in in_force),
         )
 

@@ -127,6 +127,7 @@ class PostgresReader(ListReader):
                 conflicts=_rows_in(connection, t.instance_conflict),
                 jobs_waiting=jobs.get("todo", 0),
                 jobs_failed=jobs.get("failed", 0),
+                notifications=_notifications_by_state(connection),
             )
 
 
@@ -160,6 +161,12 @@ def _jobs_by_status(connection: sa.Connection) -> dict[str, int]:
     )
     rows = connection.execute(sa.text(statement), {"queue": ASSESSMENT_QUEUE})
     return {row.status: row.jobs for row in rows}
+
+
+def _notifications_by_state(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    columns = t.notification.c.channel, t.notification.c.state
+    rows = connection.execute(sa.select(*columns, sa.func.count()).group_by(*columns))
+    return {(channel, str(state)): count for channel, state, count in rows}
 
 
 def _rows_in(connection: sa.Connection, table: sa.Table) -> int:
