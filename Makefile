@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-# So many share the tests; most of them wait for something.
-PROCESSES ?= 2
+# So many share the tests, one a processor: more of them slow one another.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(max(2, min(4, os.cpu_count() or 2)))')
 
 .PHONY: setup demo test check format bench screenshots clean
 

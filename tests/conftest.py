@@ -22,8 +22,13 @@ _SHARED = _REPOSITORY.parent / "shared"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tables are as wide as each test says, not as the processes that share the tests are told."""
+    """Before anything else is imported.
+
+    Tables are as wide as each test says, not as the processes that share the tests are told.
+    """
     os.environ.pop("COLUMNS", None)
+    # PyTorch's threads wait busily for one another: with one each, tests take half the processor.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not hasattr(config, "workerinput"):
         make_networks_folder()
 

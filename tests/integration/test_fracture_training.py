@@ -18,7 +18,7 @@ from models.training.export import CARD_NAME, WEIGHTS_NAME, promote
 from models.training.fracture import TrainingSettings, split_rows, train, train_network
 from models.training.labels import LabelsError, read_labels
 
-TINY = TrainingSettings(epochs=2, image_size=96, batch_size=4, warm_up_steps=2, threads=2)
+TINY = TrainingSettings(epochs=2, image_size=96, batch_size=4, warm_up_steps=2, threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from models.training.nodule_evaluation import evaluate
 from models.training.nodule_export import CARD_NAME, WEIGHTS_NAME, promote
 from vigie.__main__ import make_app
 
-TINY = TrainingSettings(epochs=2, members=2, batch_size=8, warm_up_steps=2, threads=2)
+TINY = TrainingSettings(epochs=2, members=2, batch_size=8, warm_up_steps=2, threads=1)
 
 
 @pytest.fixture(scope="module")
