@@ -55,7 +55,7 @@ class CommitmentSettings:
 
     data: Path  # the node's folder
     ae_title: str
-    peers: Mapping[str, tuple[str, int]]  # host and port of those that ask, by AE title
+    peers: Mapping[str, DimseDestination]  # where those that ask listen, by AE title
     limit: timedelta  # for how long a peer is told again
 
 
@@ -202,8 +202,8 @@ class CommitmentAnswers:
         until, pause = self._pauses.get(title, (now, _FIRST_PAUSE))
         if now < until:
             return
-        address = self._settings.peers.get(title)
-        if address is None:
+        peer = self._settings.peers.get(title)
+        if peer is None:
             self._say_unknown(title, ready.address)
             return
         try:
@@ -213,7 +213,7 @@ class CommitmentAnswers:
             return
         answer = PreparedAnswer.from_json(text).answer
         try:
-            self._report(self._destination(title, address), answer)
+            self._report(peer, answer)
         except DestinationUnavailable as error:
             log.warning("storage commitment not told yet", calling_ae_title=title, why=str(error))
             self._pauses[title] = (now + pause, min(2 * pause, _LONGEST_PAUSE))
@@ -234,16 +234,6 @@ class CommitmentAnswers:
             path = self._folders.asked / name
             path.rename(path.with_suffix(".unanswered"))
         (self._folders.answers / name).unlink(missing_ok=True)
-
-    def _destination(self, title: str, address: tuple[str, int]) -> DimseDestination:
-        host, port = address
-        return DimseDestination(
-            name=title,
-            host=host,
-            port=port,
-            called_ae_title=title,
-            calling_ae_title=self._settings.ae_title,
-        )
 
     def _say_unknown(self, title: str, address: str) -> None:
         if title not in self._unknown:

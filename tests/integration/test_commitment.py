@@ -21,6 +21,7 @@ from dicom_listener.indexer import Indexer
 from dicom_listener.received_object import data_set_digest
 from results.sending import transport
 from results.sending.commitment import report
+from results.sending.destination import DimseDestination
 from results.sending.errors import CommitmentNotOffered, DestinationUnavailable
 from results.sending.heard import heard
 from tests.listening import RunningListener, association, ct, eventually
@@ -176,7 +177,7 @@ def test_a_node_without_the_service_says_so_or_refuses() -> None:
 class Node:
     """A listener, what lies in its inbox taken for filed, and who answers."""
 
-    def __init__(self, listener: RunningListener, peers: dict[str, tuple[str, int]]) -> None:
+    def __init__(self, listener: RunningListener, peers: dict[str, DimseDestination]) -> None:
         self.listener = listener
         self.answers = CommitmentAnswers(
             CommitmentSettings(
@@ -314,8 +315,8 @@ def test_a_modality_that_left_is_answered_where_it_listens_and_a_restart_forgets
         entity.supported_contexts = [context]
         server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=list(handlers))
         stack.callback(server.shutdown)
-        address = ("127.0.0.1", server.socket.getsockname()[1])
-        with Node(listener, {"CT01": address}) as node:
+        there = at(server.socket.getsockname()[1], called_ae_title="CT01", calling_ae_title="VIGIE")
+        with Node(listener, {"CT01": there}) as node:
             assert eventually(lambda: node.left() == [], 20)
     modality.assert_told("1.2.1")
 
@@ -374,8 +375,8 @@ def test_orthanc_asks_us_and_is_told_what_we_hold(
     with association(listener.port) as peer:
         peer.send_c_store(ct("1.2.1"))
     with running_orthanc(program, tmp_path / "orthanc", vigie=listener.port) as orthanc:
-        address = ("127.0.0.1", orthanc.ask("/system")["DicomPort"])
-        with Node(listener, {"ORTHANC": address}):
+        there = at(orthanc.dicom_port, called_ae_title="ORTHANC")
+        with Node(listener, {"ORTHANC": there}):
             asked = orthanc.ask(
                 "/modalities/vigie/storage-commitment",
                 {"DicomInstances": [[CTImageStorage, "1.2.1"], [CTImageStorage, "1.2.99"]]},

@@ -13,11 +13,13 @@ from dicom_listener.commitments import CommitmentFolders
 from dicom_listener.inbox import Inbox, Origin, ReceivedName, file_header
 from dicom_listener.received_object import data_set_digest
 from results.sending.commitment import encoded_answer
-from results.sending.destination import DimseDestination
+from results.sending.destination import DimseDestination, Tls
 from results.sending.encodings import EXPLICIT, IMPLICIT
 from results.sending.errors import DestinationUnavailable
 from tests.listening import ct, eventually
 from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
+from vigie.roles.file import commitment_peers
+from vigie.settings import load_settings
 from worklist.archived import ArchivedObject
 from worklist.commitment import (
     CommitmentAnswer,
@@ -36,6 +38,9 @@ ORIGIN = Origin(
 )
 
 
+CT01 = DimseDestination(name="CT", host="10.0.0.5", port=11113, called_ae_title="CT01")
+
+
 class World:
     """A node's folders, what its database knows, who listens, and a clock."""
 
@@ -49,7 +54,7 @@ class World:
         self.takes = True
         self.now = BEGIN
         self.number = 0
-        self.peers = {"CT01": ("10.0.0.5", 11113)}
+        self.peers = {"CT01": CT01}
         self.answers = self.started()
 
     def started(self) -> CommitmentAnswers:
@@ -156,8 +161,7 @@ def test_what_lies_in_the_archive_is_vouched_for(world: World, syntax: str) -> N
     world.ask("1.2.1", "1.2.2", syntax=syntax)
     world.answers.run_once()
     ((destination, answer),) = world.told
-    assert (destination.host, destination.port) == ("10.0.0.5", 11113)
-    assert (destination.called_ae_title, destination.calling_ae_title) == ("CT01", "VIGIE")
+    assert destination == CT01
     assert [one.sop_instance_uid for one in answer.committed] == ["1.2.1", "1.2.2"]
     assert answer.failed == ()
     assert answer.transaction_uid == "1.9"
@@ -277,7 +281,7 @@ def test_what_its_own_association_told_meanwhile_is_not_told_again(world: World)
     answers = world.started()
     answers.run_once()
     (world.folders.answers / name).unlink()
-    world.peers["CT01"] = ("10.0.0.5", 11113)
+    world.peers["CT01"] = CT01
     answers.run_once()
     assert world.told == []
     world.folders.answered(name)
@@ -346,6 +350,29 @@ def test_p9_a_request_that_cannot_be_read_is_put_aside_and_the_next_one_answered
     world.answers.run_once()
     assert len(world.told) == 1
     assert world.left() == [name.replace(".json", ".unreadable"), "3.unreadable"]
+
+
+def test_peers_listen_where_the_settings_say_with_tls_if_they_are_destinations_with_tls(
+    tmp_path: Path,
+) -> None:
+    pacs = {"name": "Archive", "host": "pacs", "port": 2762, "called_ae_title": "PACS"}
+    peers = commitment_peers(
+        load_settings(
+            data=tmp_path,
+            ae_title="NODE",
+            commitment_peers="CT01=10.0.0.5:104,MR=10.0.0.6:104",
+            destinations=[
+                {**pacs, "tls": True},
+                {**pacs, "name": "MR", "called_ae_title": "MR"},
+                {"name": "Web", "kind": "stow", "url": "https://archive/dicomweb"},
+            ],
+        )
+    )
+    assert set(peers) == {"CT01", "MR", "PACS"}
+    assert (peers["CT01"].host, peers["CT01"].port) == ("10.0.0.5", 104)
+    assert (peers["CT01"].calling_ae_title, peers["CT01"].tls) == ("NODE", None)
+    assert peers["MR"].host == "10.0.0.6"
+    assert (peers["PACS"].host, peers["PACS"].tls) == ("pacs", Tls())
 
 
 def test_it_runs_until_it_is_stopped_and_survives_what_goes_wrong(world: World) -> None:

@@ -9,6 +9,7 @@ from dicom_listener.completion import CompletionSettings
 from dicom_listener.indexer import IndexerSettings
 from dicom_listener.indexer import run as run_indexer
 from results.sending.commitment import report
+from results.sending.destination import DimseDestination
 from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
 from vigie.processes import stop_event
 from vigie.settings import Settings
@@ -38,13 +39,28 @@ def commitment_answers(settings: Settings, engine: sa.Engine) -> CommitmentAnswe
         CommitmentSettings(
             data=settings.data,
             ae_title=settings.ae_title,
-            peers=settings.commitment_addresses,
+            peers=commitment_peers(settings),
             limit=timedelta(hours=settings.commitment_answer_limit_h),
         ),
         find=PostgresArchive(engine, settings.archive).by_uid,
         report=report,
         clock=utc_now,
     )
+
+
+def commitment_peers(settings: Settings) -> dict[str, DimseDestination]:
+    """Where those that ask for storage commitment listen; a destination may be among them."""
+    known = [one.destination(settings.ae_title) for one in settings.destinations]
+    peers = {one.called_ae_title: one for one in known if isinstance(one, DimseDestination)}
+    for title, (host, port) in settings.commitment_addresses.items():
+        peers[title] = DimseDestination(
+            name=title,
+            host=host,
+            port=port,
+            called_ae_title=title,
+            calling_ae_title=settings.ae_title,
+        )
+    return peers
 
 
 def indexer_settings(settings: Settings) -> IndexerSettings:
