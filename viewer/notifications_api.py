@@ -91,7 +91,7 @@ class NotificationsAnswer(_Answer):
     next_before: int | None  # ask for those before this one; null: these are the last
 
 
-class TestAnswer(_Answer):
+class TriedAnswer(_Answer):
     """What came of a test."""
 
     confirmed: bool
@@ -163,10 +163,10 @@ def make_router(notifying: Notifying, now: Callable[[], datetime]) -> APIRouter:
         return SentAgainAnswer(notification_id=again.notification_id, state=again.state)
 
     @router.post("/channels/{name}/test")
-    def test(name: str, caller: WhoAsks) -> TestAnswer:
+    def test(name: str, caller: WhoAsks) -> TriedAnswer:
         """Tell a channel that it is tested, at once and whatever its hours."""
         answer = notifying.test(name, actor=_person(caller), now=now())
-        return TestAnswer(confirmed=isinstance(answer, Confirmed), words=answer.words)
+        return TriedAnswer(confirmed=isinstance(answer, Confirmed), words=answer.words)
 
     return router
 

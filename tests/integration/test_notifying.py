@@ -22,10 +22,11 @@ from vigie.notifying import ChannelNotifier, NotificationDesk, make_notification
 from vigie.settings import Settings, load_settings
 from vigie.wiring import utc_now
 from worklist.due_time import DueTargets
-from worklist.finding import Flagged
+from worklist.finding import Flagged, TargetFinding
 from worklist.notifications import Notifications
 from worklist.notifying import Answer, Confirmed, Notice, NotificationState, Refused, Unanswered
 from worklist.service import Worklist
+from worklist.store.notifying import PostgresNotificationTransaction
 from worklist.store.postgres import PostgresStore
 from worklist.store.reader import PostgresReader
 from worklist.study import Completeness
@@ -145,7 +146,7 @@ def _attempts(site: Site) -> int:
     return sum(one.notification.attempts for one in site.notifications.newest())
 
 
-def test_an_error_of_the_program_parks_one_notification_and_holds_up_no_other(site: Site) -> None:
+def test_an_error_of_the_program_is_said_and_holds_up_no_other(site: Site) -> None:
     sender = FakeSender(answer=ValueError("a header that cannot be written"))
     site.flag("1.2.3")
     with site.notifying(sender):
@@ -256,3 +257,23 @@ def test_monitoring_counts_notifications_by_channel_and_state(site: Site, tmp_pa
     registry.register(NodeCollector(reader))
     shown = generate_latest(registry).decode()
     assert 'vigie_notifications{channel="pager",state="delivered"} 1.0' in shown
+
+
+def test_flags_and_what_is_due_are_found_by_their_indexes(engine: sa.Engine) -> None:
+    asked: list[tuple[str, Any]] = []
+    with engine.begin() as connection:
+        sa.event.listen(
+            connection, "before_cursor_execute", lambda *given: asked.append((given[2], given[3]))
+        )
+        transaction = PostgresNotificationTransaction(connection)
+        transaction.untold("pager", list(TargetFinding), utc_now())
+        transaction.first_due("pager", utc_now())
+        transaction.next_due_at("pager")
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # tables are empty here
+        plans = [
+            "\n".join(connection.exec_driver_sql(f"EXPLAIN {sql}", values).scalars())
+            for sql, values in asked[:3]
+        ]
+    used = ("outcome_flagged", "notification_due", "notification_due")
+    for plan, index in zip(plans, used, strict=True):
+        assert index in plan
