@@ -14,7 +14,13 @@ from dicom_listener.roles import role_of
 from dicom_listener.text import clean_text, decode_text
 from dicom_listener.uid import AnyUID, any_uid_from_bytes, uid_from_bytes
 from worklist.errors import InvalidUID
-from worklist.study import InstanceArrival, RequestedPriority, SeriesAttributes, StudyAttributes
+from worklist.study import (
+    InstanceArrival,
+    ObjectRole,
+    RequestedPriority,
+    SeriesAttributes,
+    StudyAttributes,
+)
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 _SPECIFIC_CHARACTER_SET = 0x00080005
@@ -144,13 +150,17 @@ def instance_arrival(
         rows=values.unsigned_short(_ROWS),
         columns=values.unsigned_short(_COLUMNS),
         expected_instance_count=values.positive(_NUMBER_OF_STUDY_RELATED_INSTANCES),
-        role=role_of(
-            sop_class_uid=who.sop_class_uid,
-            has_pixels=bool(values.unsigned_short(_ROWS) and values.unsigned_short(_COLUMNS)),
-            manufacturer=values.text(_MANUFACTURER),
-            model_name=values.text(_MANUFACTURER_MODEL_NAME),
-            conversion_type=values.text(_CONVERSION_TYPE),
-        ),
+        role=_role(values, who.sop_class_uid),
+    )
+
+
+def _role(values: "_Values", sop_class_uid: str) -> ObjectRole:
+    return role_of(
+        sop_class_uid=sop_class_uid,
+        has_pixels=bool(values.unsigned_short(_ROWS) and values.unsigned_short(_COLUMNS)),
+        manufacturer=values.text(_MANUFACTURER),
+        model_name=values.text(_MANUFACTURER_MODEL_NAME),
+        conversion_type=values.text(_CONVERSION_TYPE),
     )
 
 

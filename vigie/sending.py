@@ -113,19 +113,29 @@ def send(
         answer_timeout_s=120,  # a node that makes sure of the bytes may take its time
     )
     refusals: list[Refusal] = []
-    kinds = list(dict.fromkeys((one.sop_class_uid, one.transfer_syntax_uid) for one in files))
-    remaining = iter(kinds)
+    kinds = iter(dict.fromkeys((one.sop_class_uid, one.transfer_syntax_uid) for one in files))
     try:
-        while lot := list(islice(remaining, MOST_CONTEXTS)):
+        while lot := list(islice(kinds, MOST_CONTEXTS)):
             mine = [one for one in files if (one.sop_class_uid, one.transfer_syntax_uid) in lot]
-            with associate(destination, lot) as association:
-                for file in mine:
-                    reason = _store(association, file)
-                    if reason is not None:
-                        refusals.append(Refusal(path=file.path, reason=reason))
-                    sent()
+            refusals += _send_lot(destination, lot, mine, sent)
     except DestinationUnavailable as error:
         raise NoAssociation(str(error)) from error
+    return refusals
+
+
+def _send_lot(
+    destination: DimseDestination,
+    kinds: Sequence[tuple[str, str]],
+    files: Sequence[OutgoingFile],
+    sent: Callable[[], object],
+) -> list[Refusal]:
+    refusals = []
+    with associate(destination, kinds) as association:
+        for file in files:
+            reason = _store(association, file)
+            if reason is not None:
+                refusals.append(Refusal(path=file.path, reason=reason))
+            sent()
     return refusals
 
 

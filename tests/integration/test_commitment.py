@@ -156,6 +156,14 @@ def test_an_answer_is_heard_from_an_archive_that_proposes_no_role(
     assert len(list(heard(CommitmentFolders(listener.settings.data).heard))) == 1
 
 
+def test_a_peer_that_takes_no_answers_is_unavailable() -> None:
+    answer = CommitmentAnswer(
+        transaction_uid=TRANSACTION, committed=(), ae_title="VIGIE", heard_at=datetime.now(UTC)
+    )
+    with storage_peer(lambda _: 0x0000) as port, pytest.raises(DestinationUnavailable):
+        report(at(port), answer)
+
+
 def test_an_archive_that_keeps_silent_is_left_after_a_moment() -> None:
     with archive("silent") as (peer, port):
         assert transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")]) is None
@@ -390,16 +398,3 @@ def test_orthanc_asks_us_and_is_told_what_we_hold(
     assert told_it["Status"] == "Failure"
     assert [one["SOPInstanceUID"] for one in told_it["Success"]] == ["1.2.1"]
     assert [one["SOPInstanceUID"] for one in told_it["Failures"]] == ["1.2.99"]
-
-
-def test_a_told_answer_that_is_refused_is_told_again(
-    start: Callable[..., RunningListener],
-) -> None:
-    answer = CommitmentAnswer(
-        transaction_uid=TRANSACTION, committed=(), ae_title="VIGIE", heard_at=datetime.now(UTC)
-    )
-    with (
-        storage_peer(lambda _: 0x0000) as port,
-        pytest.raises(DestinationUnavailable, match="takes no answers"),
-    ):
-        report(at(port), answer)
