@@ -6,14 +6,19 @@ from typing import Any
 
 import hl7
 import pytest
+from axe_core import serious
 from hl7.client import MLLPClient
+from pages import open_list
+from playwright.sync_api import Browser, expect
 from pydicom.dataset import Dataset
+from signed_in import person
 from vigie_node import Node, free_port, wait_until
 
 from tests.dicom_series import tiny_image
 from tests.hl7_messages import order, report
 from tests.listening import association
-from tests.mllp_peers import FakeRis
+from tests.mllp_peers import FakeRis, accepts
+from worklist.people import Role
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +118,31 @@ def test_the_log_shows_messages_both_ways_and_no_name(node: Node) -> None:
     assert node.run("hl7", "resend", "out-1").returncode == 1
     assert "answers" in node.run("hl7", "test").stdout
     assert "Doe" not in node.log.read_text()
+
+
+def test_an_administrator_sees_a_dead_letter_at_the_page_and_sends_it_again(
+    node: Node, browser: Browser, ris: FakeRis
+) -> None:
+    ris.behave = lambda raw, times: accepts(raw, times, "AE")
+    sent(node, "1.2.5", "A5")
+    person(node, "boss", Role.ADMINISTRATOR)
+    with open_list(browser, node, "boss", locale="en-GB") as page:
+        page.get_by_role("button", name="Account of Dr Boss").click()
+        page.get_by_role("menuitem", name="Messages of the RIS").click()
+        page.get_by_label("only what needs looking after").check()
+        parked = page.locator('tr[data-state="parked"]')
+        expect(parked).to_have_count(1, timeout=120_000)
+        expect(parked).to_contain_text("The receiver answered AE.")
+        assert serious(page) == []
+        assert "Doe" not in page.content()
+        number = parked.get_attribute("data-message")
+        page.get_by_role("button", name=f"Show {number} whole").click()
+        expect(page.get_by_test_id("whole-message")).to_contain_text("Doe^Jane")
+        assert serious(page) == []
+        page.get_by_role("button", name="Close").click()
+        ris.behave = accepts
+        page.get_by_role("button", name=f"Send {number} again").click()
+        expect(parked).to_have_count(0, timeout=60_000)
+        page.get_by_label("only what needs looking after").uncheck()
+        row = page.locator(f'tr[data-message="{number}"]')
+        expect(row).to_have_attribute("data-state", "accepted", timeout=60_000)

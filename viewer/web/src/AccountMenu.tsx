@@ -4,6 +4,7 @@ import {
   IconBell,
   IconKey,
   IconLogout,
+  IconMessages,
   IconSend,
   IconUser,
   IconUsers,
@@ -14,7 +15,7 @@ import { useTranslation } from "react-i18next";
 import { showDialog } from "./dialogs";
 import { LanguageItems } from "./LanguageChoice";
 import { usePreferences } from "./preferences";
-import { openAccounts, openDeliveries, openNotifications, openPassword } from "./route";
+import { openAccounts, openDeliveries, openMessages, openNotifications, openPassword } from "./route";
 import { useDoor, useSession } from "./session";
 
 /** Who is signed in, and the way out. */
@@ -63,6 +64,11 @@ export function AccountMenu() {
         {session.roles.includes("administrator") && (
           <Menu.Item leftSection={<IconBell size={15} aria-hidden />} onClick={openNotifications}>
             {t("account.notifications")}
+          </Menu.Item>
+        )}
+        {session.roles.includes("administrator") && (
+          <Menu.Item leftSection={<IconMessages size={15} aria-hidden />} onClick={openMessages}>
+            {t("account.messages")}
           </Menu.Item>
         )}
         {session.roles.includes("administrator") && (

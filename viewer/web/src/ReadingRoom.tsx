@@ -10,12 +10,14 @@ import { PreferencesDialog } from "./list/PreferencesDialog";
 import { useFlagAlerts } from "./list/useFlagAlerts";
 import { FIRST_PLACE, type ListPlace, WorklistPage } from "./list/WorklistPage";
 import { useLiveUpdates } from "./live";
+import { MessagesPage } from "./messages/MessagesPage";
 import { Notices } from "./Notices";
 import { NotificationsPage } from "./notifications/NotificationsPage";
 import { useAppliedPreferences } from "./preferences";
 import {
   useIsAccountsOpen,
   useIsDeliveriesOpen,
+  useIsMessagesOpen,
   useIsNotificationsOpen,
   useOpenStudy,
 } from "./route";
@@ -31,6 +33,7 @@ export function ReadingRoom() {
   const isAdministrator = useRoles().includes("administrator");
   const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
   const isNotificationsOpen = useIsNotificationsOpen() && isAdministrator;
+  const isMessagesOpen = useIsMessagesOpen() && isAdministrator;
   const isDeliveriesOpen = useIsDeliveriesOpen() && isAdministrator;
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
   const page = isAccountsOpen
@@ -39,7 +42,9 @@ export function ReadingRoom() {
       ? "notifications"
       : isDeliveriesOpen
         ? "deliveries"
-        : "";
+        : isMessagesOpen
+          ? "messages"
+          : "";
   return (
     <ClaimProvider>
       <Boundary place={openStudy ?? page}>
@@ -49,6 +54,8 @@ export function ReadingRoom() {
           <NotificationsPage live={live} />
         ) : page === "deliveries" ? (
           <DeliveriesPage live={live} />
+        ) : page === "messages" ? (
+          <MessagesPage live={live} />
         ) : openStudy === null ? (
           <WorklistPage live={live} place={place} onPlace={setPlace} />
         ) : (

@@ -9,6 +9,7 @@ const PASSWORD = "#/password";
 const ACCOUNTS = "#/accounts";
 const NOTIFICATIONS = "#/notifications";
 const DELIVERIES = "#/deliveries";
+const MESSAGES = "#/messages";
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
@@ -55,6 +56,15 @@ export function useIsDeliveriesOpen(): boolean {
 
 export function openDeliveries(): void {
   window.location.hash = DELIVERIES;
+}
+
+/** Whether the address asks for the messages exchanged with the RIS. */
+export function useIsMessagesOpen(): boolean {
+  return useSyncExternalStore(subscribe, () => window.location.hash) === MESSAGES;
+}
+
+export function openMessages(): void {
+  window.location.hash = MESSAGES;
 }
 
 export function openAccounts(): void {

@@ -1,0 +1,181 @@
+import { Button, Checkbox, Loader, Modal, Table } from "@mantine/core";
+import { IconAlertTriangle, IconArrowLeft, IconRefresh } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { useNow } from "../clock";
+import type { LiveState } from "../live";
+import { openList } from "../route";
+import { TopBar } from "../TopBar";
+import { fullTime, sentence, timeToTheSecond } from "../words";
+import { isDead, type Message, segmentsOf, useAgain, useDeadLetter, useMessages } from "./messages";
+import classes from "./Messages.module.css";
+
+/** For administrators: what was exchanged with the RIS, and what needs looking after. */
+export function MessagesPage({ live }: { live: LiveState }) {
+  const { t } = useTranslation();
+  const [onlyDead, setOnlyDead] = useState(false);
+  const [shown, setShown] = useState<string | null>(null);
+  const asked = useMessages(onlyDead);
+  return (
+    <div className={classes.page}>
+      <TopBar live={live}>
+        <Button
+          variant="default"
+          size="compact-md"
+          leftSection={<IconArrowLeft size={16} aria-hidden />}
+          onClick={openList}
+        >
+          {t("study.back")}
+        </Button>
+        <h1 className={classes.title}>{t("messages.title")}</h1>
+        <Checkbox
+          size="xs"
+          label={t("messages.only_dead")}
+          checked={onlyDead}
+          onChange={(event) => {
+            setOnlyDead(event.currentTarget.checked);
+          }}
+        />
+      </TopBar>
+      <main className={classes.body}>
+        {asked.isError && <Refusal error={asked.error} />}
+        {asked.isPending && <Loader mx="auto" mt="18vh" aria-label={t("messages.loading")} />}
+        {asked.data?.length === 0 && (
+          <p className={classes.said}>{t(onlyDead ? "messages.none_dead" : "messages.none")}</p>
+        )}
+        {asked.data !== undefined && asked.data.length > 0 && (
+          <MessageTable messages={asked.data} onShow={setShown} />
+        )}
+      </main>
+      {shown !== null && (
+        <WholeMessage
+          id={shown}
+          onClose={() => {
+            setShown(null);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Refusal({ error }: { error: Error }) {
+  const { t } = useTranslation();
+  return (
+    <p className={classes.refusal} role="alert">
+      <IconAlertTriangle size={17} aria-hidden />
+      {error instanceof TypeError ? t("app.no_answer") : sentence(error.message)}
+    </p>
+  );
+}
+
+const COLUMNS = ["at", "message", "type", "control_id", "state", "accession_number", "why"] as const;
+
+interface TableProps {
+  messages: readonly Message[];
+  onShow: (id: string) => void;
+}
+
+function MessageTable({ messages, onShow }: TableProps) {
+  const { t } = useTranslation();
+  return (
+    <Table className={classes.table ?? ""} verticalSpacing={7} horizontalSpacing={14}>
+      <Table.Thead>
+        <Table.Tr>
+          {COLUMNS.map((column) => (
+            <Table.Th key={column}>{t(`messages.column.${column}`)}</Table.Th>
+          ))}
+          <Table.Th>
+            <span className="only-heard">{t("messages.column.acts")}</span>
+          </Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {messages.map((one) => (
+          <MessageRow key={one.message_id} message={one} onShow={onShow} />
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+interface RowProps {
+  message: Message;
+  onShow: (id: string) => void;
+}
+
+function MessageRow({ message: one, onShow }: RowProps) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const again = useAgain();
+  const isOurs = one.sender === "";
+  return (
+    <Table.Tr data-state={one.state} data-message={one.message_id}>
+      <Table.Td title={fullTime(one.at)}>{timeToTheSecond(one.at, now)}</Table.Td>
+      <Table.Td title={isOurs ? "" : one.sender}>{one.message_id}</Table.Td>
+      <Table.Td>{one.message_type}</Table.Td>
+      <Table.Td>{one.control_id}</Table.Td>
+      <Table.Td className={classes.state}>
+        {t(`messages.state.${one.state}`)} {one.code}
+      </Table.Td>
+      <Table.Td>{one.accession_number}</Table.Td>
+      <Table.Td className={classes.words}>
+        {again.isError ? sentence(again.error.message) : sentence(one.error)}
+      </Table.Td>
+      <Table.Td className={classes.acts}>
+        {isDead(one) && (
+          <>
+            <Button
+              variant="subtle"
+              size="compact-sm"
+              aria-label={t("messages.show_of", { id: one.message_id })}
+              onClick={() => {
+                onShow(one.message_id);
+              }}
+            >
+              {t("messages.show")}
+            </Button>
+            <Button
+              variant="subtle"
+              size="compact-sm"
+              leftSection={<IconRefresh size={15} aria-hidden />}
+              aria-label={t(isOurs ? "messages.send_again_of" : "messages.read_again_of", {
+                id: one.message_id,
+              })}
+              loading={again.isPending}
+              onClick={() => {
+                again.mutate(one.message_id);
+              }}
+            >
+              {t(isOurs ? "messages.send_again" : "messages.read_again")}
+            </Button>
+          </>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** A dead letter with everything in it: the one place where a message names its patient. */
+function WholeMessage({ id, onClose }: { id: string; onClose: () => void }) {
+  const { t } = useTranslation();
+  const asked = useDeadLetter(id);
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      size="xl"
+      title={t("messages.whole", { id })}
+      closeButtonProps={{ "aria-label": t("messages.close") }}
+    >
+      {asked.isError && <Refusal error={asked.error} />}
+      {asked.isPending && <Loader aria-label={t("messages.loading")} />}
+      {asked.data !== undefined && (
+        <pre className={classes.whole} data-testid="whole-message">
+          {segmentsOf(asked.data.content).join("\n")}
+        </pre>
+      )}
+    </Modal>
+  );
+}
