@@ -81,7 +81,9 @@ class FakeOrders:
         return changed
 
     def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
-        self._tables.merges += [(one, patient_id) for one in former_ids if one != patient_id]
+        kept = [one for one in self._tables.merges if one[0] != patient_id]
+        told = [(one, patient_id) for one in former_ids if one != patient_id]
+        self._tables.merges = kept + told
 
     def merges_of(self, patient_id: str) -> list[tuple[str, str]]:
         return list(self._tables.merges)

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import groupby
 
 from worklist.due_time import due_time
-from worklist.exchange import OrderRules
-from worklist.orders import is_changed, merged_into
+from worklist.exchange import OrderRules, ids_in_use
+from worklist.orders import is_changed
 from worklist.placement import (
     VIGIE,
     brought_forward,
@@ -114,7 +114,10 @@ class Arrivals(OrderRules):
             events += changes
             transaction.save_study(record)
             for attributes in {one.study for one in said}:
-                transaction.fill_attributes(attributes)
+                patient_id = attributes.patient_id and ids_in_use(transaction)(
+                    attributes.patient_id
+                )
+                transaction.fill_attributes(replace(attributes, patient_id=patient_id))
         return events + self._ordered_before(transaction, list(named), begun, now)
 
     def _begun(self, group: Sequence[InstanceArrival]) -> StudyRecord:
@@ -196,7 +199,7 @@ class Arrivals(OrderRules):
                 )
             )
         others = {one.study.patient_id for one in group} - {record.patient_id, ""}
-        others = {_id_in_use(transaction, one) for one in others} - {record.patient_id}
+        others = set(map(ids_in_use(transaction), others)) - {record.patient_id}
         if others and record.patient_id:
             events.append(_event("patient_id_differs", record, now, objects=len(group)))
         return changed, events
@@ -304,15 +307,10 @@ def _most_urgent(group: Iterable[InstanceArrival]) -> RequestedPriority | None:
     return min(said, key=_URGENCY.__getitem__, default=None)
 
 
-def _id_in_use(transaction: Transaction, patient_id: str) -> str:
-    """The patient ID that the RIS has put in place of this one, or the same."""
-    return merged_into(patient_id, transaction.merges_of(patient_id))
-
-
 def _under_id_in_use(transaction: Transaction, record: StudyRecord) -> StudyRecord:
     if not record.patient_id:
         return record
-    return replace(record, patient_id=_id_in_use(transaction, record.patient_id))
+    return replace(record, patient_id=ids_in_use(transaction)(record.patient_id))
 
 
 def _study_uid(arrival: InstanceArrival) -> StudyInstanceUID:

@@ -11,6 +11,7 @@ from worklist.claiming import claim_ended
 from worklist.claims import ClaimEnd
 from worklist.exchange_ports import KeptAnswer, ReceivedMessage
 from worklist.orders import (
+    InUse,
     MessageHeader,
     MessageState,
     Order,
@@ -20,6 +21,8 @@ from worklist.orders import (
     Report,
     Statement,
     is_more_urgent,
+    is_named,
+    merged_into,
     orders_of,
     requested_by,
     same_order,
@@ -104,7 +107,8 @@ class OrderRules(Rules):
     def _orders_for(
         self, transaction: Transaction, record: StudyRecord, accession_number: str
     ) -> list[Order]:
-        return orders_of(transaction.orders_with(accession_number), record.patient_id)
+        orders = transaction.orders_with(accession_number)
+        return orders_of(orders, record.patient_id, ids_in_use(transaction))
 
 
 class Exchange(OrderRules):
@@ -177,14 +181,15 @@ class Exchange(OrderRules):
             case PatientUpdate():
                 return _patient_updated(transaction, one, now)
             case PatientMerge():
-                return _patients_merged(transaction, one, now)
+                return self._patients_merged(transaction, one, now)
             case Report():
                 return self._reported(transaction, one, now)
         return self._ordered(transaction, one, now)
 
     def _ordered(self, transaction: Transaction, order: Order, now: datetime) -> list[Event]:
         known = transaction.orders_with(order.accession_number)
-        before = next((one for one in known if same_order(one, order)), None)
+        in_use = ids_in_use(transaction)
+        before = next((one for one in known if same_order(one, order, in_use)), None)
         latest = taken(order, before)
         if latest is None or latest == before:
             return []
@@ -235,6 +240,27 @@ class Exchange(OrderRules):
             events += claim_ended(transaction, uid, how, actor=VIGIE, now=now)
         return events
 
+    def _patients_merged(
+        self, transaction: Transaction, merge: PatientMerge, now: datetime
+    ) -> list[Event]:
+        in_use = merge.patient.patient_ids[0]
+        former = [one for one in merge.former_ids if one != in_use]
+        transaction.add_merges(former, in_use, now)
+        records = transaction.lock_studies(transaction.studies_of_patients(former))
+        transaction.update_patient(list(records), merge.patient, in_use)
+        events: list[Event] = []
+        for record in records.values():
+            details = {"from_patient_id": record.patient_id, "patient_id": in_use}
+            events.append(_event("patient_merged", record, now, **details))
+        # Orders of either identifier are for studies of both now.
+        uids = transaction.studies_of_patients([in_use])
+        return events + self._ordered_before(transaction, uids, (), now)
+
+
+def ids_in_use(transaction: Transaction) -> InUse:
+    """What gives the patient ID that the RIS has put in place of another, or the same."""
+    return lambda patient_id: merged_into(patient_id, transaction.merges_of(patient_id))
+
 
 def _studies_of(
     transaction: Transaction, accession_number: str, patient_ids: Sequence[str]
@@ -242,7 +268,8 @@ def _studies_of(
     """The studies of an accession number, held against change: this patient's, and others'."""
     uids = [one.study_instance_uid for one in transaction.studies_with(accession_number)]
     records = list(transaction.lock_studies(uids).values())
-    mine = [one for one in records if one.patient_id and one.patient_id in patient_ids]
+    in_use = ids_in_use(transaction)
+    mine = [one for one in records if is_named(one.patient_id, patient_ids, in_use)]
     return mine, [one for one in records if one not in mine]
 
 
@@ -258,19 +285,6 @@ def _patient_updated(transaction: Transaction, update: PatientUpdate, now: datet
     records = transaction.lock_studies(uids)
     changed = transaction.update_patient(list(records), patient, None)
     return [_event("patient_updated", records[uid], now) for uid in changed]
-
-
-def _patients_merged(transaction: Transaction, merge: PatientMerge, now: datetime) -> list[Event]:
-    in_use = merge.patient.patient_ids[0]
-    former = [one for one in merge.former_ids if one != in_use]
-    transaction.add_merges(former, in_use, now)
-    records = transaction.lock_studies(transaction.studies_of_patients(former))
-    transaction.update_patient(list(records), merge.patient, in_use)
-    events: list[Event] = []
-    for record in records.values():
-        details = {"from_patient_id": record.patient_id, "patient_id": in_use}
-        events.append(_event("patient_merged", record, now, **details))
-    return events
 
 
 def _event(kind: str, record: StudyRecord, now: datetime, **details: object) -> Event:

@@ -67,7 +67,10 @@ class OrderTransaction(Protocol):
         ...
 
     def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
-        """Note what images with a former identifier are to be filed under."""
+        """Note what images with a former identifier are to be filed under.
+
+        The identifier is in use again, if it was not: what it became before counts no more.
+        """
         ...
 
     def merges_of(self, patient_id: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ whether their images came before it or come later. A person's priority stands ov
 one (P7), and what is merged, renamed or reported never changes a stored object (P1).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -161,18 +161,27 @@ def taken(order: Order, before: Order | None) -> Order | None:
     )
 
 
-def same_order(one: Order, other: Order) -> bool:
+InUse = Callable[[str], str]
+"""Gives the identifier that is in use for one that may have been merged into another."""
+
+
+def same_order(one: Order, other: Order, in_use: InUse) -> bool:
     """Whether two messages are about one order."""
     return (
         one.accession_number == other.accession_number
         and one.order_number == other.order_number
-        and not set(one.patient_ids).isdisjoint(other.patient_ids)
+        and any(is_named(each, other.patient_ids, in_use) for each in one.patient_ids)
     )
 
 
-def orders_of(orders: Collection[Order], patient_id: str) -> list[Order]:
+def orders_of(orders: Collection[Order], patient_id: str, in_use: InUse) -> list[Order]:
     """Those of one accession number that are for this patient."""
-    return [one for one in orders if patient_id and patient_id in one.patient_ids]
+    return [one for one in orders if is_named(patient_id, one.patient_ids, in_use)]
+
+
+def is_named(patient_id: str, patient_ids: Collection[str], in_use: InUse) -> bool:
+    """Whether a patient is one of those that a message names, by the identifiers now in use."""
+    return bool(patient_id) and in_use(patient_id) in {in_use(one) for one in patient_ids}
 
 
 def is_changed(orders: Collection[Order]) -> bool:
@@ -219,12 +228,14 @@ def merged_into(patient_id: str, merges: Sequence[tuple[str, str]]) -> str:
     Parameters
     ----------
     merges
-        Former identifier and the one it became, oldest first; a circle ends where it began.
+        Former identifier and the one it became, oldest first. One that is in use again was
+        merged by mistake: what was said of it before counts no more, so that no circle is left.
     """
-    seen = {patient_id}
-    latest = dict(merges)
-    while (following := latest.get(patient_id)) is not None and following not in seen:
-        seen.add(following)
+    became: dict[str, str] = {}
+    for former, into in merges:
+        became[former] = into
+        became.pop(into, None)
+    while (following := became.get(patient_id)) is not None:
         patient_id = following
     return patient_id
 

@@ -1,85 +1,28 @@
 """Orders, patients and reports of the RIS, in the fake and in PostgreSQL."""
 
-import hashlib
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from tests.builders import HAEMORRHAGE, MINUTE, NOON, STUDY, arrival, provenance
+from tests.builders import HAEMORRHAGE, NOON, STUDY, arrival, provenance
 from tests.contract.conftest import Kept
+from tests.contract.ris import LATER, ORDER, REPORT, ROUTINE, STAT, URGENT, Site, header
 from worklist.exchange_ports import KeptAnswer
 from worklist.finding import Flagged
 from worklist.history import in_a_sentence
 from worklist.orders import (
-    MessageHeader,
-    Order,
     OrderControl,
     OrderedPatient,
     PatientMerge,
     PatientUpdate,
-    Report,
     ReportStatus,
-    Statement,
 )
 from worklist.people import AccountName
 from worklist.reading import ReadingState
 from worklist.service import Worklist
-from worklist.study import Completeness, RequestedPriority
-
-STAT, URGENT, ROUTINE = RequestedPriority
-LATER = NOON + 5 * MINUTE
-ORDER = Order(
-    accession_number="A1",
-    order_number="O1",
-    patient_ids=("P1",),
-    control=OrderControl.PLACED,
-    requested_priority=STAT,
-    patient_class="E",
-    said_at=NOON,
-)
-REPORT = Report(
-    accession_number="A1",
-    patient_ids=("P1",),
-    status=ReportStatus.FINAL,
-    text="No fracture.",
-    said_at=NOON,
-)
-
-
-def header(content: str = "1", *, control_id: str = "1") -> MessageHeader:
-    return MessageHeader(
-        sender="RIS^H",
-        control_id=control_id,
-        message_type="ORM^O01",
-        sha256=hashlib.sha256(content.encode()).hexdigest(),
-        accession_number="A1",
-    )
-
-
-class Site:
-    """A list that is told things, each in a message of its own."""
-
-    def __init__(self, worklist: Worklist, kept: Kept) -> None:
-        self.worklist = worklist
-        self.kept = kept
-        self.count = 0
-
-    def images(self, sop: str = "1.2.3.1.1", **given: Any) -> None:
-        given = {"accession_number": "A1", **given}
-        self.worklist.record_arrivals([arrival(sop, **given)], now=given.get("received_at", NOON))
-
-    def ris(self, *said: Statement, now: datetime = LATER) -> KeptAnswer:
-        self.count += 1
-        return self.worklist.receive(header(str(self.count)), said, now=now)
-
-    @property
-    def priority(self) -> RequestedPriority:
-        return self.kept.record(STUDY).requested_priority
-
-    def kinds(self) -> list[str]:
-        return [one.kind for one in self.kept.events()]
+from worklist.study import Completeness
 
 
 @pytest.fixture
@@ -328,7 +271,7 @@ def test_merges_in_a_circle_come_to_an_end(site: Site) -> None:
         patient = OrderedPatient(patient_ids=(in_use,))
         site.ris(PatientMerge(patient=patient, former_ids=(former,)))
     site.images()
-    assert site.kept.record(STUDY).patient_id in {"P1", "P2", "P3"}
+    assert site.kept.record(STUDY).patient_id == "P1"
 
 
 @pytest.mark.parametrize("status", [ReportStatus.FINAL, ReportStatus.CORRECTED])

@@ -84,16 +84,30 @@ def test_what_a_message_leaves_out_is_as_it_was() -> None:
 
 def test_an_order_is_known_by_its_numbers_and_one_of_its_patients() -> None:
     both = replace(ORDER, patient_ids=("P9", "P1"))
-    assert same_order(ORDER, both)
-    assert not same_order(ORDER, replace(ORDER, patient_ids=("P2",)))
-    assert not same_order(ORDER, replace(ORDER, order_number="O2"))
+    assert same_order(ORDER, both, str)
+    assert not same_order(ORDER, replace(ORDER, patient_ids=("P2",)), str)
+    merged = {"P2": "P1"}
+    assert same_order(ORDER, replace(ORDER, patient_ids=("P2",)), lambda one: merged.get(one, one))
+    assert not same_order(ORDER, replace(ORDER, order_number="O2"), str)
 
 
-def test_merges_are_followed_to_the_end_and_never_round() -> None:
+def test_merges_are_followed_to_the_end_and_end_where_one_is_in_use_again() -> None:
     chain = [("a", "b"), ("b", "c")]
     assert merged_into("a", chain) == "c"
     assert merged_into("x", chain) == "x"
-    assert merged_into("a", [*chain, ("c", "a")]) == "c"
+    back = [*chain, ("c", "a")]
+    assert [merged_into(one, back) for one in "abc"] == ["a", "a", "a"]
+    taken_back = [("a", "b"), ("b", "a")]
+    assert [merged_into(one, taken_back) for one in "ab"] == ["a", "a"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"))))
+def test_what_was_merged_last_is_in_use_whatever_was_merged_before(
+    merges: list[tuple[str, str]],
+) -> None:
+    merges = [one for one in merges if one[0] != one[1]]
+    for former, into in merges[-1:]:
+        assert merged_into(former, merges) == merged_into(into, merges) == into
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,9 @@ class OrderRows:
 
     def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
         into = storable_text(patient_id)
+        self._connection.execute(
+            sa.delete(x.patient_merge).where(x.patient_merge.c.former_id == into)
+        )
         for former in dict.fromkeys(_texts(former_ids)):
             if former and former != into:
                 self._connection.execute(

@@ -14,7 +14,7 @@ from worklist.finding import (
     Outcome,
 )
 from worklist.highlighting import Highlighting, Modes
-from worklist.orders import orders_of
+from worklist.orders import merged_into, orders_of
 from worklist.store import exchange_tables as x
 from worklist.store import tables as t
 from worklist.store.transaction import PostgresTransaction
@@ -43,8 +43,11 @@ def told_study(connection: sa.Connection, message: sa.Row[Any], modes: Modes) ->
     """Everything that a message on a study says."""
     uid = StudyInstanceUID(message.study_instance_uid)
     study = connection.execute(sa.select(t.study).where(t.study.c.study_instance_uid == uid)).one()
+    transaction = PostgresTransaction(connection)
     orders = orders_of(
-        PostgresTransaction(connection).orders_with(study.accession_number), study.patient_id
+        transaction.orders_with(study.accession_number),
+        study.patient_id,
+        lambda one: merged_into(one, transaction.merges_of(one)),
     )
     finished_at = connection.scalar(
         sa.select(t.assessment.c.finished_at).where(
