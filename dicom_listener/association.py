@@ -154,7 +154,9 @@ class AssociationAcceptor:
         self._store = handlers.StoreHandler(
             inbox=self._node.inbox, settings=self._settings, origin=origin
         )
-        self._commitments = CommitmentDesk(self._node.commitments, origin)
+        self._commitments = CommitmentDesk(
+            self._node.commitments, origin, disk_reserve_bytes=self._settings.disk_reserve_bytes
+        )
         self._log = self._log.bind(calling_ae_title=request.calling_ae_title)
         marker = mark_open(self._node.inbox, origin, now=datetime.now(UTC))
         try:

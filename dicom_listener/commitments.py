@@ -6,17 +6,22 @@
     commitments/answers/   our answers to them, made by another process, sent from here
     commitments/heard/     answers of archives to our own requests (N-EVENT-REPORT), durable
 
+Names are ``<time>_<association>_<number>_<peer>.json``. What could not be read or told lies beside
+them under another ending; of that the newest stay, for people to look at, and are in no one's way.
+
 The listener has no database and decodes nothing: what comes is kept as it came. Who looks into the
 archive, and who records what was heard, takes the files from there. A peer that keeps its
 association open is answered on it; else whoever made the answer opens another.
 """
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -41,9 +46,20 @@ MAX_DATA_SET_BYTES = 16 * 1024**2  # about 100,000 objects
 
 _WELL_KNOWN_INSTANCE = "1.2.840.10008.1.20.1.1"
 _REQUEST_ACTION = 1  # the only one (PS3.4 J.3.2.1)
-_MOST_WAITING = 1000  # messages of a kind; peers are told to come again
+_MOST_WAITING, _MOST_OF_A_PEER = 1000, 250  # messages of a kind; peers are told to come again
+_MOST_BYTES, _MOST_BYTES_OF_A_PEER = 1024**3, 256 * 1024**2  # of their files
+_MOST_ASIDE, _MOST_BYTES_ASIDE = 100, 64 * 1024**2  # that nobody could read, or tell
 
 log = structlog.get_logger(__name__)
+
+
+def peer_of(name: str) -> str:
+    """What in the name of a message is the same for one AE title."""
+    return name.removesuffix(".json").rpartition("_")[2]
+
+
+def _peer(ae_title: str) -> str:
+    return sha256(ae_title.encode()).hexdigest()[:12]
 
 
 class CommitmentFolders:
@@ -56,7 +72,7 @@ class CommitmentFolders:
     """
 
     def __init__(self, data: Path) -> None:
-        root = data / "commitments"
+        self._root = root = data / "commitments"
         self.asked, self.answers, self.heard = (
             root / name for name in ("asked", "answers", "heard")
         )
@@ -74,17 +90,63 @@ class CommitmentFolders:
             If it cannot be; nothing of the name is left.
         """
         temporary = folder / f"{name}.new"
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(folder / name)
-        sync_folder(folder)
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(folder / name)
+            sync_folder(folder)
+        except OSError:
+            for left in (temporary, folder / name):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+            raise
+
+    def why_full(self, folder: Path, ae_title: str) -> str:
+        """Why no other message of this peer may be kept; empty if it may.
+
+        What was put aside takes nobody's place: the oldest of it is forgotten here.
+        """
+        waiting, aside = [], []
+        for name, size in _listed(folder):
+            if name.endswith(".json"):
+                waiting.append((name, size))
+            elif not name.endswith(".new"):
+                aside.append((name, size))
+        _forget_the_oldest(folder, aside)
+        own = [size for name, size in waiting if peer_of(name) == _peer(ae_title)]
+        if len(own) >= _MOST_OF_A_PEER or sum(own) >= _MOST_BYTES_OF_A_PEER:
+            return "too many messages of this AE title wait; come again later"
+        if len(waiting) >= _MOST_WAITING or sum(size for _, size in waiting) >= _MOST_BYTES:
+            return "too many messages wait; come again later"
+        return ""
+
+    def free_bytes(self) -> int:
+        """Free space of the file system for an ordinary user."""
+        return shutil.disk_usage(self._root).free
 
     def answered(self, name: str) -> None:
         """Forget a request: the peer has its answer."""
         (self.asked / name).unlink(missing_ok=True)
         (self.answers / name).unlink(missing_ok=True)
+
+
+def _listed(folder: Path) -> Iterator[tuple[str, int]]:
+    """Name and size of what lies there, and is not taken away meanwhile."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                yield entry.name, entry.stat().st_size
+
+
+def _forget_the_oldest(folder: Path, aside: list[tuple[str, int]]) -> None:
+    total = 0
+    for number, (name, size) in enumerate(sorted(aside, reverse=True), start=1):
+        total += size
+        if number > _MOST_ASIDE or total > _MOST_BYTES_ASIDE:
+            log.warning("an old message of storage commitment is forgotten", name=name)
+            (folder / name).unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -101,6 +163,8 @@ class CommitmentDesk:
 
     Parameters
     ----------
+    disk_reserve_bytes
+        Free space that messages leave to the images.
     clock_ns : callable
         Nanoseconds since 1970, UTC.
     """
@@ -109,10 +173,13 @@ class CommitmentDesk:
         self,
         folders: CommitmentFolders,
         origin: Origin,
+        *,
+        disk_reserve_bytes: int = 0,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._folders = folders
         self._origin = origin
+        self._disk_reserve_bytes = disk_reserve_bytes
         self._clock_ns = clock_ns
         self._number = 0
         self._asked: list[_Asked] = []
@@ -130,8 +197,9 @@ class CommitmentDesk:
             return Outcome(RESOURCE_LIMITATION, "too many objects in one message")
         folder = self._folders.asked if is_request else self._folders.heard
         try:
-            if sum(1 for _ in os.scandir(folder)) >= _MOST_WAITING:
-                return Outcome(RESOURCE_LIMITATION, "too many messages wait; come again later")
+            full = self._why_full(folder, len(data_set))
+            if full:
+                return Outcome(RESOURCE_LIMITATION, full)
             name = self._keep(folder, data_set, transfer_syntax_uid)
         except OSError as error:
             log.error("a message of storage commitment could not be kept", error=str(error))
@@ -168,6 +236,11 @@ class CommitmentDesk:
             if one.message_id == response.responded_to and response.status == SUCCESS:
                 self._folders.answered(one.name)
 
+    def _why_full(self, folder: Path, more_bytes: int) -> str:
+        if self._folders.free_bytes() - 2 * more_bytes < self._disk_reserve_bytes:
+            return "the disk is nearly full"
+        return self._folders.why_full(folder, self._origin.calling_ae_title)
+
     def _keep(self, folder: Path, data_set: bytes, transfer_syntax_uid: str) -> str:
         now_ns = self._clock_ns()
         self._number += 1
@@ -180,6 +253,7 @@ class CommitmentDesk:
             association_id=self._origin.association_id,
             received_at=datetime.fromtimestamp(now_ns / 10**9, UTC),
         )
-        name = f"{now_ns:020d}_{self._origin.association_id}_{self._number:06d}.json"
+        peer = _peer(self._origin.calling_ae_title)
+        name = f"{now_ns:020d}_{self._origin.association_id}_{self._number:06d}_{peer}.json"
         self._folders.keep(folder, name, message.as_json())
         return name

@@ -4,12 +4,16 @@ The listener keeps requests as files; here each is looked up: an object is kept 
 archive under its UID, of the SOP class that was named, with the bytes that were received; or in the
 inbox, whole and not yet filed. The answer is put where the association that asked finds it. When
 that is closed, it is told on an association of our own, again and again until the peer takes it.
+
+Files are read through to compare their bytes, each once a request. Peers take turns at that: what
+one asks, however much, holds up no other for longer than a turn.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +21,7 @@ import structlog
 
 from dicom_listener.association_evidence import open_associations
 from dicom_listener.attributes import WANTED, identity
-from dicom_listener.commitments import CommitmentFolders
+from dicom_listener.commitments import CommitmentFolders, peer_of
 from dicom_listener.durable import only_one
 from dicom_listener.errors import UnreadableObject
 from dicom_listener.inbox import Inbox, ReceivedName
@@ -42,6 +46,7 @@ _TIME_TO_FILE = timedelta(seconds=30)  # then what still lies in the inbox is lo
 _LEFT_TO_ASSOCIATION = timedelta(seconds=30)  # that asked, while it is open
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 _MOST_AT_ONCE = 5000  # objects in one question to the database
+_TURN_BYTES = 256 * 1024**2  # read for one peer before the next one's turn
 
 Find = Callable[[Sequence[SOPInstanceUID]], Mapping[SOPInstanceUID, ArchivedObject]]
 Report = Callable[[DimseDestination, CommitmentAnswer], None]
@@ -87,21 +92,28 @@ class CommitmentAnswers:
         self._pauses: dict[str, tuple[datetime, timedelta]] = {}  # by AE title: until, length
         self._unknown: set[str] = set()  # AE titles without an address, said once
         self._ready: dict[str, _Ready] = {}
+        self._begun: dict[str, _Begun] = {}
+        self._read_bytes: Counter[str] = Counter()  # in this turn, by peer
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; one process a node, others wait."""
         with only_one(self._folders.asked.parent / "answers.lock", stop) as is_ours:
             while is_ours and not stop.is_set():
                 try:
-                    self.run_once()
+                    self.run_once(stop)
                 except StoreUnavailable as error:
                     log.warning("storage commitment waits for the database", error=str(error))
                 except Exception:  # the boundary of the thread: recorded, and tried again
                     log.exception("storage commitment failed for now")
-                stop.wait(_POLL_S)
+                stop.wait(0 if self._begun else _POLL_S)
 
-    def run_once(self) -> None:
-        """Look at every request that is not answered.
+    def run_once(self, stop: threading.Event | None = None) -> None:
+        """Look at every request that is not answered, for one turn of each peer.
+
+        Parameters
+        ----------
+        stop
+            Ends the turn; what was not finished begins anew after a restart.
 
         Raises
         ------
@@ -109,12 +121,17 @@ class CommitmentAnswers:
             If the database does not answer.
         """
         names = sorted(path.name for path in self._folders.asked.glob("*.json"))
-        self._ready = {name: one for name, one in self._ready.items() if name in names}
+        known = set(names)
+        self._ready = {name: one for name, one in self._ready.items() if name in known}
+        self._begun = {name: one for name, one in self._begun.items() if name in known}
+        self._read_bytes.clear()
         if not names:
             return
         is_open = {one.association_id for one in open_associations(self._inbox)}
         for name in names:
-            ready = self._ready.get(name) or self._made_ready(name)
+            if stop is not None and stop.is_set():
+                return
+            ready = self._ready.get(name) or self._made_ready(name, stop)
             if ready is None:
                 continue
             self._ready[name] = ready
@@ -123,21 +140,22 @@ class CommitmentAnswers:
                 continue
             self._tell(name, ready, now)
 
-    def _made_ready(self, name: str) -> "_Ready | None":
+    def _made_ready(self, name: str, stop: threading.Event | None) -> "_Ready | None":
         """The request with its answer written; None if that is not possible yet, or never."""
-        path = self._folders.asked / name
-        try:
-            asked = CommitmentMessage.from_json(path.read_text(encoding="utf-8"))
-            transaction_uid, references = decoded_request(asked)
-        except FileNotFoundError:  # answered meanwhile
+        peer = peer_of(name)
+        if self._read_bytes[peer] >= _TURN_BYTES:
             return None
-        except ValueError as error:
-            log.error("a request for storage commitment is unreadable", name=name, why=str(error))
-            path.rename(path.with_suffix(".unreadable"))
+        begun = self._begun.pop(name, None) or self._begin(name)
+        if begun is None:
             return None
-        answer = self._answer(transaction_uid, references, asked)
-        if answer is None:
-            return None
+        for one in begun.unread():
+            if self._read_bytes[peer] >= _TURN_BYTES or (stop is not None and stop.is_set()):
+                self._begun[name] = begun
+                return None
+            begun.broken[one.sop_instance_uid], size = _why_broken(one)
+            self._read_bytes[peer] += size
+        asked = begun.asked
+        answer = self._answer(begun)
         encoded = encoded_answer(answer, asked.transfer_syntax_uid)
         prepared = PreparedAnswer(answer=answer, data_set=encoded)
         self._folders.keep(self._folders.answers, name, prepared.as_json())
@@ -149,26 +167,46 @@ class CommitmentAnswers:
             at=answer.heard_at,
         )
 
-    def _answer(
-        self,
-        transaction_uid: TransactionUID,
-        references: Sequence[ObjectReference],
-        asked: CommitmentMessage,
-    ) -> CommitmentAnswer | None:
-        uids = sorted({one.sop_instance_uid for one in references})
-        filed: dict[SOPInstanceUID, ArchivedObject] = {}
-        for start in range(0, len(uids), _MOST_AT_ONCE):
-            filed |= self._find(uids[start : start + _MOST_AT_ONCE])
+    def _begin(self, name: str) -> "_Begun | None":
+        """The request and where its objects are; None if that cannot be said yet, or never."""
+        path = self._folders.asked / name
+        try:
+            asked = CommitmentMessage.from_json(path.read_text(encoding="utf-8"))
+            transaction_uid, references = decoded_request(asked)
+        except FileNotFoundError:  # answered meanwhile
+            return None
+        except ValueError as error:
+            log.error("a request for storage commitment is unreadable", name=name, why=str(error))
+            path.rename(path.with_suffix(".unreadable"))
+            return None
+        uids = {one.sop_instance_uid for one in references}
+        older = self._received_before(asked.received_at)  # listed first: they may be filed now
+        filed = self._filed(uids)
         waiting: Mapping[SOPInstanceUID, str] = {}
-        older = self._received_before(asked.received_at) if len(filed) < len(uids) else []
-        if older:
+        if older and len(filed) < len(uids):
             if self._clock() - asked.received_at < _TIME_TO_FILE:
                 return None
             waiting = self._in_inbox(older)
-        reasons = [_why_not(one, filed, waiting) for one in references]
-        pairs = list(zip(references, reasons, strict=True))
-        return CommitmentAnswer(
+            filed |= self._filed(uids - filed.keys())  # what was filed while we looked
+        return _Begun(
+            asked=asked,
             transaction_uid=transaction_uid,
+            references=references,
+            filed=filed,
+            waiting=waiting,
+        )
+
+    def _filed(self, uids: Set[SOPInstanceUID]) -> dict[SOPInstanceUID, ArchivedObject]:
+        ordered = sorted(uids)
+        filed: dict[SOPInstanceUID, ArchivedObject] = {}
+        for start in range(0, len(ordered), _MOST_AT_ONCE):
+            filed |= self._find(ordered[start : start + _MOST_AT_ONCE])
+        return filed
+
+    def _answer(self, begun: "_Begun") -> CommitmentAnswer:
+        pairs = [(one, begun.why_not(one)) for one in begun.references]
+        return CommitmentAnswer(
+            transaction_uid=begun.transaction_uid,
             committed=tuple(one for one, reason in pairs if reason is None),
             failed=tuple(
                 NotCommitted(object=one, failure_reason=reason)
@@ -257,28 +295,48 @@ class _Ready:
     at: datetime  # when the answer was made
 
 
-def _why_not(
-    one: ObjectReference,
-    filed: Mapping[SOPInstanceUID, ArchivedObject],
-    waiting: Mapping[SOPInstanceUID, str],
-) -> FailureReason | None:
-    """Why an object is not kept; None if it is."""
-    there = filed.get(one.sop_instance_uid)
-    sop_class_uid = waiting.get(one.sop_instance_uid) if there is None else there.sop_class_uid
-    if sop_class_uid is None:
-        return FailureReason.NO_SUCH_OBJECT
-    if sop_class_uid != one.sop_class_uid:
-        return FailureReason.CLASS_INSTANCE_CONFLICT
-    if there is None:
-        return None
+@dataclass(kw_only=True, slots=True)
+class _Begun:
+    """A request whose objects are looked at."""
+
+    asked: CommitmentMessage
+    transaction_uid: TransactionUID
+    references: Sequence[ObjectReference]
+    filed: Mapping[SOPInstanceUID, ArchivedObject]
+    waiting: Mapping[SOPInstanceUID, str]  # SOP class of those in the inbox
+    broken: dict[SOPInstanceUID, FailureReason | None] = field(default_factory=dict)
+
+    def unread(self) -> Iterator[ArchivedObject]:
+        """Those in the archive whose bytes were not compared yet."""
+        for one in self.references:
+            there = self.filed.get(one.sop_instance_uid)
+            if there is not None and there.sop_instance_uid not in self.broken:
+                yield there
+
+    def why_not(self, one: ObjectReference) -> FailureReason | None:
+        """Why an object is not kept; None if it is."""
+        there = self.filed.get(one.sop_instance_uid)
+        waiting = self.waiting.get(one.sop_instance_uid)
+        sop_class_uid = waiting if there is None else there.sop_class_uid
+        if sop_class_uid is None:
+            return FailureReason.NO_SUCH_OBJECT
+        if sop_class_uid != one.sop_class_uid:
+            return FailureReason.CLASS_INSTANCE_CONFLICT
+        return self.broken.get(one.sop_instance_uid)
+
+
+def _why_broken(there: ArchivedObject) -> tuple[FailureReason | None, int]:
+    """Why an archived file is not what was received, if so, and how many bytes were read."""
+    size = 0
     try:
-        if data_set_digest(there.path).sha256 == there.sha256:
-            return None
-        error = "its bytes are not those that were received"
+        digest = data_set_digest(there.path)
+        if digest.sha256 == there.sha256:
+            return None, digest.size_bytes
+        size, error = digest.size_bytes, "its bytes are not those that were received"
     except FileNotFoundError:
         log.error("an archived object is missing", path=str(there.path))
-        return FailureReason.NO_SUCH_OBJECT
+        return FailureReason.NO_SUCH_OBJECT, size
     except OSError as failure:
         error = str(failure)
     log.error("an archived object cannot be vouched for", path=str(there.path), error=error)
-    return FailureReason.PROCESSING_FAILURE
+    return FailureReason.PROCESSING_FAILURE, size

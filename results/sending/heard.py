@@ -3,8 +3,8 @@
 An archive answers a request for storage commitment when it can, most often on an association of
 its own, to our listener. The listener needs no database: before it says that it heard, it writes
 the N-EVENT-REPORT durably and undecoded (synced, then renamed, then the folder synced) to
-``<data>/commitments/heard/<time>_<association>_<number>.json``, one file a message. Who records
-answers takes them from there:
+``<data>/commitments/heard/<time>_<association>_<number>_<peer>.json``, one file a message. Who
+records answers takes them from there:
 
     for path, answer in heard(folder):
         record(answer)  # commit

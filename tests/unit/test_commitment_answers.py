@@ -1,7 +1,8 @@
 """Peers are told what the archive really holds, once, and until they take it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from dicom_listener.association_evidence import ListenerLock, mark_open
 from dicom_listener.commitments import CommitmentFolders
 from dicom_listener.inbox import Inbox, Origin, ReceivedName, file_header
-from dicom_listener.received_object import data_set_digest
+from dicom_listener.received_object import Digest, data_set_digest
 from results.sending.commitment import encoded_answer
 from results.sending.destination import DimseDestination, Tls
 from results.sending.encodings import EXPLICIT, IMPLICIT
 from results.sending.errors import DestinationUnavailable
 from tests.listening import ct, eventually
+from vigie import commitment_answers
 from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
 from vigie.roles.file import commitment_peers
 from vigie.settings import load_settings
@@ -115,7 +117,9 @@ class World:
         at_data = content.index(b"\x08\0\x16\0UI")
         (self.inbox.root / str(name)).write_bytes(head + content[at_data:])
 
-    def ask(self, *uids: str, sop_class_uid: str = CT, syntax: str = IMPLICIT) -> str:
+    def ask(
+        self, *uids: str, sop_class_uid: str = CT, syntax: str = IMPLICIT, peer: str = "CT01"
+    ) -> str:
         """Be asked for these."""
         references = tuple(
             ObjectReference(sop_class_uid=sop_class_uid, sop_instance_uid=SOPInstanceUID(uid))
@@ -130,14 +134,14 @@ class World:
         message = CommitmentMessage(
             data_set=encoded_answer(request, syntax),
             transfer_syntax_uid=syntax,
-            calling_ae_title="CT01",
+            calling_ae_title=peer,
             called_ae_title="VIGIE",
             address="10.0.0.5",
             association_id="ab-1",
             received_at=self.now,
         )
         self.number += 1
-        name = f"{self.number:020d}_ab-1_000001.json"
+        name = f"{self.number:020d}_ab-1_000001_{peer}.json"
         self.folders.keep(self.folders.asked, name, message.as_json())
         return name
 
@@ -223,6 +227,88 @@ def test_what_came_after_the_request_is_not_waited_for(world: World) -> None:
     world.ask("1.2.1")
     world.answers.run_once()
     assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
+
+
+@pytest.mark.parametrize("waited_s", [0, 30])
+def test_what_is_filed_while_it_is_looked_for_is_vouched_for(world: World, waited_s: int) -> None:
+    """The indexer takes an object out of the inbox once the database has it."""
+    world.receive("1.2.1", BEGIN - timedelta(seconds=1))
+    world.ask("1.2.1")
+    world.now += timedelta(seconds=waited_s)
+    real = world.find
+
+    def find(uids: Sequence[SOPInstanceUID]) -> dict[SOPInstanceUID, ArchivedObject]:
+        found = real(uids)
+        for path in world.inbox.root.glob("*.dcm"):
+            world.file("1.2.1")
+            path.unlink()
+        return found
+
+    world.find = find  # type: ignore[method-assign]
+    answers = world.started()
+    answers.run_once()
+    answers.run_once()
+    assert len(world.told) == 1
+    assert world.reasons() == []
+
+
+def test_an_object_that_is_named_often_is_read_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.file("1.2.1")
+    read = _count_reading(monkeypatch)
+    world.ask(*["1.2.1"] * 50)
+    world.answers.run_once()
+    assert len(world.told[0][1].committed) == 50
+    assert len(read) == 1
+
+
+def test_peers_take_turns_and_a_large_request_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uids = [f"1.2.{number}" for number in range(1, 6)]
+    size = max(data_set_digest(world.file(uid)).size_bytes for uid in uids)
+    monkeypatch.setattr(commitment_answers, "_TURN_BYTES", 2 * size)
+    world.peers["MR"] = replace(CT01, name="MR", called_ae_title="MR")
+    read = _count_reading(monkeypatch)
+    world.ask(*uids)
+    world.ask(uids[0])
+    world.ask(uids[0], peer="MR")
+    world.answers.run_once()
+    assert [peer.called_ae_title for peer, _ in world.told] == ["MR"]
+    assert len(read) == 3  # two of the first, none of its second, one of the other's
+    for _ in range(2):
+        world.answers.run_once()
+    assert [len(answer.committed) for _, answer in world.told] == [1, 5, 1]
+    assert len(read) == 7
+
+
+def test_a_node_that_stops_finishes_no_large_request_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.file("1.2.1")
+    world.file("1.2.2")
+    stop = threading.Event()
+    read = _count_reading(monkeypatch, stop.set)
+    world.ask("1.2.1", "1.2.2")
+    world.answers.run_once(stop)
+    assert (len(read), world.told) == (1, [])
+    world.started().run_once()
+    assert len(world.told[0][1].committed) == 2
+
+
+def _count_reading(
+    monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None
+) -> list[Path]:
+    read: list[Path] = []
+
+    def counted(path: Path) -> Digest:
+        read.append(path)
+        then()
+        return data_set_digest(path)
+
+    monkeypatch.setattr(commitment_answers, "data_set_digest", counted)
+    return read
 
 
 def test_without_the_database_nothing_is_said(world: World) -> None:

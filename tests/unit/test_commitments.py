@@ -73,7 +73,7 @@ def test_p1_a_message_is_kept_as_it_came_before_success(
     )
 
 
-def test_p1_what_cannot_be_synced_is_not_acknowledged(
+def test_p1_what_cannot_be_synced_is_not_acknowledged_and_leaves_nothing(
     desk: CommitmentDesk, folders: CommitmentFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(folder: Path) -> None:
@@ -82,6 +82,7 @@ def test_p1_what_cannot_be_synced_is_not_acknowledged(
     monkeypatch.setattr(commitments, "sync_folder", fails)
     assert desk.take(REQUEST, 3, b"", SYNTAX).status == 0x0110
     assert list(desk.due()) == []
+    assert names(folders.asked) == []
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,55 @@ def test_p9_so_many_messages_wait_and_no_more(
     assert [desk.take(REQUEST, 3, b"", SYNTAX).status for _ in range(3)] == [0, 0, 0x0213]
     heard = replace(REQUEST, field=N_EVENT_REPORT_RQ)
     assert desk.take(heard, 3, b"", SYNTAX).status == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("_MOST_OF_A_PEER", 2), ("_MOST_BYTES_OF_A_PEER", 300)]
+)
+def test_p9_one_peer_never_takes_the_place_of_all(
+    desk: CommitmentDesk,
+    folders: CommitmentFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: int,
+) -> None:
+    monkeypatch.setattr(commitments, limit, value)
+    assert [desk.take(REQUEST, 3, b"", SYNTAX).status for _ in range(3)] == [0, 0, 0x0213]
+    other = CommitmentDesk(folders, replace(ORIGIN, calling_ae_title="CT02"))
+    assert other.take(REQUEST, 3, b"", SYNTAX).status == 0
+    assert len({commitments.peer_of(name) for name in names(folders.asked)}) == 2
+
+
+@pytest.mark.parametrize("ending", ["unreadable", "unanswered"])
+@pytest.mark.parametrize(
+    ("limit", "value"), [("_MOST_ASIDE", 2), ("_MOST_BYTES_ASIDE", 20), ("_MOST_ASIDE", 100)]
+)
+def test_p9_what_was_put_aside_takes_nobodys_place_and_the_newest_of_it_stay(
+    desk: CommitmentDesk,
+    folders: CommitmentFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
+    limit: str,
+    value: int,
+) -> None:
+    monkeypatch.setattr(commitments, "_MOST_WAITING", 2)
+    monkeypatch.setattr(commitments, limit, value)
+    for number in range(5):
+        (folders.asked / f"{number:020d}_ab_000001_cd.{ending}").write_text("0123456789")
+    assert desk.take(REQUEST, 3, b"", SYNTAX).status == 0
+    left = [name[:20] for name in names(folders.asked) if name.endswith(ending)]
+    assert [int(number) for number in left] == ([0, 1, 2, 3, 4] if value == 100 else [3, 4])
+    assert [desk.take(REQUEST, 3, b"", SYNTAX).status for _ in range(2)] == [0, 0x0213]
+
+
+@pytest.mark.parametrize(("free", "status"), [(999, 0x0213), (1020, 0)])
+def test_messages_leave_the_reserve_of_the_disk_to_the_images(
+    folders: CommitmentFolders, monkeypatch: pytest.MonkeyPatch, free: int, status: int
+) -> None:
+    monkeypatch.setattr(folders, "free_bytes", lambda: free)
+    desk = CommitmentDesk(folders, ORIGIN, disk_reserve_bytes=1000)
+    assert desk.take(REQUEST, 3, bytes(10), SYNTAX).status == status
+    assert len(names(folders.asked)) == (status == 0)
 
 
 @pytest.mark.parametrize("failed", [False, True])
