@@ -42,7 +42,7 @@ from worklist.uid import StudyInstanceUID, TransactionUID
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 16  # objects in one association
+_BATCH = 16  # objects in one association, at most
 _PUT_OFF_AT_ONCE = 1000
 _POLL_S = 10.0
 _DATABASE_PAUSE_S = 2.0
@@ -77,6 +77,7 @@ class Sender:
         self._asks_commitment = asks_commitment and isinstance(destination, DimseDestination)
         self._wake = threading.Event()
         self._failures = 0  # tries in vain since it answered last
+        self._batch = _BATCH  # after trouble each by itself: one object then holds up no other
         self._try_again_at: datetime | None = None
 
     @property
@@ -130,14 +131,16 @@ class Sender:
             return False
         if self._failures and not self._answers(now):
             return False
-        taken = self._outbox.store.take(self._destination.name, now, _BATCH)
+        taken = self._outbox.store.take(self._destination.name, now, self._batch)
         if not taken:
             return False
         delivered, trouble = self._sent(taken)
         self._keep(taken, delivered, trouble)
         if trouble is not None:
             self._in_trouble(now)
-        return trouble is None
+            return False
+        self._batch = min(2 * self._batch, _BATCH)
+        return True
 
     def _answers(self, now: datetime) -> bool:
         """Whether the destination answers again, so that nothing leaves for nobody."""
@@ -149,12 +152,15 @@ class Sender:
             self._keep(due, {}, str(error))
             self._in_trouble(now)
             return False
+        if self._failures > 1:  # it was away: what waits need wait no longer
+            self._outbox.store.try_now(self._destination.name, self._outbox.now())
+            self._batch = _BATCH
         self._failures, self._try_again_at = 0, None
-        self._outbox.store.try_now(self._destination.name, self._outbox.now())
         return True
 
     def _in_trouble(self, now: datetime) -> None:
         self._failures += 1
+        self._batch = 1
         self._try_again_at = now + self._outbox.patience.pause(self._failures)
 
     def _sent(self, taken: Sequence[Outgoing]) -> tuple[dict[str, Delivered], str | None]:
@@ -171,6 +177,10 @@ class Sender:
             words = f"our own file cannot be sent: {error}"
             told = Delivered(sop_instance_uid=broken, state="refused", status=None, words=words)
             return {broken: told}, None
+        except Exception as error:
+            # Whatever no sender expects of an object or a peer: said, and tried again later.
+            log.exception("sending_failed", destination=self._destination.name)
+            return {}, f"{type(error).__name__}: {error}"
         return _by_uid(answers), None
 
     def _keep(

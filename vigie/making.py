@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 _AT_ONCE = 20  # assessments asked for in one question
 _LONGEST_PROBLEM = 500  # characters
+_Outcome = tuple[str, tuple[MadeObject, ...], tuple[str, ...]]  # digest, objects, problems
+_NOTHING: _Outcome = ("", (), ())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,16 +101,19 @@ class Maker:
         ]
         revealed, withheld = waiting_for_a_look(self._site.modes, study.results, study.revealed)
         kinds = {kind for one in wants for kind in one.kinds if one.wants(kind, worth)}
-        objects, problems = self._objects(study, kinds) if study.results and kinds else ([], [])
+        made_of, objects, problems = _NOTHING
+        if study.results and kinds:
+            made_of, objects, problems = self._objects(study, kinds)
         made = MadeSet(
             study_instance_uid=uid,
             assessment_number=number,
             made_at=self._now(),
-            objects=tuple(objects),
+            objects=objects,
             worth=worth,
             revealed=revealed,
             withheld=withheld,
             problem="; ".join(problems)[:_LONGEST_PROBLEM],
+            digest=made_of,
         )
         kept = self._store.keep(made, wants)
         log.info(
@@ -120,18 +125,21 @@ class Maker:
             kept=kept,
         )
 
-    def _objects(
-        self, study: AssessedStudy, kinds: set[ObjectKind]
-    ) -> tuple[list[MadeObject], list[str]]:
-        """What can be made, written; and of what cannot, the reasons."""
+    def _objects(self, study: AssessedStudy, kinds: set[ObjectKind]) -> _Outcome:
+        """The digest of the facts, what can be made, written, and of what cannot, the reasons.
+
+        What was made of the same facts already is not made again: a report would then name
+        itself as the one before it.
+        """
         try:
             facts = facts_of(study, self._site)
         except UnusableFacts as error:
-            return [], [str(error)]
-        made: list[MadeObject] = []
+            return "", (), (str(error),)
+        made = list(study.made) if study.made_of == facts.digest else []
+        known = {one.kind for one in made}
         problems: list[str] = []
         for kind, build in self._builders(facts, study).items():
-            if kind not in kinds:
+            if kind not in kinds - known:
                 continue
             try:
                 built = build()
@@ -146,7 +154,7 @@ class Maker:
                 continue
             uid = study.study_instance_uid
             made += [write_object(self._folder, uid, kind, one) for one in built]
-        return made, problems
+        return facts.digest, tuple(made), tuple(problems)
 
     def _builders(
         self, facts: AssessmentFacts, study: AssessedStudy

@@ -201,6 +201,7 @@ class MadeSet:
     revealed: frozenset[str]  # detectors whose marks are told because a reader saw them
     withheld: frozenset[str]  # detectors whose marks wait for a first look
     problem: str = ""  # what could not be made, and why
+    digest: str = ""  # of the facts it was made of; empty: there were none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -82,6 +82,25 @@ def test_only_what_a_destination_wants_is_made(emptied_engine: sa.Engine, tmp_pa
     assert len(files(site)) == 1
 
 
+def test_a_kind_that_is_wanted_later_joins_what_was_made(
+    emptied_engine: sa.Engine, tmp_path: Path
+) -> None:
+    first = AssessedSite(emptied_engine, tmp_path, kinds=frozenset({ObjectKind.REPORT}))
+    uid = first.file(ARM)
+    first.assess(ARM, uid)
+    first.make()
+    first.send()
+    site = AssessedSite(emptied_engine, tmp_path, now=first.later(minutes=1))
+    site.deliveries.make_anew(uid, actor="anna", now=site.now)
+    site.make()
+    assert dict(site.states()) == {
+        "report": "sent",
+        "presentation": "waiting",
+        "key_image": "waiting",
+        "selection": "waiting",
+    }
+
+
 @pytest.mark.parametrize(
     ("worth", "said", "sent"),
     [
@@ -109,6 +128,7 @@ def test_what_was_assessed_before_a_destination_was_set_is_sent_when_asked_for(
     uid = first.file(ARM)
     first.assess(ARM, uid)
     first.make()
+    first.send()
     later = first.later(hours=1)
     site = AssessedSite(emptied_engine, tmp_path, names=("PACS", "Second"), now=later)
     site.make()
@@ -117,6 +137,7 @@ def test_what_was_assessed_before_a_destination_was_set_is_sent_when_asked_for(
     site.make()
     assert len(site.views(destination="Second")) == len(site.views(destination="PACS")) > 0
     assert len(files(site)) == len(site.views(destination="PACS"))
+    assert {state for _, state in site.states("PACS")} == {"sent"}
     assert [one.actor for one in site.events("results_asked_again")] == ["person anna"]
 
 
@@ -254,6 +275,30 @@ def _look_first(site: AssessedSite, uid: StudyInstanceUID) -> None:
     answers = {TargetFinding.FRACTURE: Answer.PRESENT}
     site.worklist.first_look(uid, answers, looker, assessment_number=1, now=site.now)
     site.worklist.show(reader.study(uid, site.now), looker, now=site.now)
+
+
+def test_what_was_superseded_is_not_made_again_under_its_old_uids(
+    emptied_engine: sa.Engine, tmp_path: Path
+) -> None:
+    first = AssessedSite(emptied_engine, tmp_path)
+    uid = first.file(ARM)
+    first.assess(ARM, uid)
+    first.make()
+    first.send()
+    other = Modes(chosen={"*": Highlighting.TRIAGE_ONLY})
+    second = AssessedSite(emptied_engine, tmp_path, modes=other, now=first.later(minutes=1))
+    second.deliveries.make_anew(uid, actor="anna", now=second.now)
+    second.make()
+    second.send()
+    count = len(second.views())
+    third = AssessedSite(emptied_engine, tmp_path, now=second.later(minutes=1))
+    third.deliveries.make_anew(uid, actor="anna", now=third.now)
+    third.make()
+    third.send()
+    assert len(third.views()) == count
+    assert third.peer.taken == []
+    [*_, told] = third.events("results_made")
+    assert told.details["problem"] == "these very objects were superseded before"
 
 
 def test_what_cannot_be_made_is_said_and_holds_up_nothing(site: AssessedSite) -> None:

@@ -158,6 +158,29 @@ def test_a_file_that_is_lost_is_said_and_holds_up_nothing(site: AssessedSite) ->
     assert set(states.values()) == {DeliveryState.SENT}
 
 
+def test_an_object_that_a_destination_chokes_on_holds_up_no_other(site: AssessedSite) -> None:
+    bad = site.views()[0].delivery.sop_instance_uid
+    fake = site.peer.send
+
+    def send(destination: Destination, files: Sequence[Path]) -> object:
+        if any(bad in one.name for one in files):
+            raise RuntimeError("something nobody thought of")
+        return fake(destination, files)
+
+    site.peer.send = send  # type: ignore[assignment, method-assign]
+    tried = set()
+    for _ in range(12):
+        site.send()
+        site.later(seconds=30)
+        tried.add(site.views()[0].delivery.tries)
+    states = {one.delivery.sop_instance_uid: one.delivery for one in site.views()}
+    choked = states.pop(bad)
+    assert {one.state for one in states.values()} == {DeliveryState.SENT}
+    assert choked.state is DeliveryState.WAITING
+    assert choked.words == "RuntimeError: something nobody thought of"
+    assert max(tried) < 9, "its own pauses are kept"
+
+
 def test_one_destination_that_hangs_holds_up_no_other(
     emptied_engine: sa.Engine, tmp_path: Path
 ) -> None:

@@ -136,10 +136,10 @@ def earlier_reports(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[M
     return tuple(map(made_object, rows))
 
 
-def newest_set(connection: sa.Connection, made: MadeSet) -> sa.Row[Any, Any] | None:
+def newest_set(connection: sa.Connection, made: MadeSet) -> sa.Row[Any, Any, Any, Any] | None:
     """What was made of this very assessment last."""
     return connection.execute(
-        sa.select(_S.result_set_id, _S.retracted_at)
+        sa.select(_S.result_set_id, _S.retracted_at, _S.superseded_at, _S.digest)
         .where(
             _S.study_instance_uid == made.study_instance_uid,
             _S.assessment_number == made.assessment_number,
@@ -149,14 +149,31 @@ def newest_set(connection: sa.Connection, made: MadeSet) -> sa.Row[Any, Any] | N
     ).one_or_none()
 
 
-def holds(connection: sa.Connection, result_set_id: int, made: MadeSet) -> bool:
-    """Whether a set is of these very objects."""
-    kept = connection.scalars(
-        sa.select(_O.sop_instance_uid).where(
-            _O.result_set_id == result_set_id, _O.kind != ObjectKind.REJECTION
+def made_until_now(
+    connection: sa.Connection, uid: StudyInstanceUID, number: int
+) -> tuple[str, tuple[MadeObject, ...]]:
+    """What was made of an assessment and counts, and the digest of the facts it was made of."""
+    rows = connection.execute(
+        sa.select(o.result_object, _S.digest)
+        .select_from(o.result_object)
+        .join(o.result_set, _S.result_set_id == _O.result_set_id)
+        .where(
+            _S.study_instance_uid == uid,
+            _S.assessment_number == number,
+            _S.superseded_at.is_(None),
+            _S.retracted_at.is_(None),
+            _O.kind != ObjectKind.REJECTION,
         )
-    )
-    return set(kept) == {str(one.sop_instance_uid) for one in made.objects}
+        .order_by(_O.sop_instance_uid)
+    ).all()
+    return (rows[0].digest if rows else ""), tuple(map(made_object, rows))
+
+
+def were_made_before(connection: sa.Connection, made: MadeSet) -> bool:
+    """Whether any of these very objects is known, of whatever set."""
+    uids = [one.sop_instance_uid for one in made.objects]
+    known = sa.exists().where(_O.sop_instance_uid.in_(uids))
+    return bool(connection.scalar(sa.select(known)))
 
 
 def keep_object(

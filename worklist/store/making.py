@@ -50,6 +50,8 @@ class AssessedStudy:
     seen: Mapping[SOPInstanceUID, SeenObject]
     revealed: frozenset[str]  # detectors whose marks a reader saw after her first look
     earlier_reports: tuple[MadeObject, ...]  # that may be at a destination, and count until now
+    made_of: str  # digest of the facts that its results were made of; empty: none count
+    made: tuple[MadeObject, ...]  # those results
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +157,7 @@ class PostgresMaking:
                     r.reveal.c.detector
                 )
             )
+            made_of, made = m.made_until_now(connection, uid, number)
             return AssessedStudy(
                 study_instance_uid=uid,
                 number=number,
@@ -165,6 +168,8 @@ class PostgresMaking:
                 seen=self._seen(connection, uid, results),
                 revealed=frozenset(revealed),
                 earlier_reports=m.earlier_reports(connection, uid),
+                made_of=made_of,
+                made=made,
             )
 
     def _seen(
@@ -198,9 +203,9 @@ class PostgresMaking:
         }
 
     def keep(self, made: MadeSet, wants: Sequence[Wants]) -> bool:
-        """Keep what was made and let it be sent; what was made before is superseded.
+        """Keep what was made and let it be sent; what was made of other facts is superseded.
 
-        Repeated with the same objects it changes nothing but to send them where they were not.
+        Repeated of the same facts it adds what was not made then, and sends where nothing was.
 
         Parameters
         ----------
@@ -210,22 +215,36 @@ class PostgresMaking:
         Returns
         -------
         bool
-            False: a person has retracted what was made of this assessment; nothing is kept.
+            False: nothing is kept. A person has retracted what was made of this assessment, or
+            these very objects were superseded before: what was rejected is not sent again.
         """
         uid = made.study_instance_uid
         with translated(), self._engine.begin() as connection:
             lock_results(connection, uid)
             newest = m.newest_set(connection, made)
-            if newest is not None and newest.retracted_at is not None:
-                m.note_made(connection, made)
-                return False
-            if newest is None or not m.holds(connection, newest.result_set_id, made):
-                self._keep_set(connection, made)
-            for one in wants:
-                m.deliver(connection, made, one)
             m.note_made(connection, made)
             m.note_withheld(connection, made)
+            if newest is not None and newest.retracted_at is not None:
+                return False
+            if newest is not None and newest.superseded_at is None and newest.digest == made.digest:
+                for one in made.objects:
+                    m.keep_object(connection, uid, newest.result_set_id, one, made.made_at)
+            elif m.were_made_before(connection, made):
+                self._tell_no_reuse(connection, made)
+                return False
+            else:
+                self._keep_set(connection, made)
+            for want in wants:
+                m.deliver(connection, made, want)
         return True
+
+    def _tell_no_reuse(self, connection: sa.Connection, made: MadeSet) -> None:
+        details = {
+            "assessment_number": made.assessment_number,
+            "objects": {},
+            "problem": "these very objects were superseded before",
+        }
+        m.tell(connection, "results_made", made.study_instance_uid, details, made.made_at)
 
     def _keep_set(self, connection: sa.Connection, made: MadeSet) -> None:
         number = connection.execute(
@@ -238,6 +257,7 @@ class PostgresMaking:
                 revealed=sorted(made.revealed),
                 withheld=sorted(made.withheld),
                 problem=storable_text(made.problem),
+                digest=made.digest,
             )
             .returning(_S.result_set_id)
         ).scalar_one()

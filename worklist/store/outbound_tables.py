@@ -42,6 +42,7 @@ result_set = sa.Table(
     sa.Column("problem", sa.Text, nullable=False),
     sa.Column("superseded_at", AT),  # by a later set with objects
     sa.Column("retracted_at", AT),
+    sa.Column("digest", sa.Text, nullable=False, server_default=""),  # of its facts; empty: none
     sa.ForeignKeyConstraint(
         ["study_instance_uid", "assessment_number"],
         ["assessment.study_instance_uid", "assessment.number"],
