@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from axe_core import serious
+from playwright.sync_api import Browser
 from pydicom import dcmread
 from reference_receiver import running_storescp
+from signed_in import person, sign_in
 from test_orthanc import Orthanc, running_orthanc
 from vigie_node import Node, free_port, wait_until
 
 from worklist.deliveries import Asked
 from worklist.outbound import DeliveryView
+from worklist.people import Role
 from worklist.store.outbound import PostgresOutbound
 from worklist.uid import StudyInstanceUID
 
@@ -120,6 +124,43 @@ def test_a_pacs_that_is_down_holds_up_no_other_and_objects_land_in_the_right_stu
     tested = site.node.run("destinations", "test", "Orthanc")
     assert tested.returncode == 0, tested.stderr
     assert site.node.run("destinations", "test", "Archive").returncode == 1
+
+
+@pytest.mark.parametrize(("theme", "language"), [("dark", "en"), ("light", "fr")])
+def test_an_administrator_sees_it_at_a_page_and_tests_a_destination(
+    site: Site, browser: Browser, theme: str, language: str
+) -> None:
+    person(site.node, f"root-{language}", Role.ADMINISTRATOR)
+    chosen = {"mantine-color-scheme-value": theme, "vigie-language": language}
+    context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
+    context.add_init_script(
+        f"for (const [key, value] of Object.entries({json.dumps(chosen)}))"
+        " localStorage.setItem(key, value);"
+    )
+    sign_in(context, site.node, f"root-{language}")
+    page = context.new_page()
+    page.goto(f"{site.node.url}/#/deliveries")
+    archive = page.locator("[data-destination=Archive]")
+    archive.get_by_role("button").first.click()
+    archive.get_by_role("status").wait_for()
+    assert page.locator("tr[data-delivery]").count() > len(CASES)
+    assert serious(page) == []
+    page.get_by_role("combobox").nth(0).select_option("committed")
+    page.get_by_role("combobox").nth(1).select_option("Orthanc")
+    wait_until(lambda: page.locator("tr[data-delivery]").count() > 0, "they are listed")
+    first = page.locator("tr[data-delivery]").first
+    number = first.get_attribute("data-delivery")
+    before = {one.delivery.delivery_id: one.delivery for one in site.deliveries()}
+    first.get_by_role("button").click()
+    wait_until(
+        lambda: any(
+            str(one.delivery.delivery_id) == number
+            and one.delivery.queued_at > before[one.delivery.delivery_id].queued_at
+            for one in site.deliveries()
+        ),
+        "it is sent again",
+    )
+    context.close()
 
 
 def _studies(deliveries: Sequence[DeliveryView]) -> set[str]:
