@@ -255,6 +255,8 @@ class TestSafekeeping:
         site.send()
         assert Counter(state for _, state in site.states())["sent"] == 1
         assert len(site.events("results_committed")) == len(site.events("results_not_kept")) == 1
+        site.senders["PACS"].ask_commitment()
+        assert [len(one) for one in site.peer.asked] == [len(site.views()), 1]
 
     def test_an_answer_on_another_association_counts_only_from_whom_it_was_asked(
         self, site: AssessedSite, monkeypatch: pytest.MonkeyPatch

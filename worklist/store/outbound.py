@@ -246,8 +246,11 @@ class PostgresOutbound:
             .where(
                 _IS_SENT,
                 _D.destination == destination,
-                sa.or_(asked.is_(None), asked < asked_before),
-                _D.commitment_tries < most_tries,
+                sa.or_(
+                    asked.is_(None),
+                    asked < _D.sent_at,  # it was sent again since
+                    sa.and_(asked < asked_before, _D.commitment_tries < most_tries),
+                ),
                 commits.scalar_subquery().is_distinct_from(False),
             )
             .order_by(_D.delivery_id)
