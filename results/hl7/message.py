@@ -149,7 +149,7 @@ def envelope(raw: bytes, assumed: str) -> Envelope:
 
     def value(index: int) -> str:
         first = _at(values, index).split(separators.component)[0]
-        return unescaped(first, separators, codec).strip()[:_LONGEST_NAME]
+        return _plain(unescaped(first, separators, codec))[:_LONGEST_NAME]
 
     return Envelope(
         separators=separators,
@@ -158,9 +158,9 @@ def envelope(raw: bytes, assumed: str) -> Envelope:
         sending_facility=value(3),
         receiving_application=value(4),
         receiving_facility=value(5),
-        code=kind[0].strip()[:20],
-        event=_at(kind, 1).strip()[:20],
-        control_id=unescaped(_at(values, 9), separators, codec).strip()[:_LONGEST_CONTROL_ID],
+        code=_plain(kind[0])[:20],
+        event=_plain(_at(kind, 1))[:20],
+        control_id=_plain(unescaped(_at(values, 9), separators, codec))[:_LONGEST_CONTROL_ID],
         processing_id=value(10),
         version=value(11),
         character_sets=tuple(one for one in sets if one.strip()),
@@ -234,6 +234,11 @@ def _by_carriage_return(text: str) -> str:
     if "\r" in text:
         return text.replace("\r\n", "\r")
     return text.replace("\n", "\r")
+
+
+def _plain(text: str) -> str:
+    """Without control characters: it goes into logs."""
+    return "".join(sign for sign in text if sign.isprintable()).strip()
 
 
 def _at(values: list[str], index: int) -> str:

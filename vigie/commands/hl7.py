@@ -142,7 +142,12 @@ def _desk(data: Any) -> Iterator[tuple[MessageDesk, Any]]:
 def as_lines(raw: bytes) -> str:
     """The segments of a message, one a line, without what a terminal would obey."""
     lines = raw.decode("utf-8", "replace").replace("\r", "\n").splitlines()
-    return "\n".join("".join(c if c.isprintable() else "?" for c in one) for one in lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    """Whatever a sender wrote as a number or a type, a terminal does not obey it (P9)."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _print(messages: list[LoggedMessage], as_json: bool) -> None:
@@ -156,7 +161,8 @@ def _print(messages: list[LoggedMessage], as_json: bool) -> None:
         state = f"{one.state} {one.code}".strip()
         at = f"{one.at:%Y-%m-%d %H:%M:%S} UTC"
         cells = (one.message_id, at, one.message_type, one.control_id, state)
-        table.add_row(*map(Text, (*cells, one.accession_number, one.error)))
+        shown = (*cells, one.accession_number, one.error)
+        table.add_row(*(Text(_printable(cell)) for cell in shown))
     out.print(table)
 
 
