@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 import psycopg
@@ -19,8 +20,8 @@ from vigie.notification_settings import EmailSettings, WebhookSettings
 from vigie.settings import Settings
 from vigie.wiring import utc_now
 from worklist.errors import VigieError
-from worklist.notifications import Notifications, ToTell
-from worklist.notifying import Answer, Channel, Notice, Refused
+from worklist.notifications import Notifications
+from worklist.notifying import Answer, Channel, Notice, Refused, Unanswered
 from worklist.store.notifying import PostgresNotifications
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ _NEWS = frozenset({"outcome_recorded", "notification_sent_again", "ai_started"})
 _LOOK_S = 15.0  # without any news
 _STOP_S = 0.5  # until a stop is noticed
 _RECONNECT_S = 1.0
+_LONGEST_TRY_S = 60.0
 _LAST_TRY_S = 20.0  # for a try in hand when asked to stop
 
 
@@ -81,6 +83,30 @@ def _sender(channel: WebhookSettings | EmailSettings, node: Node) -> Sender:
     )
 
 
+def tried(sender: Sender, notice: Notice, limit_s: float) -> Answer:
+    """What came of one try; never later than the limit, and never an error.
+
+    Senders wait so long for each word of a receiver, and the system for the address of a name as
+    long as it likes: one that says a letter now and then would hold up its channel for ever. A try
+    that is left alone may still arrive; the next one bears the same ID.
+    """
+    answers: SimpleQueue[Answer] = SimpleQueue()
+
+    def send() -> None:
+        try:
+            answers.put(sender.send(notice, utc_now()))
+        except Exception as error:
+            # The boundary of a try: what cannot be said of one study holds up no other.
+            log.exception("notification_failed", channel=notice.channel)
+            answers.put(Refused(f"it cannot be sent: {type(error).__name__}"))
+
+    threading.Thread(target=send, name="try", daemon=True).start()
+    try:
+        return answers.get(timeout=limit_s)
+    except Empty:
+        return Unanswered(f"no answer within {limit_s:g} s")
+
+
 class NotificationDesk:
     """What administrators see of channels and do to them; satisfies `viewer.ports.Notifying`."""
 
@@ -105,7 +131,7 @@ class NotificationDesk:
     def test(self, name: str, *, actor: str, now: datetime) -> Answer:
         """Tell a channel that it is tested, at once and whatever its hours."""
         told = self._notifications.test_notice(name)
-        answer = self._make(self._settings, name).send(told, now)
+        answer = tried(self._make(self._settings, name), told, _LONGEST_TRY_S)
         self._notifications.note_test(told, answer, actor=actor, now=now)
         return answer
 
@@ -124,6 +150,8 @@ class ChannelNotifier:
         Ends it.
     look_s
         Seconds after which it looks although it heard nothing.
+    longest_try_s
+        Seconds after which a try counts as unanswered, whatever the receiver is doing.
     """
 
     def __init__(
@@ -135,6 +163,7 @@ class ChannelNotifier:
         stop: threading.Event,
         *,
         look_s: float = _LOOK_S,
+        longest_try_s: float = _LONGEST_TRY_S,
     ) -> None:
         self._url = url
         self._notifications = notifications
@@ -142,6 +171,7 @@ class ChannelNotifier:
         self._sender = sender
         self._stop = stop
         self._look_s = look_s
+        self._longest_try_s = longest_try_s
 
     def run(self) -> None:
         """Tell until asked to stop; wait and go on when the database goes away."""
@@ -174,7 +204,7 @@ class ChannelNotifier:
             told = self._notifications.next(self._name, utc_now())
             if told is None:
                 return
-            answer = self._try(told)
+            answer = tried(self._sender, told.notice, self._longest_try_s)
             after = self._notifications.record(told, answer, utc_now())
             log.info(
                 "notification",
@@ -185,14 +215,6 @@ class ChannelNotifier:
                 attempts=after.attempts,
                 answer=after.words,
             )
-
-    def _try(self, told: ToTell) -> Answer:
-        try:
-            return self._sender.send(told.notice, utc_now())
-        except Exception as error:
-            # The boundary of the channel: what it cannot say of one study holds up no other.
-            log.exception("notification_failed", channel=self._name)
-            return Refused(f"it cannot be sent: {type(error).__name__}")
 
     def _wait(self, connection: psycopg.Connection) -> None:
         """Until something is due, news come, or it is time to look again."""

@@ -86,10 +86,20 @@ class Site:
         return "pager" in self.notifications.looked_at()
 
     @contextmanager
-    def notifying(self, sender: FakeSender) -> Iterator[threading.Event]:
+    def notifying(
+        self, sender: FakeSender, *, longest_try_s: float = LIMIT_S
+    ) -> Iterator[threading.Event]:
         """A process that tells the pager; ends when its event is set."""
         stop = threading.Event()
-        one = ChannelNotifier(self.url, self.notifications, "pager", sender, stop, look_s=NEVER_S)
+        one = ChannelNotifier(
+            self.url,
+            self.notifications,
+            "pager",
+            sender,
+            stop,
+            look_s=NEVER_S,
+            longest_try_s=longest_try_s,
+        )
         thread = threading.Thread(target=one.run, daemon=True)
         thread.start()
         try:
@@ -156,6 +166,19 @@ def test_an_error_of_the_program_is_said_and_holds_up_no_other(site: Site) -> No
         assert eventually(lambda: NotificationState.DELIVERED in site.states(), LIMIT_S)
     first = site.notifications.newest()[-1].notification
     assert first.words in {"it cannot be sent: ValueError", "ok"}
+
+
+def test_a_receiver_that_comes_to_no_end_is_left_alone(site: Site) -> None:
+    endless = FakeSender()
+    endless.may_answer.clear()
+    site.flag("1.2.3")
+    with site.notifying(endless, longest_try_s=0.2):
+        assert eventually(lambda: _attempts(site) >= 1, LIMIT_S)
+        [kept] = site.notifications.newest()
+        assert kept.notification.words == "no answer within 0.2 s"
+        endless.may_answer.set()
+        assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+    assert len({one.notification_id for one in endless.told}) == 1
 
 
 def test_two_processes_tell_a_channel_once_and_one_follows_the_other(site: Site) -> None:
