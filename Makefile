@@ -38,6 +38,7 @@ bench: setup
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/journey.py
+	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/worklist.py
 	$(BIN)/python benchmarks/pictures.py
 
