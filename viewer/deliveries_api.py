@@ -66,6 +66,17 @@ def make_router(
             next_before=page.next_before,
         )
 
+    @router.get("/studies/{study_instance_uid}/deliveries")
+    def of_study(study_instance_uid: str) -> list[DeliveryAnswer]:
+        """What was made of a study, and where each object stands."""
+        found = deliveries.of_study(StudyInstanceUID(study_instance_uid))
+        return [DeliveryAnswer.of(one) for one in found]
+
+    _add_acts(router, deliveries, now)
+    return router
+
+
+def _add_acts(router: APIRouter, deliveries: Deliveries, now: Callable[[], datetime]) -> None:
     @router.post("/deliveries/resend")
     def resend(asked: ResendRequest, caller: WhoAsks) -> ResentAnswer:
         """Send again what is named, or what was refused, was parked or waits."""
@@ -77,17 +88,9 @@ def make_router(
         )
         return ResentAnswer(resent=deliveries.resend(meant, actor=actor(caller), now=now()))
 
-    @router.get("/studies/{study_instance_uid}/deliveries")
-    def of_study(study_instance_uid: str) -> list[DeliveryAnswer]:
-        """What was made of a study, and where each object stands."""
-        found = deliveries.of_study(StudyInstanceUID(study_instance_uid))
-        return [DeliveryAnswer.of(one) for one in found]
-
     @router.post("/studies/{study_instance_uid}/retract-results")
     def retract(study_instance_uid: str, asked: RetractRequest, caller: WhoAsks) -> RetractedAnswer:
         """Let no result of a study count: what was sent is rejected there."""
         uid = StudyInstanceUID(study_instance_uid)
         count = deliveries.retract(uid, reason=asked.reason, actor=actor(caller), now=now())
         return RetractedAnswer(retracted=count)
-
-    return router

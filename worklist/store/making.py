@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -133,22 +134,9 @@ class PostgresMaking:
 
         With `newest` False it is told as it stands, whatever runs or came later.
         """
-        ready = (t.study.c.assessment_number == number, _A.finished_at.is_not(None))
         with translated(), self._engine.begin() as connection:
             connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-            row = connection.execute(
-                sa.select(
-                    sa.func.coalesce(_A.finished_at, _A.queued_at).label("finished_at"),
-                    _A.results_asked,
-                    t.study.c.completeness,
-                )
-                .join(t.study, t.study.c.study_instance_uid == _A.study_instance_uid)
-                .where(
-                    _A.study_instance_uid == uid,
-                    _A.number == number,
-                    *(ready if newest else ()),
-                )
-            ).one_or_none()
+            row = connection.execute(_assessment(uid, number, newest)).one_or_none()
             if row is None:
                 return None
             results = m.results_of(connection, uid, number)
@@ -319,6 +307,19 @@ class PostgresMaking:
             )
             .values(to_reject=None)
         )
+
+
+def _assessment(uid: StudyInstanceUID, number: int, newest: bool) -> sa.Select[Any]:
+    ready = (t.study.c.assessment_number == number, _A.finished_at.is_not(None))
+    return (
+        sa.select(
+            sa.func.coalesce(_A.finished_at, _A.queued_at).label("finished_at"),
+            _A.results_asked,
+            t.study.c.completeness,
+        )
+        .join(t.study, t.study.c.study_instance_uid == _A.study_instance_uid)
+        .where(_A.study_instance_uid == uid, _A.number == number, *(ready if newest else ()))
+    )
 
 
 def _is_newest() -> sa.ColumnElement[bool]:
