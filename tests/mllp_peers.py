@@ -27,7 +27,7 @@ def serving(engine: sa.Engine, **settings: Any) -> Iterator[MllpServer]:
     site = Site(**settings.pop("site", {}))
     inbound = Inbound(Worklist(PostgresStore(engine), DueTargets()), site, utc_now)
     usual: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "message_timeout_s": 10.0}
-    server = MllpServer(ServerSettings(**{**usual, **settings}), inbound.handle, inbound.too_long)
+    server = MllpServer(ServerSettings(**{**usual, **settings}), inbound.handle, inbound.cut)
     stop = threading.Event()
     thread = threading.Thread(target=server.serve, args=[stop], daemon=True)
     thread.start()

@@ -120,11 +120,11 @@ class Inbound:
             failed = BadMessage("the message cannot be processed here", error_code=207)
             return self._refused(said, raw, failed)
 
-    def too_long(self, beginning: bytes) -> bytes | None:
-        """The answer to a message that is longer than any that is taken, by its beginning."""
+    def cut(self, beginning: bytes, reason: str) -> bytes | None:
+        """The answer to a message of which only the beginning is known."""
         said = envelope(beginning, self._site.assumed_character_set)
-        problem = BadMessage("the message is too long", error_code=102, code=REJECT)
-        return self._refused(said, beginning, problem)
+        problem = BadMessage(reason, error_code=102, code=REJECT)
+        return self._refused(said, beginning, problem, is_whole=False)
 
     def _taken(self, said: Envelope, raw: bytes) -> bytes:
         now = self._now()
@@ -137,11 +137,18 @@ class Inbound:
         log.info("hl7_received", type=said.message_type, control_id=said.control_id)
         return acknowledgement(said, self._site, code=kept.code, now=now)
 
-    def _refused(self, said: Envelope, raw: bytes, problem: BadMessage) -> bytes | None:
+    def _refused(
+        self, said: Envelope, raw: bytes, problem: BadMessage, *, is_whole: bool = True
+    ) -> bytes | None:
         now = self._now()
         try:
             self._worklist.refuse(
-                _header(said, raw, ()), code=problem.code, error=str(problem), raw=raw, now=now
+                _header(said, raw, ()),
+                code=problem.code,
+                error=str(problem),
+                raw=raw,
+                is_whole=is_whole,
+                now=now,
             )
         except StoreUnavailable as error:
             log.warning("hl7_not_answered", control_id=said.control_id, reason=str(error))
@@ -287,8 +294,18 @@ class MessageDesk:
         return found
 
     def again(self, message_id: str, actor: str) -> LoggedMessage:
-        """Send a dead letter again, or read it again; raises as `dead_letter` does."""
+        """Send a dead letter again, or read it again.
+
+        Raises
+        ------
+        UnknownMessage
+            If there is none of this number.
+        NoDeadLetter
+            If nobody has to look after it, or only its beginning was kept.
+        """
         found = self.dead_letter(message_id)
+        if not found.is_whole:
+            raise NoDeadLetter("only its beginning was kept; let its sender send it again")
         if found.state is MessageState.REFUSED:
             self._inbound.handle(found.raw or b"")
         else:

@@ -157,9 +157,22 @@ class Exchange(OrderRules):
         return ACCEPTED
 
     def refuse(
-        self, header: MessageHeader, *, code: str, error: str, raw: bytes, now: datetime
+        self,
+        header: MessageHeader,
+        *,
+        code: str,
+        error: str,
+        raw: bytes,
+        is_whole: bool = True,
+        now: datetime,
     ) -> KeptAnswer:
-        """Keep a message that cannot be taken as a dead letter, and say how to answer it."""
+        """Keep a message that cannot be taken as a dead letter, and say how to answer it.
+
+        Parameters
+        ----------
+        is_whole
+            Otherwise the bytes are only its beginning, and it can never be taken from them.
+        """
         with self._store.transaction() as transaction:
             kept = transaction.answer_to(header)
             if kept is not None:
@@ -172,6 +185,7 @@ class Exchange(OrderRules):
                     error=error,
                     received_at=now,
                     raw=raw,
+                    is_whole=is_whole,
                 )
             )
         return KeptAnswer(code=code, error=error)

@@ -19,6 +19,7 @@ class ReceivedMessage:
     error: str  # a sentence for the administrator, without a patient's name; empty: none
     received_at: datetime
     raw: bytes | None = None  # of dead letters only
+    is_whole: bool = True  # otherwise its beginning alone is kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,6 +85,7 @@ class LoggedMessage:
     attempts: int
     next_try_at: datetime | None
     raw: bytes | None = None  # of dead letters, one at a time
+    is_whole: bool = True  # otherwise only its beginning was kept
 
     @property
     def is_dead(self) -> bool:

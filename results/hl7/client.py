@@ -56,7 +56,7 @@ class Link:
                 data = self._connection.recv(_CHUNK)
                 if not data:
                     raise NoAnswer("the receiver closed the connection without an answer")
-                answers = reader.feed(data)
+                answers = reader.feed(data) or reader.paused()
                 if answers:
                     return answers[0]
         except TimeoutError:

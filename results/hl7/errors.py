@@ -41,12 +41,12 @@ class BadMessage(VigieError, ValueError):
 
 
 class BadFraming(VigieError, ValueError):
-    """Bytes that are no MLLP, or a message longer than any that is taken.
+    """Bytes that are no MLLP, or a message of which only a part is known.
 
     Parameters
     ----------
     beginning
-        Of the message that is too long; empty where none begins.
+        Of the message that is too long or cut in two; empty where none begins.
     """
 
     def __init__(self, words: str, *, beginning: bytes = b"") -> None:

@@ -5,7 +5,8 @@ from results.hl7.errors import BadFraming
 START = b"\x0b"
 END = b"\x1c"
 _ANEW = START + b"MSH"
-_KEPT = 65536  # bytes of a message that is too long: its header is in them
+_AFTER_END = (b"\r", START)  # the standard's, and of senders that leave it out
+_KEPT = 65536  # bytes of a message that is cut: its header is in them
 _MOST_BETWEEN = 4096  # bytes that are in no frame: more than that is another protocol
 
 
@@ -38,7 +39,8 @@ class FrameReader:
         Raises
         ------
         BadFraming
-            If a message is longer than any that is taken, or the bytes are no MLLP.
+            If a message is longer than any that is taken, holds the byte that ends one (FS)
+            before its end, or the bytes are no MLLP.
         """
         self._buffer += data
         messages = []
@@ -49,18 +51,31 @@ class FrameReader:
                 del self._buffer[: anew + 1]
                 self._searched = 0
                 continue
-            if end < 0:
-                self._searched = len(self._buffer)
+            if end < 0 or end + 1 == len(self._buffer):
+                self._searched = len(self._buffer) if end < 0 else end
                 break
+            if self._buffer[end + 1 : end + 2] not in _AFTER_END:
+                raise BadFraming(
+                    "a message holds the byte that ends one", beginning=bytes(self._buffer[:_KEPT])
+                )
             messages.append(bytes(self._buffer[:end]))
             del self._buffer[: end + 1]
             self._is_open, self._searched = False, 0
-        for one in (*messages, self._buffer if self._is_open else b""):
+        for one in (*messages, self._buffer.removesuffix(END) if self._is_open else b""):
             if len(one) > self._longest:
                 raise BadFraming(
                     f"a message is longer than {self._longest} bytes", beginning=bytes(one[:_KEPT])
                 )
         return messages
+
+    def paused(self) -> list[bytes]:
+        """A message that lacks but the CR after its end; to be asked for when no more comes."""
+        if not self._is_open or not self._buffer.endswith(END):
+            return []
+        message = bytes(self._buffer.removesuffix(END))
+        self._buffer.clear()
+        self._is_open, self._searched = False, 0
+        return [message]
 
     def _opened(self) -> bool:
         """Go to the beginning of the next message; what lies before is of no message."""

@@ -22,11 +22,15 @@ from results.hl7.framing import FrameReader, framed
 log = structlog.get_logger(__name__)
 
 _POLL_S = 0.2
+_PAUSE_S = 1.0  # after which a message is whole whose sender leaves out the last CR
 _CHUNK = 65536
 _BACKLOG = 64
 
 Handle = Callable[[bytes], bytes | None]
 """What answers a message; None: nothing can be answered now."""
+
+HandleCut = Callable[[bytes, str], bytes | None]
+"""What answers a message of which only the beginning is known, and why that is so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +56,8 @@ class MllpServer:
     ----------
     handle
         Answers a message; called in the connection's thread.
-    handle_too_long
-        Answers one that is longer than any that is taken, from its beginning.
+    handle_cut
+        Answers one that is longer than any that is taken, or cut in two, from its beginning.
 
     Raises
     ------
@@ -61,10 +65,10 @@ class MllpServer:
         If the port cannot be had.
     """
 
-    def __init__(self, settings: ServerSettings, handle: Handle, handle_too_long: Handle) -> None:
+    def __init__(self, settings: ServerSettings, handle: Handle, handle_cut: HandleCut) -> None:
         self._settings = settings
         self._handle = handle
-        self._handle_too_long = handle_too_long
+        self._handle_cut = handle_cut
         self._tls = _tls_context(settings)
         self._stopping = threading.Event()
         self._connections: dict[socket.socket, threading.Thread] = {}
@@ -158,8 +162,12 @@ class MllpServer:
             try:
                 data = connection.recv(_CHUNK)
             except (TimeoutError, ssl.SSLWantReadError):
+                if now - heard > _PAUSE_S and not self._all_answered(connection, reader.paused()):
+                    return
+                begun = begun if reader.is_within else None
                 continue
             if not data:
+                self._all_answered(connection, reader.paused())
                 return
             heard = time.monotonic()
             if not self._answered(connection, reader, data):
@@ -171,10 +179,13 @@ class MllpServer:
         try:
             messages = reader.feed(data)
         except BadFraming as error:
-            answer = self._handle_too_long(error.beginning) if error.beginning else None
+            answer = self._handle_cut(error.beginning, str(error)) if error.beginning else None
             if answer is not None:
                 self._send(connection, answer)
             raise
+        return self._all_answered(connection, messages)
+
+    def _all_answered(self, connection: socket.socket, messages: Sequence[bytes]) -> bool:
         for message in messages:
             answer = self._handle(message)
             if answer is None:

@@ -19,8 +19,12 @@ from results.hl7.message import Message
 from tests.builders import NOON, STUDY, arrival
 from tests.hl7_messages import header, message, order, patient, report
 from tests.mllp_peers import answer_on, asked, serving
+from vigie.hl7 import MessageDesk
+from vigie.settings import load_settings
+from vigie.wiring import utc_now
 from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable
+from worklist.exchange_views import NoDeadLetter
 from worklist.orders import MessageState
 from worklist.reading import ReadingState
 from worklist.service import Worklist
@@ -148,6 +152,39 @@ def test_a_message_that_is_too_long_is_rejected_by_its_beginning(filed: sa.Engin
         assert (str(answer["MSA.F1"]), str(answer["MSA.F2"])) == ("AR", "long")
         assert asked(server.port, b"GET / HTTP/1.1\r\n" * 500) == b""
         assert code_of(asked(server.port, framed(report()))) == "AA"
+
+
+def test_a_message_that_was_cut_is_never_read_again_from_its_beginning(
+    filed: sa.Engine, tmp_path: Path
+) -> None:
+    """Half a report would stand for the whole, and part of a number for another patient."""
+    long, torn = (
+        report(text="x" * 5000, control_id="long"),
+        report(text="a\x1cb", control_id="torn"),
+    )
+    with serving(filed, longest_message=4096) as server:
+        assert code_of(asked(server.port, framed(long))) == "AR"
+        assert code_of(asked(server.port, framed(torn))) == "AR"
+    worklist = Worklist(PostgresStore(filed), DueTargets())
+    desk = MessageDesk(filed, worklist, load_settings(data=tmp_path), utc_now)
+    dead = desk.messages(10, dead=True)
+    assert {one.control_id for one in dead} == {"long", "torn"}
+    for one in dead:
+        with pytest.raises(NoDeadLetter, match="only its beginning was kept"):
+            desk.again(one.message_id, "anna")
+    assert study_row(filed).reading_state == ReadingState.UNREAD
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_sender_that_leaves_out_the_last_byte_is_answered(filed: sa.Engine, closes: bool) -> None:
+    with (
+        serving(filed) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as peer,
+    ):
+        peer.sendall(framed(order())[:-1])
+        if closes:
+            peer.shutdown(socket.SHUT_WR)
+        assert code_of(answer_on(peer)) == "AA"
 
 
 def test_a_message_that_does_not_end_and_a_silent_peer_lose_their_places(

@@ -26,9 +26,31 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(
 
 def test_what_lies_between_messages_is_of_none() -> None:
     reader = FrameReader(100)
-    assert reader.feed(b"\r\n" + framed(b"MSH1") + b"\r\r " + framed(b"MSH2")[:-1]) == [
+    assert reader.feed(b"\r\n" + framed(b"MSH1") + b"\r\r " + framed(b"MSH2")) == [
         b"MSH1", b"MSH2",
     ]  # fmt: skip
+
+
+def test_a_message_without_its_last_byte_is_whole_when_the_next_begins_or_no_more_comes() -> None:
+    reader = FrameReader(4)
+    assert reader.feed(framed(b"MSH1")[:-1]) == []
+    assert reader.is_within
+    assert reader.feed(framed(b"MSH2")[:-1]) == [b"MSH1"]
+    assert reader.paused() == [b"MSH2"]
+    assert not reader.is_within
+    assert reader.feed(b"\r" + framed(b"MSH3")[:-3]) == []
+    assert reader.paused() == []
+    assert reader.feed(b"3\x1c\r") == [b"MSH3"]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_the_byte_that_ends_a_message_cuts_none_in_two(size: int) -> None:
+    """What came before it would be another patient's number, or half a report."""
+    reader, wire = FrameReader(100), framed(b"MRG|12\x1c345")
+    with pytest.raises(BadFraming, match="the byte that ends one") as caught:
+        for at in range(0, len(wire), size):
+            assert reader.feed(wire[at : at + size]) == []
+    assert caught.value.beginning.startswith(b"MRG|12\x1c3")
 
 
 def test_a_message_that_was_cut_off_gives_way_to_the_next() -> None:

@@ -46,7 +46,7 @@ def run(settings: Settings) -> None:
             if settings.hl7_port is not None:
                 worklist = make_worklist(settings, engine)
                 inbound = Inbound(worklist, site_of(settings), utc_now)
-                server = MllpServer(server_settings(settings), inbound.handle, inbound.too_long)
+                server = MllpServer(server_settings(settings), inbound.handle, inbound.cut)
                 server.serve(stop)
             stop.wait()
         for failure in failures:

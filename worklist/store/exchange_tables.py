@@ -69,6 +69,7 @@ hl7_received = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("received_at", AT, nullable=False),
     sa.Column("raw", BYTEA),
+    sa.Column("is_whole", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.UniqueConstraint("sha256", "sender", "control_id"),
     sa.CheckConstraint("(state = 'refused') = (raw IS NOT NULL)", name="raw_of_dead_letters"),
     sa.Index("hl7_received_dead", "message_id", postgresql_where=sa.text("state = 'refused'")),

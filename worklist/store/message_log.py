@@ -132,6 +132,7 @@ def _logged_received(row: sa.Row[Any]) -> LoggedMessage:
         sender=row.sender,
         attempts=1,
         next_try_at=None,
+        is_whole=row.is_whole,
     )
 
 

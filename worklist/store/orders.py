@@ -212,9 +212,10 @@ class OrderRows:
             "error": storable_text(message.error),
             "received_at": message.received_at,
             "raw": message.raw,
+            "is_whole": message.is_whole,
         }
         statement = insert(x.hl7_received).values(values)
-        latest = ("message_type", "accession_number", "state", "code", "error", "raw")
+        latest = ("message_type", "accession_number", "state", "code", "error", "raw", "is_whole")
         number = self._connection.scalar(
             statement.on_conflict_do_update(
                 index_elements=["sha256", "sender", "control_id"],
