@@ -1,11 +1,12 @@
 """What messages of the RIS say, as the core takes it: orders, patients and reports."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
 from results.hl7.errors import REJECT, BadMessage
+from results.hl7.groups import LONGEST_TEXT, Group, joined, lacks, status_of, text_of
 from results.hl7.message import Envelope, Message, Segment
 from results.hl7.times import parse_date, parse_time
 from worklist.orders import (
@@ -15,7 +16,6 @@ from worklist.orders import (
     PatientMerge,
     PatientUpdate,
     Report,
-    ReportStatus,
     Statement,
 )
 from worklist.study import RequestedPriority
@@ -41,11 +41,9 @@ REPORTS = ("ORU^R01",)
 _CHANGES = frozenset({"XO", "XX", "XR", "RO", "RP", "RQ", "RU"})
 _CANCELS = frozenset({"CA", "CR", "OC", "DC", "DR", "OD"})
 _PRIORITY_FIELDS = (("TQ1", 9, 1), ("ORC", 7, 6), ("OBR", 27, 6), ("OBR", 5, 1))
-_SIGNED = {"F": ReportStatus.FINAL, "C": ReportStatus.CORRECTED, "X": ReportStatus.CANCELLED}
-_TEXTS = frozenset({"", "ST", "TX", "FT", "CE", "CWE", "NM", "SN", "DT", "TM", "TS"})
+_HOSPITALS_OWN = frozenset({"MR", "PI"})  # HL7 table 0203
 _LONGEST_KEY = 64  # characters of an identifier; DICOM's LO, four times its SH
 _MOST_STATEMENTS = 200  # orders, results or merges: filing waits while they are entered
-_LONGEST_TEXT = 1_000_000  # characters of a report
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,18 +117,20 @@ def _check_header(said: Envelope, site: Site) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The segments of one order: ORC, OBR and what follows them, in whatever order."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Identifier:
+    """An identifier of a patient (CX): the same number of another authority is another."""
 
-    segments: tuple[Segment, ...]
+    value: str
+    issuer: str  # assigning authority, its name; empty: not said
+    kind: str  # HL7 table 0203: MR, PI, VN, SS ...; empty: not said
 
-    def first(self, name: str) -> Segment | None:
-        return next((one for one in self.segments if one.name == name), None)
-
-    def text(self, name: str, number: int, component: int = 1) -> str:
-        segment = self.first(name)
-        return "" if segment is None else segment.text(number, component)
+    def is_beside(self, other: "_Identifier") -> bool:
+        """Whether both may be of one authority and type, as far as they say."""
+        return all(
+            not mine or not theirs or mine == theirs
+            for mine, theirs in ((self.issuer, other.issuer), (self.kind, other.kind))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,41 +169,63 @@ class _Reader:
         """One for each accession number; several results of one are one report."""
         patient_ids = self._patient_ids(self._patient())
         reports: dict[str, Report] = {}
-        for group in self._groups("OBR", "OBR"):
+        for group in self._groups("ORC", "OBR", needed="OBR"):
             one = Report(
                 accession_number=self._accession_number(group),
                 patient_ids=patient_ids,
-                status=_status(group),
-                text=_text(group)[:_LONGEST_TEXT],
+                status=status_of(group),
+                text=text_of(group)[:LONGEST_TEXT],
                 said_at=self.said_at,
             )
             before = reports.get(one.accession_number)
-            reports[one.accession_number] = one if before is None else _joined(before, one)
+            reports[one.accession_number] = one if before is None else joined(before, one)
         return tuple(reports.values())
 
     def updates(self) -> tuple[PatientUpdate, ...]:
         """Who the patient is now."""
         self._must_be_exact()
-        return (PatientUpdate(patient=self._ordered_patient(self._patient())),)
+        patient = self._patient()
+        who = self._ordered_patient(patient)
+        return (PatientUpdate(patient=replace(who, patient_ids=self._own_ids(patient))),)
 
     def merges(self) -> tuple[PatientMerge, ...]:
-        """Each MRG belongs to the PID before it, or, in the wrong order, to the next one."""
+        """Each MRG belongs to the PID before it; where there is one of each, in any order."""
         self._must_be_exact()
-        patient: Segment | None = self._patient()
-        merges = []
-        for segment in self.message.segments:
-            if segment.name == "PID":
-                patient = segment
-            elif segment.name == "MRG" and patient is not None:
-                former = self._ids(segment, 1)
-                if not former:
-                    raise _lacks("a former patient ID", "MRG^1^1")
-                merges.append(
-                    PatientMerge(patient=self._ordered_patient(patient), former_ids=former)
-                )
-        if not merges:
-            raise BadMessage("there is no MRG segment", error_code=100, location="MRG^1")
-        return tuple(merges)
+        found = [one for one in self.message.segments if one.name in ("PID", "MRG")]
+        if [one.name for one in found] == ["MRG", "PID"]:
+            found.reverse()
+        names = [one.name for one in found]
+        if not names or names != ["PID", "MRG"] * (len(names) // 2):
+            raise BadMessage(
+                "every patient (PID) needs one MRG segment after it",
+                error_code=100,
+                location="MRG^1",
+            )
+        return tuple(
+            self._merge(patient, former)
+            for patient, former in zip(found[::2], found[1::2], strict=True)
+        )
+
+    def _merge(self, patient: Segment, former: Segment) -> PatientMerge:
+        """Former and new identifier are of one authority, so that none of another is merged."""
+        before, after = self._identifiers(former, 1), self._identifiers(patient, 3)
+        if not before:
+            raise lacks("a former patient ID", "MRG^1^1")
+        if not after:
+            raise lacks("a patient ID", "PID^1^3")
+        for one in after:
+            into = one.value
+            ids = tuple(each.value for each in before if each.is_beside(one))
+            others = [each for each in after if each.is_beside(one) and each.value != into]
+            if ids and not others:
+                who = replace(self._ordered_patient(patient), patient_ids=(into,))
+                return PatientMerge(patient=who, former_ids=tuple(dict.fromkeys(ids)))
+        raise BadMessage(
+            "which patient ID takes the place of the former one is not clear: both need the same "
+            "assigning authority and type, or hl7_patient_id_issuers has to name it",
+            error_code=204,
+            location="MRG^1^1",
+        )
 
     def _must_be_exact(self) -> None:
         if not self.message.is_exact:
@@ -228,19 +250,43 @@ class _Reader:
                 raise BadMessage(
                     f"there is no patient ID of {named}", error_code=204, location="PID^1^3"
                 )
-            raise _lacks("a patient ID", "PID^1^3")
+            raise lacks("a patient ID", "PID^1^3")
         return found
+
+    def _own_ids(self, patient: Segment) -> tuple[str, ...]:
+        """Those by which studies may be renamed: no visit, insurance or other hospital's number.
+
+        Where the site names its authorities, theirs; else the only one, or that of the type of
+        a hospital's own (table 0203).
+        """
+        found = self._identifiers(patient, 3) or self._identifiers(patient, 2)
+        if self.site.patient_id_issuers or len({one.value for one in found}) == 1:
+            return self._patient_ids(patient)
+        own = {one.value for one in found if one.kind.upper() in _HOSPITALS_OWN}
+        if len(own) != 1:
+            self._patient_ids(patient)  # there may be none at all
+            raise BadMessage(
+                "there are several patient IDs, and hl7_patient_id_issuers names none of their "
+                "assigning authorities",
+                error_code=204,
+                location="PID^1^3",
+            )
+        return tuple(own)
 
     def _ids(self, segment: Segment, number: int) -> tuple[str, ...]:
         """Identifiers whose assigning authority is one of the site's, or of any."""
+        found = [one.value for one in self._identifiers(segment, number)]
+        return tuple(dict.fromkeys(found))
+
+    def _identifiers(self, segment: Segment, number: int) -> list["_Identifier"]:
         issuers = self.site.patient_id_issuers
-        found: dict[str, None] = {}
+        found = []
         for index in range(1, min(segment.repetitions(number), 100) + 1):
-            identifier = segment.text(number, repetition=index)
-            issuer = segment.text(number, 4, repetition=index)
-            if identifier and (not issuers or issuer in issuers):
-                found[_key(identifier, f"{segment.name}^1^{number}")] = None
-        return tuple(found)
+            value, issuer, kind = (segment.text(number, n, repetition=index) for n in (1, 4, 5))
+            if value and (not issuers or issuer in issuers):
+                value = _key(value, f"{segment.name}^1^{number}")
+                found.append(_Identifier(value=value, issuer=issuer, kind=kind))
+        return found
 
     def _ordered_patient(self, patient: Segment) -> OrderedPatient:
         sex = patient.text(8).upper()
@@ -251,8 +297,8 @@ class _Reader:
             sex=sex if sex in ("M", "F", "O") else None,
         )
 
-    def _groups(self, *starts: str) -> Iterator[_Group]:
-        """Segments from each start to the next; in ORM an OBR without its ORC starts one too."""
+    def _groups(self, *starts: str, needed: str = "") -> Iterator[Group]:
+        """Segments from each ORC to the next; an OBR without an ORC of its own begins one too."""
         segments: list[Segment] = []
         begun: set[str] = set()
         found = False
@@ -261,29 +307,29 @@ class _Reader:
                 segment.name == starts[-1] and segment.name in begun
             )
             if is_start and begun:
-                found = True
-                yield _Group(tuple(segments))
+                if needed in begun or not needed:
+                    found = True
+                    yield Group(tuple(segments))
                 segments, begun = [], set()
             if segment.name in starts:
                 begun.add(segment.name)
             segments.append(segment)
-        if begun:
+        if needed in begun or (begun and not needed):
             found = True
-            yield _Group(tuple(segments))
+            yield Group(tuple(segments))
         if not found:
-            raise BadMessage(
-                f"there is no {starts[0]} segment", error_code=100, location=f"{starts[0]}^1"
-            )
+            name = needed or starts[0]
+            raise BadMessage(f"there is no {name} segment", error_code=100, location=f"{name}^1")
 
-    def _accession_number(self, group: _Group) -> str:
+    def _accession_number(self, group: Group) -> str:
         for name in self.site.accession_fields:
             segment, _, number = name.partition("-")
             found = group.text(segment, int(number))
             if found:
                 return _key(found, f"{segment}^1^{number}")
-        raise _lacks(f"an accession number in {', '.join(self.site.accession_fields)}", "OBR^1^18")
+        raise lacks(f"an accession number in {', '.join(self.site.accession_fields)}", "OBR^1^18")
 
-    def _priority(self, group: _Group) -> RequestedPriority | None:
+    def _priority(self, group: Group) -> RequestedPriority | None:
         for segment, number, component in _PRIORITY_FIELDS:
             said = group.text(segment, number, component).upper()
             if not said:
@@ -306,50 +352,6 @@ def _control(code: str) -> OrderControl:
     return OrderControl.CHANGED if code in _CHANGES else OrderControl.PLACED
 
 
-def _status(group: _Group) -> ReportStatus:
-    said = group.text("OBR", 25) or group.text("OBX", 11)
-    if not said:
-        raise _lacks("a result status", "OBR^1^25")
-    return _SIGNED.get(said.upper(), ReportStatus.PRELIMINARY)
-
-
-def _joined(before: Report, one: Report) -> Report:
-    """A report is signed when all its parts are, and corrected when one of them is."""
-    both = {before.status, one.status}
-    signed = before.is_signed and one.is_signed
-    status = ReportStatus.PRELIMINARY
-    if signed:
-        corrected = ReportStatus.CORRECTED in both
-        status = ReportStatus.CORRECTED if corrected else ReportStatus.FINAL
-    elif both == {ReportStatus.CANCELLED}:
-        status = ReportStatus.CANCELLED
-    text = f"{before.text}\n{one.text}".strip()[:_LONGEST_TEXT]
-    return Report(
-        accession_number=one.accession_number,
-        patient_ids=one.patient_ids,
-        status=status,
-        text=text,
-        said_at=one.said_at,
-    )
-
-
-def _text(group: _Group) -> str:
-    """The words of the observations, one line each; pictures and documents are not kept."""
-    lines = []
-    for segment in group.segments:
-        if segment.name != "OBX":
-            continue
-        kind = segment.text(2).upper()
-        if kind not in _TEXTS:
-            lines.append(f"[{kind[:20]} is not kept]")
-            continue
-        if kind in ("CE", "CWE"):
-            lines.append(segment.text(5, 2) or segment.text(5))
-            continue
-        lines += [segment.whole(5, index + 1) for index in range(segment.repetitions(5))]
-    return "\n".join(lines).strip()
-
-
 def _person_name(patient: Segment) -> str | None:
     """As DICOM writes it: HL7 has the suffix before the prefix; None: not said."""
     family, given, middle = (patient.text(5, number) for number in (1, 2, 3))
@@ -367,10 +369,6 @@ def _key(value: str, location: str) -> str:
             location=location,
         )
     return value
-
-
-def _lacks(what: str, location: str) -> BadMessage:
-    return BadMessage(f"the message lacks {what}", error_code=101, location=location)
 
 
 def _said_at(message: Message, received_at: datetime) -> datetime:
