@@ -6,6 +6,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,11 +24,18 @@ from pydicom.dataset import Dataset
 from signed_in import person, sign_in
 from vigie_node import Node, wait_until
 
+from results.key_image import build_key_image
+from results.presentation import build_presentations
+from results.report import build_report
+from results.segmentation import build_segmentations
+from results.selection import build_selections
+from tests.result_facts import grey_pictures, usual_facts
 from vigie.wiring import make_api_tokens, utc_now
 from worklist.api_tokens import Scope
 from worklist.people import AccountName
 
 _REPOSITORY = Path(__file__).parents[2]
+_RESULTS = (9901, 9902, 9903, 9904, 9905)  # Series Number of what goes back
 _CHROMIUM = (
     "--no-sandbox",
     "--use-gl=angle",
@@ -228,33 +236,78 @@ def test_p1_a_web_process_killed_in_the_middle_of_a_request_loses_nothing_acknow
     assert all(dcmread(path).PixelData == original.PixelData for path in files)
 
 
-def test_ohif_lists_a_study_and_draws_an_image(
-    served_node: Served, program: Callable[[str], str]
-) -> None:
-    person(served_node.node, "olga")
-    accession = str(dcmread(served_node.files[0], stop_before_pixels=True).AccessionNumber)
-    with served(ohif_folder(), served_node.node.http_port) as address, sync_playwright() as play:
+@contextmanager
+def _ohif(node: Node, who: str, program: Callable[[str], str]) -> Iterator[tuple[str, Page]]:
+    """OHIF's address, and a page of a browser in which somebody is signed in."""
+    person(node, who)
+    with served(ohif_folder(), node.http_port) as address, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program("chromium"), args=list(_CHROMIUM))
         try:
             context = browser.new_context(viewport={"width": 1440, "height": 900})
-            sign_in(context, served_node.node, "olga")
+            sign_in(context, node, who)
             page = context.new_page()
             page.set_default_timeout(180_000)
-            answers: list[tuple[int, str]] = []
-            page.on("response", lambda one: answers.append((one.status, one.url)))
-            page.goto(address)
-            page.get_by_text(accession).first.wait_for()
-            page.goto(f"{address}/viewer?StudyInstanceUIDs={served_node.study}")
-            _scroll_to_the_middle(page, len(served_node.files))
-            wait_until(
-                lambda: _is_drawn(page), "OHIF draws an image", 180, lambda: str(answers[-9:])
-            )
+            yield address, page
         finally:
             browser.close()
+
+
+def test_ohif_lists_a_study_and_draws_an_image(
+    served_node: Served, program: Callable[[str], str]
+) -> None:
+    accession = str(dcmread(served_node.files[0], stop_before_pixels=True).AccessionNumber)
+    answers: list[tuple[int, str]] = []
+    with _ohif(served_node.node, "olga", program) as (address, page):
+        page.on("response", lambda one: answers.append((one.status, one.url)))
+        page.goto(address)
+        page.get_by_text(accession).first.wait_for()
+        page.goto(f"{address}/viewer?StudyInstanceUIDs={served_node.study}")
+        _scroll_to_the_middle(page, len(served_node.files))
+        wait_until(lambda: _is_drawn(page), "OHIF draws an image", 180, lambda: str(answers[-9:]))
     asked = [one for one in answers if "/dicomweb/" in one[1]]
     assert any("/frames/" in url for _, url in asked)
     assert any(url.endswith("/metadata") for _, url in asked)
     assert [one for one in asked if one[0] != 200] == []
+
+
+def test_ohif_lists_our_results_and_draws_our_segmentation(
+    served_node: Served, program: Callable[[str], str]
+) -> None:
+    """The last test: the study has more than its images from here on."""
+    facts = usual_facts(_REPOSITORY / "test_images" / "head_ct_bleed")
+    made = [
+        build_report(facts),
+        *build_segmentations(facts),
+        *build_presentations(facts),
+        build_key_image(facts, grey_pictures(facts)),
+        *build_selections(facts),
+    ]
+    client_of(served_node.node, Scope.STORE).store_instances([one.dataset() for one in made])
+    read = client_of(served_node.node, Scope.READ)
+    wait_until(
+        lambda: len(read.search_for_series(served_node.study)) == 1 + len(_RESULTS),
+        "our results are filed",
+        120,
+        served_node.node.tail,
+    )
+    with _ohif(served_node.node, "otto", program) as (address, page):
+        page.goto(f"{address}/viewer?StudyInstanceUIDs={served_node.study}")
+        page.get_by_text("Skip all").click()
+        page.get_by_text(f"(1/{len(served_node.files)})").wait_for()
+        listed = page.locator("[data-cy^=study-browser-thumbnail]")
+        for number in _RESULTS:
+            listed.filter(has_text=f"S:{number}").first.wait_for()
+        assert not _is_red(page)
+        listed.filter(has_text="S:9902").first.dblclick()
+        page.get_by_text("Do you want to open this Segmentation?").wait_for()
+        wait_until(lambda: _is_red(page), "OHIF draws the segment", 180)
+
+
+def _is_red(page: Page) -> bool:
+    """Whether something on the image is neither black, white nor grey, but red."""
+    picture = page.locator("canvas.cornerstone-canvas").first.screenshot()
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), dtype=int)
+    return bool(((pixels[..., 0] - pixels[..., 1:].max(axis=2)) > 40).sum() > 5000)
 
 
 def _scroll_to_the_middle(page: Page, images: int) -> None:
