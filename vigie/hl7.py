@@ -204,8 +204,9 @@ class Outbound:
                 self._away(due, str(error))
                 return
             self._tries = 0
-            for message in due:
-                if stop.is_set() or not self._sent(link, message):
+            for waiting in due:
+                message = self._messages.renewed(waiting, self._now())
+                if message is not None and (stop.is_set() or not self._sent(link, message)):
                     return
 
     def _away(self, due: Sequence[MessageToSend], error: str) -> None:

@@ -27,7 +27,7 @@ from worklist.service import Worklist
 from worklist.store.message_log import PostgresMessageLog
 from worklist.store.messages import PostgresMessages
 from worklist.store.postgres import PostgresStore
-from worklist.study import Completeness
+from worklist.study import Completeness, RequestedPriority
 from worklist.uid import StudyInstanceUID
 
 _NEVER = threading.Event()
@@ -159,6 +159,36 @@ def test_what_nobody_asked_for_or_is_not_true_any_more_is_not_told(node: Node, w
         node.worklist.record_arrivals([arrival("1.2.3.1.9")], now=node.now)
     node.flush(hl7_observations=what != "not wanted")
     assert node.ris.received == []
+
+
+@pytest.mark.parametrize("what", ["read", "stopped", "reopened", "overridden"])
+@pytest.mark.parametrize("was", ["waiting", "parked"])
+def test_what_waited_and_is_not_true_any_more_does_not_go_out(
+    node: Node, what: str, was: str
+) -> None:
+    node.ris.behave = lambda raw, times: None if was == "waiting" else accepts(raw, times, "AE")
+    node.assessed(Flagged(probability=0.99))
+    node.flush(hl7_priority_changes=True)
+    by: dict[str, Any] = {"actor": "anna", "reason": "x", "now": node.now}
+    match what:
+        case "read":
+            node.worklist.mark_read(STUDY, **by)
+        case "stopped":
+            node.worklist.stop_ai(None, installed=[HAEMORRHAGE.name], **by)
+        case "reopened":
+            node.worklist.record_arrivals([arrival("1.2.3.1.9")], now=node.now)
+        case "overridden":
+            node.worklist.override_priority(STUDY, RequestedPriority.ROUTINE, **by)
+    node.later(days=1)
+    for one in node.log.messages(10, dead=True):
+        node.log.send_again(one.message_id, node.now)
+    node.ris.behave, before = accepts, len(node.ris.received)
+    node.flush(hl7_priority_changes=True)
+    told = node.told()[before:]
+    assert [str(one["MSH.F9.R1.C1"]) for one in told] == ["ORU"] * (what == "overridden")
+    gone = [one for one in node.log.messages(10) if one.state is MessageState.SUPERSEDED]
+    assert len(gone) == 2 - len(told)
+    assert all(one.error for one in gone)
 
 
 def test_a_later_assessment_corrects_what_went_out(node: Node) -> None:

@@ -5,7 +5,7 @@ not told. The unique constraint of `hl7_sent` makes a repeat harmless.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from worklist.store.engine import translated
 from worklist.store.rows import storable_text
 from worklist.store.told import told_results, told_study
 from worklist.store.transaction import PostgresTransaction
+from worklist.study import RequestedPriority
 
 _SENT = x.hl7_sent.c
 _LONGEST_AGO = timedelta(days=7)  # what finished before is not told when a peer is set again
@@ -80,16 +81,9 @@ class PostgresMessages:
         study = connection.execute(
             sa.select(t.study).where(t.study.c.study_instance_uid == one.study_instance_uid)
         ).one()
-        is_newest = one.number == study.assessment_number and not study.arriving
-        if not is_newest or not study.accession_number or study.reading_state is ReadingState.READ:
-            return  # images came that it has not seen, nobody asks for it, or it is too late
-        if not told_results(connection, study, one.number, self._modes):
-            return  # no detector looked, or a person stopped them (P7)
-        priority = priority_for(
-            study.due_at - study.received_at,
-            self._targets.requested,
-            study.priority_override or study.requested_priority,
-        )
+        if self._why_not(connection, study, one.number):
+            return
+        priority = self._priority(study)
         for kind, wanted in (
             (MessageKind.OBSERVATION, told.observations),
             (MessageKind.PRIORITY, told.priorities and priority is not None),
@@ -98,6 +92,25 @@ class PostgresMessages:
             if wanted:
                 said = priority if kind is MessageKind.PRIORITY else None
                 _add(connection, kind, one, said, now)
+
+    def _why_not(self, connection: sa.Connection, study: sa.Row[Any], number: int) -> str:
+        """Why the RIS is not told of an assessment; empty: it is."""
+        if number != study.assessment_number or study.arriving:
+            return "images came that the assessment has not seen"
+        if not study.accession_number:
+            return "the study has no accession number"
+        if study.reading_state is ReadingState.READ:
+            return "the study was read meanwhile"
+        if not told_results(connection, study, number, self._modes):
+            return "no detector looked, or a person stopped them"
+        return ""
+
+    def _priority(self, study: sa.Row[Any]) -> RequestedPriority | None:
+        """What the order would have to be; None: as it is, or as a person has set it (P7)."""
+        if study.priority_override is not None:
+            return None
+        wait = study.due_at - study.received_at
+        return priority_for(wait, self._targets.requested, study.requested_priority)
 
     def due(self, now: datetime, limit: int = 50) -> list[MessageToSend]:
         """Messages whose time has come, in the order in which they were queued."""
@@ -108,17 +121,46 @@ class PostgresMessages:
                 .order_by(_SENT.message_id)
                 .limit(limit)
             ).all()
-            return [
-                MessageToSend(
-                    message_id=row.message_id,
-                    kind=row.kind,
-                    study=told_study(connection, row, self._modes),
-                    requested_priority=row.requested_priority,
-                    attempts=row.attempts,
-                    queued_at=row.queued_at,
+            return [self._to_send(connection, row) for row in rows]
+
+    def renewed(self, message: MessageToSend, now: datetime) -> MessageToSend | None:
+        """A message as it is true now; None: it is not any more, and will not be sent."""
+        with translated(), self._engine.begin() as connection:
+            mine = _SENT.message_id == message.message_id
+            row = connection.execute(
+                sa.select(x.hl7_sent)
+                .where(mine, _SENT.state == MessageState.WAITING)
+                .with_for_update()
+            ).first()
+            if row is None:
+                return None
+            study = connection.execute(
+                sa.select(t.study).where(t.study.c.study_instance_uid == row.study_instance_uid)
+            ).one()
+            reason = self._why_not(connection, study, row.assessment_number)
+            priority = None
+            if row.kind is MessageKind.PRIORITY and not reason:
+                priority = self._priority(study)
+                reason = "" if priority else "the study is not more urgent than it is asked for"
+            if reason:
+                values = {**_superseded(now), "error": reason}
+                connection.execute(sa.update(x.hl7_sent).where(mine).values(values))
+                return None
+            if priority is not row.requested_priority:
+                connection.execute(
+                    sa.update(x.hl7_sent).where(mine).values(requested_priority=priority)
                 )
-                for row in rows
-            ]
+            return replace(self._to_send(connection, row), requested_priority=priority)
+
+    def _to_send(self, connection: sa.Connection, row: sa.Row[Any]) -> MessageToSend:
+        return MessageToSend(
+            message_id=row.message_id,
+            kind=row.kind,
+            study=told_study(connection, row, self._modes),
+            requested_priority=row.requested_priority,
+            attempts=row.attempts,
+            queued_at=row.queued_at,
+        )
 
     def put_off(self, messages: Sequence[MessageToSend], error: str, next_try_at: datetime) -> None:
         """The receiver cannot be reached: these were not sent, and no attempt counts."""
@@ -232,8 +274,12 @@ def _supersede(
             _SENT.assessment_number < one.number,
             _SENT.state.in_([MessageState.WAITING, MessageState.PARKED]),
         )
-        .values(state=MessageState.SUPERSEDED, done_at=now, raw=None, answer=None)
+        .values(_superseded(now))
     )
+
+
+def _superseded(now: datetime) -> dict[str, Any]:
+    return {"state": MessageState.SUPERSEDED, "done_at": now, "raw": None, "answer": None}
 
 
 def _add(
