@@ -65,7 +65,7 @@ class FakePeer:
 
     def send(self, destination: Destination, files: Sequence[Path]) -> Sequence[Delivered]:
         if destination.name in self.away:
-            raise DestinationUnavailable("Nobody answers.")
+            raise DestinationUnavailable("Nobody answers.", begun=())
         delivered: list[Delivered] = []
         for path in files:
             if not path.exists():

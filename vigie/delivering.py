@@ -32,6 +32,7 @@ from worklist.outbound import (
     accepted,
     committed,
     not_committed,
+    not_offered,
     put_off,
     refused,
 )
@@ -42,6 +43,8 @@ from worklist.uid import StudyInstanceUID, TransactionUID
 
 log = structlog.get_logger(__name__)
 
+# What was answered, why there is no more, and what left unanswered (None: anything may have).
+_Sent = tuple[dict[str, Delivered], str | None, frozenset[str] | None]
 _BATCH = 16  # objects in one association, at most
 _PUT_OFF_AT_ONCE = 1000
 _POLL_S = 10.0
@@ -134,8 +137,8 @@ class Sender:
         taken = self._outbox.store.take(self._destination.name, now, self._batch)
         if not taken:
             return False
-        delivered, trouble = self._sent(taken)
-        self._keep(taken, delivered, trouble)
+        delivered, trouble, begun = self._sent(taken)
+        self._keep(taken, delivered, trouble, begun)
         if trouble is not None:
             self._in_trouble(now)
             return False
@@ -163,40 +166,47 @@ class Sender:
         self._batch = 1
         self._try_again_at = now + self._outbox.patience.pause(self._failures)
 
-    def _sent(self, taken: Sequence[Outgoing]) -> tuple[dict[str, Delivered], str | None]:
-        """What was answered to each, and why there is no more; None: there is."""
+    def _sent(self, taken: Sequence[Outgoing]) -> _Sent:
+        """What was answered to each, why there is no more (None: there is), and what was begun."""
         paths = [self._outbox.folder / one.path for one in taken]
         try:
             answers = self._outbox.transport.send(self._destination, paths)
         except DestinationUnavailable as error:
             log.warning("destination_unavailable", name=self._destination.name, why=str(error))
-            return _by_uid(error.delivered), str(error)
+            return _by_uid(error.delivered), str(error), error.begun
         except UnsendableFile as error:
             log.error("object_cannot_be_sent", path=str(error.path), why=str(error))
             broken = taken[paths.index(error.path)].delivery.sop_instance_uid
             words = f"our own file cannot be sent: {error}"
             told = Delivered(sop_instance_uid=broken, state="refused", status=None, words=words)
-            return {broken: told}, None
+            return {broken: told}, None, frozenset()
         except Exception as error:
             # Whatever no sender expects of an object or a peer: said, and tried again later.
             log.exception("sending_failed", destination=self._destination.name)
-            return {}, f"{type(error).__name__}: {error}"
-        return _by_uid(answers), None
+            return {}, f"{type(error).__name__}: {error}", None
+        return _by_uid(answers), None, None
 
     def _keep(
-        self, taken: Sequence[Outgoing], delivered: dict[str, Delivered], trouble: str | None
+        self,
+        taken: Sequence[Outgoing],
+        delivered: dict[str, Delivered],
+        trouble: str | None,
+        begun: frozenset[str] | None = None,
     ) -> None:
         """What was not answered waits: for a pause if nobody answers, else for the next batch."""
         studies = {one.delivery.delivery_id: one.study_instance_uid for one in taken}
         if not studies:
             return
         now = self._outbox.now()
+        was_there = {one.delivery.delivery_id: one.was_there for one in taken}
         with self._outbox.store.transaction() as transaction:
             before = transaction.lock_deliveries(Asked(delivery_ids=list(studies)))
-            after = [
-                self._after(one, delivered.get(one.sop_instance_uid), trouble, now)
-                for one in before
-            ]
+            after = []
+            for one in before:
+                uid, was = one.sop_instance_uid, was_there[one.delivery_id]
+                left = begun is None or uid in begun
+                known = one if left else not_offered(one, was_there=was)
+                after.append(self._after(known, delivered.get(uid), trouble, now, was_there=was))
             transaction.save_deliveries(after)
             changed = [
                 new for old, new in zip(before, after, strict=True) if old.state is not new.state
@@ -204,12 +214,19 @@ class Sender:
             transaction.append_events(_told(changed, studies, now))
 
     def _after(
-        self, one: Delivery, answer: Delivered | None, trouble: str | None, now: datetime
+        self,
+        one: Delivery,
+        answer: Delivered | None,
+        trouble: str | None,
+        now: datetime,
+        *,
+        was_there: bool,
     ) -> Delivery:
         if answer is not None and answer.state == "accepted":
             return accepted(one, status=answer.status, words=answer.words, now=now)
         if answer is not None:
-            return refused(one, status=answer.status, words=answer.words)
+            status, words = answer.status, answer.words
+            return refused(one, status=status, words=words, was_there=was_there)
         if trouble is not None:
             return put_off(one, words=trouble, now=now, patience=self._outbox.patience)
         return one

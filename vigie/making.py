@@ -135,6 +135,12 @@ class Maker:
             facts = facts_of(study, self._site)
         except UnusableFacts as error:
             return "", (), (str(error),)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # Whatever a header held that nobody expects: said, and the next study's turn comes.
+            log.exception("no_facts", study_instance_uid=study.study_instance_uid)
+            return "", (), (f"{type(error).__name__}: {error}",)
         made = list(study.made) if study.made_of == facts.digest else []
         known = {one.kind for one in made}
         problems: list[str] = []

@@ -123,12 +123,22 @@ def accepted(one: Delivery, *, status: int | None, words: str, now: datetime) ->
     )
 
 
-def refused(one: Delivery, *, status: int | None, words: str) -> Delivery:
-    """The destination does not want it, whenever it is asked."""
+def refused(one: Delivery, *, status: int | None, words: str, was_there: bool = False) -> Delivery:
+    """The destination does not want it, whenever it is asked.
+
+    Parameters
+    ----------
+    was_there
+        Whether it may have been there before this try: what refuses a second one keeps the first.
+    """
     state = one.state if one.state is DeliveryState.WITHDRAWN else DeliveryState.REFUSED
-    return replace(
-        one, state=state, next_try_at=None, may_be_there=False, status=status, words=words
-    )
+    told = replace(one, state=state, next_try_at=None, status=status, words=words)
+    return not_offered(told, was_there=was_there)
+
+
+def not_offered(one: Delivery, *, was_there: bool) -> Delivery:
+    """It did not leave in this try: it is there if it may have been before."""
+    return replace(one, may_be_there=was_there or one.sent_at is not None)
 
 
 def put_off(one: Delivery, *, words: str, now: datetime, patience: Patience) -> Delivery:

@@ -10,7 +10,7 @@
         └── CommitmentNotOffered      the destination answers for no safekeeping
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from results.sending.destination import Delivered
@@ -31,11 +31,19 @@ class DestinationUnavailable(SendingError):
     delivered
         What was answered before. All other files must be sent again: one of them may lie at the
         destination already, unanswered; sent again with its UID and bytes it is no second one.
+    begun
+        The SOP Instance UIDs of which bytes left and no answer came; None: of any of the others.
     """
 
-    def __init__(self, message: str, delivered: Sequence[Delivered] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        delivered: Sequence[Delivered] = (),
+        begun: Collection[str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.delivered = tuple(delivered)
+        self.begun = None if begun is None else frozenset(begun)
 
 
 class AssociationRefused(DestinationUnavailable):

@@ -42,7 +42,8 @@ def store(destination: DimseDestination, files: Sequence[Path]) -> Sequence[Deli
         for lot in batches(objects, MOST_CONTEXTS):
             _store_lot(destination, lot, delivered)
     except DestinationUnavailable as error:
-        raise DestinationUnavailable(str(error), delivered) from error
+        begun = error.begun or ()  # none while there was no association, or all was answered
+        raise DestinationUnavailable(str(error), delivered, begun) from error
     return delivered
 
 
@@ -52,7 +53,10 @@ def _store_lot(
     contexts = dict.fromkeys((one.sop_class_uid, syntax) for one in lot for syntax in one.choices)
     with associate(destination, list(contexts)) as association:
         for one in lot:
-            answer = _store_one(association, one)
+            try:
+                answer = _store_one(association, one)
+            except DestinationUnavailable as error:
+                raise DestinationUnavailable(str(error), begun=[one.sop_instance_uid]) from error
             if is_out_of_resources(answer.status):
                 raise DestinationUnavailable(f"{destination.name} has no room: {answer.words}")
             delivered.append(answer)

@@ -46,7 +46,7 @@ def store(destination: StowDestination, files: Sequence[Path]) -> Sequence[Deliv
         for lot in _lots([outgoing_object(path) for path in files]):
             _store_lot(destination, lot, delivered)
     except DestinationUnavailable as error:
-        raise DestinationUnavailable(str(error), delivered) from error
+        raise DestinationUnavailable(str(error), delivered, error.begun) from error
     return delivered
 
 
@@ -178,7 +178,10 @@ def _post(destination: StowDestination, files: Sequence[Path]) -> _Answer:
     parts = urlsplit(destination.url)
     where = parts.netloc
     boundary = f"vigie-{secrets.token_hex(16)}"
-    connection = _connected(destination)
+    try:
+        connection = _connected(destination)
+    except DestinationUnavailable as error:
+        raise DestinationUnavailable(str(error), begun=()) from error
     try:
         connection.putrequest("POST", f"{parts.path.rstrip('/')}/studies")
         for name, value in _headers(destination, files, boundary).items():

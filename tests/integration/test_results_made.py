@@ -8,7 +8,10 @@ import pytest
 import sqlalchemy as sa
 from pydicom import dcmread
 
+from results.facts import AssessmentFacts
 from tests.assessed_site import EVERYTHING, AssessedSite
+from vigie import result_facts
+from vigie.result_facts import Site
 from worklist.conclusion import Answer
 from worklist.deliveries import Asked
 from worklist.errors import MissingReason, UnknownStudy
@@ -16,6 +19,7 @@ from worklist.finding import TargetFinding
 from worklist.highlighting import Highlighting, Looker, Modes
 from worklist.outbound import CannotResend, NothingToRetract, ObjectKind, Worth
 from worklist.people import AccountName, Role
+from worklist.store.making import AssessedStudy
 from worklist.store.reader import PostgresReader
 from worklist.uid import StudyInstanceUID
 
@@ -311,6 +315,59 @@ def test_what_cannot_be_made_is_said_and_holds_up_nothing(site: AssessedSite) ->
     assert {one.study_instance_uid for one in site.views()} == {good}
     [told] = [one for one in site.events("results_made") if one.study_instance_uid == broken]
     assert "cannot be read" in told.details["problem"]
+
+
+def test_a_later_assessment_that_nobody_wants_supersedes_all_the_same(
+    emptied_engine: sa.Engine, tmp_path: Path
+) -> None:
+    site = AssessedSite(emptied_engine, tmp_path, worth=Worth.FLAGGED)
+    sent, waits = site.file(ARM), site.file(HEAD)
+    site.assess(ARM, sent)
+    site.make()
+    site.send()
+    old = {one.delivery.sop_instance_uid for one in site.views(study=sent)}
+    site.assess(HEAD, waits)
+    site.make()
+    for phantom, uid in ((ARM, sent), (HEAD, waits)):
+        site.reassess(phantom, uid, finding=False)
+    site.make()
+    assert {str(one.delivery.state) for one in site.views(study=waits)} == {"withdrawn"}
+    site.send()
+    rejection = dcmread(io.BytesIO(site.peer.taken[-1][1]))
+    assert _references(rejection) == old
+    assert len(site.peer.taken) == len(old) + 1
+
+
+def test_what_an_earlier_assessment_said_counts_no_more_where_the_later_cannot_be_told(
+    site: AssessedSite,
+) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    site.reassess(ARM, uid)
+    for one in (site.folder / "archive" / uid).glob("*.dcm"):
+        one.write_bytes(b"no DICOM")
+    site.make()
+    assert {state for _, state in site.states()} == {"withdrawn"}
+
+
+def test_a_header_that_nobody_foresaw_holds_up_no_other_study(
+    site: AssessedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, good = site.file(ARM), site.file(HEAD)
+    site.assess(ARM, odd)
+    site.assess(HEAD, good)
+
+    def facts_of(study: AssessedStudy, at: Site) -> AssessmentFacts:
+        if study.study_instance_uid == odd:
+            raise TypeError("nobody foresaw it")
+        return result_facts.facts_of(study, at)
+
+    monkeypatch.setattr("vigie.making.facts_of", facts_of)
+    site.make()
+    assert {one.study_instance_uid for one in site.views()} == {good}
+    [told] = [one for one in site.events("results_made") if one.study_instance_uid == odd]
+    assert told.details["problem"] == "TypeError: nobody foresaw it"
 
 
 def _title(data_set: object) -> str:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydicom import dcmread
 
 from results.sending.destination import Destination
-from results.sending.errors import CommitmentNotOffered
+from results.sending.errors import CommitmentNotOffered, DestinationUnavailable
 from tests.assessed_site import PATIENCE, AssessedSite
 from vigie import delivering
 from vigie.delivering import record_heard
@@ -79,8 +79,31 @@ def test_what_was_never_offered_to_one_who_is_away_needs_no_rejection(site: Asse
     site.send()
     new = [one.delivery for one in site.views(study=second)]
     assert {one.tries for one in new} == {1}
-    assert not any(one.may_be_there for one in new)
+    assert not any(one.delivery.may_be_there for one in site.views())
     assert len(site.views()) == first + len(new)
+
+
+def test_what_landed_unanswered_and_is_then_refused_is_still_rejected_when_retracted(
+    site: AssessedSite,
+) -> None:
+    fake, taken = site.peer.send, len(site.views())
+    [uid] = {one.study_instance_uid for one in site.views()}
+
+    def send(destination: Destination, files: Sequence[Path]) -> object:
+        fake(destination, files)
+        raise DestinationUnavailable("It died before it answered.")
+
+    site.peer.send = send  # type: ignore[assignment, method-assign]
+    site.send()
+    assert len(site.peer.taken) == taken
+    site.peer.send = fake  # type: ignore[method-assign]
+    site.peer.refuses = {str(dcmread(io.BytesIO(one)).SOPClassUID) for _, one in site.peer.taken}
+    site.later(hours=1)
+    site.send()
+    assert {state for _, state in site.states()} == {"refused"}
+    site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)
+    site.make()
+    assert ("rejection", "waiting") in site.states()
 
 
 def test_what_nobody_takes_is_parked_and_sent_again_by_hand(site: AssessedSite) -> None:

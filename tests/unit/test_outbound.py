@@ -20,6 +20,7 @@ from worklist.outbound import (
     begun,
     committed,
     not_committed,
+    not_offered,
     put_off,
     refused,
     resent,
@@ -77,6 +78,20 @@ def test_what_was_begun_may_be_there_until_it_was_refused() -> None:
     assert sent.may_be_there
     assert put_off(sent, words="", now=NOON, patience=PATIENCE).may_be_there
     assert not refused(sent, status=0xA900, words="no").may_be_there
+
+
+def test_what_was_there_before_a_try_is_there_after_a_refusal() -> None:
+    sent = accepted(begun(NEW), status=0, words="", now=NOON)
+    again = begun(resent(committed(sent, now=NOON), now=NOON))
+    told = refused(again, status=0x0110, words="a second one")
+    assert (told.state, told.may_be_there) == (S.REFUSED, True)
+    unanswered = begun(put_off(begun(NEW), words="", now=NOON, patience=PATIENCE))
+    assert refused(unanswered, status=0x0110, words="", was_there=True).may_be_there
+
+
+def test_what_did_not_leave_is_there_only_if_it_was_before() -> None:
+    assert not not_offered(begun(NEW), was_there=False).may_be_there
+    assert not_offered(begun(NEW), was_there=True).may_be_there
 
 
 def test_what_lands_after_it_was_withdrawn_is_there_all_the_same() -> None:

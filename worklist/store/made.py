@@ -203,7 +203,12 @@ def keep_object(
 
 
 def supersede(connection: sa.Connection, made: MadeSet, by: int) -> None:
-    """Let what was made of this study before count no more."""
+    """Let what was made of this study before count no more.
+
+    Also where nothing was made now: what an earlier assessment said holds no more then. Of this
+    very assessment it stays, unless something was made in its place.
+    """
+    in_its_place = [] if made.objects else [_S.assessment_number != made.assessment_number]
     sets = connection.scalars(
         sa.update(o.result_set)
         .where(
@@ -211,6 +216,7 @@ def supersede(connection: sa.Connection, made: MadeSet, by: int) -> None:
             _S.result_set_id != by,
             _S.superseded_at.is_(None),
             _S.retracted_at.is_(None),
+            *in_its_place,
         )
         .values(superseded_at=made.made_at)
         .returning(_S.result_set_id)

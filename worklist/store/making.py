@@ -251,8 +251,7 @@ class PostgresMaking:
         ).scalar_one()
         for one in made.objects:
             m.keep_object(connection, made.study_instance_uid, number, one, made.made_at)
-        if made.objects:
-            m.supersede(connection, made, number)
+        m.supersede(connection, made, number)
         if not made.objects and not made.problem:
             return
         counted = {kind: sum(one.kind is kind for one in made.objects) for kind in ObjectKind}
@@ -273,7 +272,8 @@ class PostgresMaking:
                 .group_by(_D.destination, _O.study_instance_uid, _D.to_reject)
                 .limit(limit)
             ).all()
-            return [_due_rejection(connection, *group) for group in groups]
+            found = [_due_rejection(connection, *group) for group in groups]
+        return [one for one in found if one is not None]
 
     def keep_rejection(self, due: DueRejection, made: MadeObject, now: datetime) -> None:
         """Keep a rejection and let it be sent; what it names is rejected there."""
@@ -331,18 +331,22 @@ def _is_newest() -> sa.ColumnElement[bool]:
 
 def _due_rejection(
     connection: sa.Connection, destination: str, uid: str, why: RejectionReason
-) -> DueRejection:
+) -> DueRejection | None:
+    """What is to be rejected; None: meanwhile nothing is, or it counts again."""
     study = StudyInstanceUID(uid)
     rows = m.rejected_there(connection, destination, study, why)
     newest = m.newest_of_study(connection, study)
     is_superseded = why is RejectionReason.SUPERSEDED
     times = [row.superseded_at if is_superseded else row.retracted_at for row in rows]
+    known = [one for one in times if one is not None]
+    if not known:
+        return None
     return DueRejection(
         destination=destination,
         study_instance_uid=study,
         assessment_number=newest.assessment_number,
         result_set_id=newest.result_set_id,
         why=why,
-        at=max(one for one in times if one is not None),
+        at=max(known),
         objects=tuple(map(m.made_object, rows)),
     )

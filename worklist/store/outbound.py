@@ -5,7 +5,7 @@ Satisfies `worklist.deliveries.DeliveriesStore`, and is the queue of the role th
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,7 @@ class Outgoing:
     study_instance_uid: StudyInstanceUID
     sop_class_uid: str
     path: str  # relative to the folder of results
+    was_there: bool = True  # whether it may have been there before it was taken to be sent
 
 
 class PostgresDeliveriesTransaction:
@@ -197,7 +198,7 @@ class PostgresOutbound:
             They are about to leave, so that each may be there from now on.
         """
         due = (
-            sa.select(_D.delivery_id)
+            sa.select(_D.delivery_id, _D.may_be_there.label("was_there"))
             .where(_WAITS, _D.destination == destination, _D.next_try_at <= now)
             .order_by(_D.tries, _D.queued_at, _D.delivery_id)
             .limit(limit)
@@ -207,7 +208,7 @@ class PostgresOutbound:
             sa.update(o.delivery)
             .where(_D.delivery_id == due.c.delivery_id)
             .values(tries=_D.tries + 1, may_be_there=sa.or_(_D.may_be_there, sa.literal(sending)))
-            .returning(o.delivery)
+            .returning(o.delivery, due.c.was_there)
         ).cte("taken")
         statement = (
             sa.select(taken, _O.study_instance_uid, _O.sop_class_uid, _O.path)
@@ -215,7 +216,8 @@ class PostgresOutbound:
             .order_by(taken.c.tries, taken.c.queued_at, taken.c.delivery_id)
         )
         with translated(), self._engine.begin() as connection:
-            return list(map(_outgoing, connection.execute(statement)))
+            rows = connection.execute(statement).all()
+        return [replace(_outgoing(row), was_there=row.was_there) for row in rows]
 
     def next_try_at(self, destination: str) -> datetime | None:
         """When something is due there next; None: nothing waits."""
