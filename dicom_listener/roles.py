@@ -36,6 +36,7 @@ def role_of(
     manufacturer: str,
     model_name: str,
     conversion_type: str,
+    image_type: str,
 ) -> ObjectRole:
     """What an object is to its study.
 
@@ -43,10 +44,16 @@ def role_of(
     ----------
     conversion_type
         Of a secondary capture; empty where it is not said.
+    image_type
+        Its values, with a backslash between them. An original is an image, whatever else is said:
+        importers of CDs write WSD into radiographs.
     """
+    is_capture = f"{sop_class_uid}.".startswith(f"{_SECONDARY_CAPTURE}.")
+    first_value = image_type.partition("\\")[0].strip().upper()
+    if is_capture and has_pixels and first_value == "ORIGINAL":
+        return ObjectRole.IMAGE
     if (manufacturer, model_name) == _MAKER and sop_class_uid in _RESULT_CLASSES:
         return ObjectRole.RESULT
-    is_capture = f"{sop_class_uid}.".startswith(f"{_SECONDARY_CAPTURE}.")
     if is_capture and conversion_type.upper() in _BY_SOFTWARE:
         return ObjectRole.DOCUMENT
     if not has_pixels or sop_class_uid in _NOT_IMAGES:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian
 
 from dicom_listener.attributes import WANTED, identity, instance_arrival
@@ -89,6 +90,14 @@ def test_every_object_that_we_make_is_known_again(
         ("1.2.840.10008.5.1.4.1.1.481.2", {}, DOCUMENT),  # dose
         (CAPTURE, {"conversion_type": "WSD"}, DOCUMENT),
         (f"{CAPTURE}.4", {"conversion_type": "syn"}, DOCUMENT),
+        (CAPTURE, {"conversion_type": "WSD", "image_type": "DERIVED\\SECONDARY"}, DOCUMENT),
+        (CAPTURE, {"conversion_type": "WSD", "image_type": "ORIGINAL\\PRIMARY"}, IMAGE),
+        (f"{CAPTURE}.4", {"conversion_type": "SYN", "image_type": "original "}, IMAGE),
+        (
+            CAPTURE,
+            {"manufacturer": "Vigie", "model_name": "Vigie triage", "image_type": "ORIGINAL"},
+            IMAGE,
+        ),
         (CAPTURE, {"conversion_type": "DF"}, IMAGE),  # a film that was digitised
         (CAPTURE, {"conversion_type": "SD"}, IMAGE),
         (CAPTURE, {}, IMAGE),
@@ -108,8 +117,27 @@ def test_what_an_object_is_to_its_study(
         "manufacturer": "Other",
         "model_name": "",
         "conversion_type": "",
+        "image_type": "",
     }
     assert role_of(sop_class_uid=sop_class_uid, **{**usual, **said}) is role
+
+
+@pytest.mark.parametrize(
+    ("image_type", "role"),
+    [(["ORIGINAL", "PRIMARY"], IMAGE), (["DERIVED", "SECONDARY"], DOCUMENT), (None, DOCUMENT)],
+)
+def test_a_radiograph_that_an_importer_wrapped_is_an_image(
+    tmp_path: Path, image_type: list[str] | None, role: ObjectRole
+) -> None:
+    wrapped = dcmread(min(PHANTOMS.glob("*/*.dcm")))
+    wrapped.SOPClassUID = wrapped.file_meta.MediaStorageSOPClassUID = CAPTURE
+    wrapped.ConversionType = "WSD"
+    if image_type is None:
+        del wrapped.ImageType
+    else:
+        wrapped.ImageType = image_type
+    wrapped.save_as(tmp_path / "wrapped.dcm", enforce_file_format=True)
+    assert role_when_filed(tmp_path / "wrapped.dcm") is role
 
 
 def test_no_image_of_a_phantom_is_taken_for_a_result() -> None:
