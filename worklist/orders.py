@@ -136,8 +136,9 @@ class OrderedStudy:
 def taken(order: Order, before: Order | None) -> Order | None:
     """The order as it is known after a message; None: an older message changes nothing.
 
-    Older by more than an hour: most senders tell local time without its zone, and when clocks go
-    back, the newer of two messages may seem an hour older.
+    Most senders tell local time without its zone, and when clocks go back, the newer of two
+    messages may seem an hour older: one that does is in doubt, and can make a study more urgent
+    but never less.
 
     Another priority than the same order had before is a change, whatever the message calls it.
     Once changed, an order stays so.
@@ -145,6 +146,8 @@ def taken(order: Order, before: Order | None) -> Order | None:
     if before is None:
         return order
     if order.said_at < before.said_at - _CLOCKS_DIFFER:
+        return None
+    if order.said_at < before.said_at and not _raises(order, before):
         return None
     priority = order.requested_priority or before.requested_priority
     control = order.control
@@ -158,6 +161,18 @@ def taken(order: Order, before: Order | None) -> Order | None:
         requested_priority=priority,
         patient_ids=tuple(dict.fromkeys([*order.patient_ids, *before.patient_ids])),
         patient_class=order.patient_class or before.patient_class,
+        said_at=max(order.said_at, before.said_at),
+    )
+
+
+def _raises(order: Order, before: Order) -> bool:
+    if order.requested_priority is None or OrderControl.CANCELLED in (
+        order.control,
+        before.control,
+    ):
+        return False
+    return before.requested_priority is None or is_more_urgent(
+        order.requested_priority, before.requested_priority
     )
 
 

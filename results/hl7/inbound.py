@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from results.hl7.errors import REJECT, BadMessage
@@ -42,6 +42,7 @@ _CHANGES = frozenset({"XO", "XX", "XR", "RO", "RP", "RQ", "RU"})
 _CANCELS = frozenset({"CA", "CR", "OC", "DC", "DR", "OD"})
 _PRIORITY_FIELDS = (("TQ1", 9, 1), ("ORC", 7, 6), ("OBR", 27, 6), ("OBR", 5, 1))
 _HOSPITALS_OWN = frozenset({"MR", "PI"})  # HL7 table 0203
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _LONGEST_KEY = 64  # characters of an identifier; DICOM's LO, four times its SH
 _MOST_STATEMENTS = 200  # orders, results or merges: filing waits while they are entered
 
@@ -372,6 +373,11 @@ def _key(value: str, location: str) -> str:
 
 
 def _said_at(message: Message, received_at: datetime) -> datetime:
-    """MSH-7; without its zone it is taken as UTC, which is the same for all of one sender."""
+    """MSH-7; without its zone it is taken as UTC, which is the same for all of one sender.
+
+    It is never much later than when the message came: a clock ahead, or a zone that was left
+    out, would let every later message seem an old one.
+    """
     header = message.first("MSH")
-    return parse_time("" if header is None else header.text(7)) or received_at
+    said_at = parse_time("" if header is None else header.text(7)) or received_at
+    return min(said_at, received_at + _CLOCKS_DIFFER)

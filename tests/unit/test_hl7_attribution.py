@@ -1,10 +1,12 @@
 """Reports and merges are of the patient and order that they name, or refused."""
 
+from datetime import timedelta
+
 import pytest
 
-from tests.hl7_messages import header, message, patient
-from tests.unit.test_hl7_reading import read, refused
-from worklist.orders import PatientMerge, PatientUpdate, Report
+from tests.hl7_messages import header, message, order, patient
+from tests.unit.test_hl7_reading import NOW, read, refused
+from worklist.orders import Order, PatientMerge, PatientUpdate, Report
 
 
 @pytest.mark.parametrize("with_orc", [(1, 2, 3), (2,), (3,), ()])
@@ -39,6 +41,15 @@ def test_without_a_status_of_its_own_a_report_is_signed_when_all_observations_ar
     [found] = read(message(header("ORU^R01"), patient(), accession, *lines))
     assert isinstance(found, Report)
     assert found.status == status
+
+
+@pytest.mark.parametrize(
+    ("at", "minutes"), [("20991231", 5), ("20260302120501", 5), ("20260302120459", 4 + 59 / 60)]
+)
+def test_a_clock_that_is_ahead_makes_no_later_message_an_old_one(at: str, minutes: float) -> None:
+    [found] = read(order(at=at))
+    assert isinstance(found, Order)
+    assert found.said_at == NOW + timedelta(minutes=minutes)
 
 
 def merged(*segments: str, **site: object) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:

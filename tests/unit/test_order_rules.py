@@ -65,14 +65,28 @@ def test_cancelled_orders_alone_leave_what_the_images_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "is_taken"), [(61, True), (0, True), (-59, True), (-60, True), (-61, False)]
+    ("minutes", "raises", "lowers"),
+    [(61, True, True), (0, True, True), (-1, True, False), (-60, True, False), (-61, False, False)],
 )
-def test_a_message_older_by_more_than_an_hour_is_late(minutes: int, is_taken: bool) -> None:
-    later = replace(ORDER, said_at=NOON + timedelta(minutes=minutes), requested_priority=STAT)
-    found = taken(later, ORDER)
-    assert (found is not None) == is_taken
-    if found is not None:
-        assert found.control is OrderControl.CHANGED
+def test_an_older_message_never_lowers_and_within_an_hour_may_raise(
+    minutes: int, raises: bool, lowers: bool
+) -> None:
+    for priority, is_taken in ((STAT, raises), (ROUTINE, lowers)):
+        at = NOON + timedelta(minutes=minutes)
+        found = taken(replace(ORDER, said_at=at, requested_priority=priority), ORDER)
+        assert (found is not None) == is_taken
+        if found is not None:
+            assert found.control is OrderControl.CHANGED
+            assert found.said_at == max(at, NOON)
+
+
+@pytest.mark.parametrize("control", OrderControl)
+def test_an_older_message_brings_no_cancelled_order_back(control: OrderControl) -> None:
+    cancelled = replace(ORDER, control=OrderControl.CANCELLED)
+    older = replace(
+        ORDER, control=control, requested_priority=STAT, said_at=NOON - timedelta(minutes=1)
+    )
+    assert taken(older, cancelled) is None
 
 
 def test_what_a_message_leaves_out_is_as_it_was() -> None:
