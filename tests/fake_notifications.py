@@ -9,7 +9,14 @@ from datetime import datetime
 from tests.fakes import FakeOutcome, FakeStore
 from worklist.finding import Flagged, TargetFinding
 from worklist.notifications import KeptNotification, Looks
-from worklist.notifying import Flag, Notification, NotificationState, PatientDatum, Standing
+from worklist.notifying import (
+    Flag,
+    Notification,
+    NotificationState,
+    PatientDatum,
+    Standing,
+    notification_id,
+)
 from worklist.ports import Event
 from worklist.reading import ReadingState
 from worklist.uid import StudyInstanceUID
@@ -30,36 +37,40 @@ class FakeNotifications:
     def looks(self, channel: str) -> Looks | None:
         return self._looks.get(channel)
 
-    def add_look(self, channel: str, now: datetime) -> None:
-        known = self._looks.get(channel, Looks(first_at=now, last_at=now))
-        self._looks[channel] = replace(known, last_at=max(known.last_at, now))
+    def add_look(self, channel: str, now: datetime, outcome_id: int) -> None:
+        known = self._looks.get(channel)
+        first_at = now if known is None else min(known.first_at, now)
+        self._looks[channel] = Looks(first_at=first_at, last_at=now, last_outcome_id=outcome_id)
 
-    def untold(self, channel: str, targets: Sequence[TargetFinding], since: datetime) -> list[Flag]:
-        told = {
-            (one.study_instance_uid, one.target)
-            for one in self._kept.values()
-            if one.channel == channel
-        }
-        flags = [
+    def newest_outcome_id(self) -> int:
+        return len(self._worklist.tables.outcomes)
+
+    def untold(
+        self, channel: str, targets: Sequence[TargetFinding], since: datetime, after_outcome_id: int
+    ) -> list[Flag]:
+        return [
             one
             for one in self._flags()
             if one.target in targets
-            and one.flagged_at >= since
-            and (one.study_instance_uid, one.target) not in told
+            and (one.flagged_at >= since or one.outcome_id > after_outcome_id)
+            and not self._is_told(channel, one)
         ]
-        return sorted(flags, key=lambda one: (one.flagged_at, one.outcome_id))
+
+    def _is_told(self, channel: str, flag: Flag) -> bool:
+        kept = self._kept.get(notification_id(channel, flag.study_instance_uid, flag.target))
+        return kept is not None and not _gives_way(kept, flag.outcome_id)
 
     def add(self, one: Notification) -> bool:
-        key = (one.study_instance_uid, one.target, one.channel)
-        kept = {(two.study_instance_uid, two.target, two.channel) for two in self._kept.values()}
-        if key in kept:
+        kept = self._kept.get(one.notification_id)
+        if kept is not None and not _gives_way(kept, one.outcome_id):
             return False
-        self._kept[one.notification_id] = one
+        attempts = 0 if kept is None else kept.attempts
+        self._kept[one.notification_id] = replace(one, attempts=attempts)
         return True
 
     def first_due(self, channel: str, now: datetime) -> Notification | None:
-        due = [one for one in self._waiting(channel) if one.due_at <= now]
-        return min(due, key=lambda one: one.due_at, default=None)
+        due = [one for one in reversed(self._waiting(channel)) if one.due_at <= now]
+        return max(due, key=lambda one: one.flagged_at, default=None)
 
     def next_due_at(self, channel: str) -> datetime | None:
         return min((one.due_at for one in self._waiting(channel)), default=None)
@@ -126,6 +137,12 @@ class FakeNotifications:
             for number, one in enumerate(self._worklist.tables.outcomes, start=1)
             if isinstance(one.outcome, Flagged) and one.current and not one.too_late
         ]
+
+
+def _gives_way(kept: Notification, outcome_id: int) -> bool:
+    """Whether a newer flag takes its place: nobody was told."""
+    ended = kept.state in {NotificationState.TOO_LATE, NotificationState.NOT_TOLD}
+    return ended and kept.delivered_at is None and kept.outcome_id < outcome_id
 
 
 def _flag(number: int, one: FakeOutcome) -> Flag:

@@ -3,7 +3,9 @@
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -16,12 +18,13 @@ from results.notifying.mail import Mail
 from results.notifying.message import Node
 from results.notifying.webhook import Webhook
 from vigie import __version__
+from vigie.claim import claiming
 from vigie.notification_settings import EmailSettings, WebhookSettings
 from vigie.settings import Settings
 from vigie.wiring import utc_now
-from worklist.errors import VigieError
-from worklist.notifications import Notifications
-from worklist.notifying import Answer, Channel, Notice, Refused, Unanswered
+from worklist.errors import RefusedByStore, VigieError
+from worklist.notifications import Notifications, ToTell
+from worklist.notifying import Answer, Channel, Confirmed, Notice, Refused, Unanswered
 from worklist.store.notifying import PostgresNotifications
 
 log = structlog.get_logger(__name__)
@@ -31,8 +34,8 @@ _NEWS = frozenset({"outcome_recorded", "notification_sent_again", "ai_started"})
 _LOOK_S = 15.0  # without any news
 _STOP_S = 0.5  # until a stop is noticed
 _RECONNECT_S = 1.0
-_LONGEST_TRY_S = 60.0
-_LAST_TRY_S = 20.0  # for a try in hand when asked to stop
+LONGEST_TRY_S = 25.0  # of one try from its first byte to its answer; below `IN_HAND`
+_LAST_TRY_S = 30.0  # for a try in hand when asked to stop
 
 
 class Sender(Protocol):
@@ -107,6 +110,15 @@ def tried(sender: Sender, notice: Notice, limit_s: float) -> Answer:
         return Unanswered(f"no answer within {limit_s:g} s")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Heard:
+    """What came of a try."""
+
+    told: ToTell
+    answer: Answer
+    at: datetime
+
+
 class NotificationDesk:
     """What administrators see of channels and do to them; satisfies `viewer.ports.Notifying`."""
 
@@ -131,7 +143,7 @@ class NotificationDesk:
     def test(self, name: str, *, actor: str, now: datetime) -> Answer:
         """Tell a channel that it is tested, at once and whatever its hours."""
         told = self._notifications.test_notice(name)
-        answer = tried(self._make(self._settings, name), told, _LONGEST_TRY_S)
+        answer = tried(self._make(self._settings, name), told, LONGEST_TRY_S)
         self._notifications.note_test(told, answer, actor=actor, now=now)
         return answer
 
@@ -141,6 +153,9 @@ class ChannelNotifier:
 
     Of several processes the one that holds the channel's lock does so: it goes with the connection,
     so that a process that was killed is followed at once.
+
+    An answer that cannot be kept is held until it can: nobody is told again because the database
+    was away.
 
     Parameters
     ----------
@@ -163,7 +178,7 @@ class ChannelNotifier:
         stop: threading.Event,
         *,
         look_s: float = _LOOK_S,
-        longest_try_s: float = _LONGEST_TRY_S,
+        longest_try_s: float = LONGEST_TRY_S,
     ) -> None:
         self._url = url
         self._notifications = notifications
@@ -172,12 +187,13 @@ class ChannelNotifier:
         self._stop = stop
         self._look_s = look_s
         self._longest_try_s = longest_try_s
+        self._heard: dict[uuid.UUID, _Heard] = {}  # answers that are not kept yet
 
     def run(self) -> None:
         """Tell until asked to stop; wait and go on when the database goes away."""
         while not self._stop.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+                with claiming(self._url) as connection:
                     self._serve(connection)
             except (psycopg.Error, VigieError) as error:
                 log.warning("notifying_waits", channel=self._name, error=type(error).__name__)
@@ -189,8 +205,7 @@ class ChannelNotifier:
                 return
         connection.execute(f"LISTEN {_EVENTS}")
         while not self._stop.is_set():
-            self._notifications.find(self._name, utc_now())
-            self._tell_all()
+            self._tell_all(connection)
             self._wait(connection)
 
     def _holds_lock(self, connection: psycopg.Connection) -> bool:
@@ -199,17 +214,33 @@ class ChannelNotifier:
         ).fetchone()
         return found is not None and bool(found[0])
 
-    def _tell_all(self) -> None:
+    def _tell_all(self, connection: psycopg.Connection) -> None:
         while not self._stop.is_set():
+            self._keep()
+            connection.execute("SELECT 1")  # raises where the lock went with the connection
+            self._notifications.find(self._name, utc_now())
             told = self._notifications.next(self._name, utc_now())
             if told is None:
                 return
+            number = told.notification.notification_id
+            if number in self._heard and isinstance(self._heard[number].answer, Confirmed):
+                continue  # who was told has it: only the database does not know yet
             answer = tried(self._sender, told.notice, self._longest_try_s)
-            after = self._notifications.record(told, answer, utc_now())
+            self._heard[number] = _Heard(told=told, answer=answer, at=utc_now())
+        self._keep()
+
+    def _keep(self) -> None:
+        for number, heard in list(self._heard.items()):
+            try:
+                after = self._notifications.record(heard.told, heard.answer, heard.at)
+            except RefusedByStore as error:  # the others are not held up by it
+                log.error("answer_not_kept", notification_id=str(number), error=str(error))
+                continue
+            del self._heard[number]
             log.info(
                 "notification",
                 channel=self._name,
-                notification_id=str(after.notification_id),
+                notification_id=str(number),
                 study_instance_uid=after.study_instance_uid,
                 state=after.state,
                 attempts=after.attempts,
@@ -235,18 +266,40 @@ def run_channels(
     stop: threading.Event,
     make: Callable[[Settings, str], Sender] = make_sender,
 ) -> None:
-    """Tell all channels until asked to stop; a slow one holds up no other."""
+    """Tell all channels until asked to stop; a slow one holds up no other.
+
+    Raises
+    ------
+    Exception
+        What ended a channel's thread: the supervisor starts the process anew, and its log says why.
+    """
+    failures: list[Exception] = []
     threads = [
-        _started(ChannelNotifier(url, notifications, one.name, make(settings, one.name), stop))
+        _started(
+            ChannelNotifier(url, notifications, one.name, make(settings, one.name), stop),
+            stop,
+            failures,
+        )
         for one in notifications.channels
     ]
     stop.wait()
     _joined(threads, min(settings.stop_limit_s, _LAST_TRY_S))
+    for failure in failures:
+        raise failure
 
 
-def _started(notifier: ChannelNotifier) -> threading.Thread:
+def _started(
+    notifier: ChannelNotifier, stop: threading.Event, failures: list[Exception]
+) -> threading.Thread:
+    def run() -> None:
+        try:
+            notifier.run()
+        except Exception as error:  # noqa: BLE001  (the boundary of the thread: raised by the role)
+            failures.append(error)
+            stop.set()
+
     # Not waited for at the end beyond a limit: a try cut short is made again, with the same ID.
-    thread = threading.Thread(target=notifier.run, name="channel", daemon=True)
+    thread = threading.Thread(target=run, name="channel", daemon=True)
     thread.start()
     return thread
 

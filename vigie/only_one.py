@@ -9,6 +9,7 @@ import psycopg
 import structlog
 
 from vigie.changes import CHANNEL
+from vigie.claim import claiming
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ def work_alone(
     """
     while not stop.is_set():
         try:
-            with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            with claiming(url) as connection:
                 _work(connection, name, stop, holding, heard)
         except psycopg.Error as error:
             log.warning("database_unavailable", error=str(error))

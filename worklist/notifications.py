@@ -21,6 +21,7 @@ from worklist.notifying import (
     PatientDatum,
     Standing,
     answered,
+    begun,
     decided,
     notice,
     planned,
@@ -57,6 +58,7 @@ class Looks:
 
     first_at: datetime
     last_at: datetime
+    last_outcome_id: int  # the newest outcome then; later ones have higher numbers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,22 +77,33 @@ class NotificationTransaction(Protocol):
         """When flags for a channel were looked for; None: never."""
         ...
 
-    def add_look(self, channel: str, now: datetime) -> None:
-        """Flags were looked for."""
+    def add_look(self, channel: str, now: datetime, outcome_id: int) -> None:
+        """Flags were looked for, up to this outcome; a clock that was ahead is set back."""
+        ...
+
+    def newest_outcome_id(self) -> int:
+        """The number of the newest outcome; 0: there is none."""
         ...
 
     def untold(
-        self, channel: str, targets: Sequence[TargetFinding], since: datetime
+        self, channel: str, targets: Sequence[TargetFinding], since: datetime, after_outcome_id: int
     ) -> Sequence[Flag]:
-        """Flags in force, made at or after `since`, whose finding this channel has no row of."""
+        """Flags in force that this channel was not told and is not about to be.
+
+        Made at or after `since` or newer than `after_outcome_id`, in the order in which they were
+        recorded. A finding that ended *too late* or *not told* is untold of newer flags.
+        """
         ...
 
     def add(self, one: Notification) -> bool:
-        """Insert a notification; False where that channel has one of that finding already."""
+        """Insert a notification, or put it in the place of an older one that was never told.
+
+        False where that channel was told of that finding, or is about to be.
+        """
         ...
 
     def first_due(self, channel: str, now: datetime) -> Notification | None:
-        """The one that has been due longest, held against change."""
+        """Of those that are due the one that was flagged last, held against change."""
         ...
 
     def next_due_at(self, channel: str) -> datetime | None:
@@ -187,25 +200,38 @@ class Notifications:
         """
         channel = self.channel(name)
         with self._store.transaction() as transaction:
-            looks = transaction.looks(name) or Looks(first_at=now, last_at=now)
-            since = max(looks.first_at - self._limit, looks.last_at - _LOOKED_AT_AGAIN)
-            found = transaction.untold(name, sorted(channel.findings), since)
+            newest = transaction.newest_outcome_id()
+            looks = transaction.looks(name) or Looks(
+                first_at=now, last_at=now, last_outcome_id=newest
+            )
+            first_at, last_at = min(looks.first_at, now), min(looks.last_at, now)
+            since = max(first_at - self._limit, last_at - _LOOKED_AT_AGAIN)
+            seen = looks.last_outcome_id
+            unseen_at = looks.last_at if looks.last_at <= now else None
+            found = transaction.untold(name, sorted(channel.findings), since, seen)
             plans = [
-                planned(channel, flag, limit=self._limit, now=now)
+                planned(
+                    channel,
+                    flag,
+                    limit=self._limit,
+                    now=now,
+                    unseen_at=unseen_at if flag.outcome_id > seen else None,
+                )
                 for flag in found
-                if channel.wants(flag)
+                if channel.wants(flag, self._modes)
             ]
             added = [one for one in plans if transaction.add(one)]
-            transaction.add_look(name, now)
+            transaction.add_look(name, now, newest)
             transaction.append_events(
                 [_event(one, now) for one in added if one.state is not NotificationState.WAITING]
             )
         return added
 
     def next(self, name: str, now: datetime) -> ToTell | None:
-        """What is to be told now; None: nothing is due.
+        """What is to be told now, noted as begun; None: nothing is due.
 
-        Those that are due and not to be told are put off or ended on the way.
+        Nobody else is given it for as long as a try may take. Those that are due and not to be told
+        are put off or ended on the way.
         """
         channel = self.channel(name)
         while True:
@@ -214,11 +240,13 @@ class Notifications:
                 if one is None:
                     return None
                 standing = transaction.standing(one)
-                told = decided(one, channel, standing, limit=self._limit, now=now)
+                told = decided(one, channel, standing, self._modes, limit=self._limit, now=now)
                 if isinstance(told, Flag):
                     study = transaction.study(one.study_instance_uid)
                     words = notice(one, channel, told, study, self._modes)
-                    return ToTell(notification=one, flag=told, notice=words)
+                    in_hand = begun(one, told, now)
+                    transaction.save(in_hand)
+                    return ToTell(notification=in_hand, flag=told, notice=words)
                 transaction.save(told)
                 if told.state is not NotificationState.WAITING:
                     transaction.append_events([_event(told, now)])
@@ -233,7 +261,10 @@ class Notifications:
         with self._store.transaction() as transaction:
             # A person may have asked for it once more meanwhile.
             kept = transaction.notification(told.notification.notification_id) or told.notification
-            after = answered(replace(kept, outcome_id=told.flag.outcome_id), answer, now)
+            after = answered(kept, answer, now)
+            if after == kept:
+                return kept
+            after = replace(after, outcome_id=told.flag.outcome_id)
             transaction.save(after)
             if after.state is not NotificationState.WAITING:
                 transaction.append_events([_event(after, now)])

@@ -16,8 +16,9 @@ from worklist.oversight import AISwitch
 from worklist.uid import StudyInstanceUID
 
 MOST_REFUSALS = 3  # of one delivery; then it is parked
+IN_HAND = timedelta(seconds=40)  # a try is: longer than it may take, so that nobody makes it too
 _FIRST_PAUSE = timedelta(seconds=5)
-_LONGEST_PAUSE = timedelta(minutes=5)
+_LONGEST_PAUSE = timedelta(minutes=5)  # also after a refusal: a receiver may be being installed
 _HELD_FOR = timedelta(minutes=1)  # until it is looked at again
 _DOUBLINGS = 10  # after which a pause is the longest anyway
 
@@ -26,6 +27,8 @@ READ_BEFORE = "the study was read before"
 STOPPED = "AI is stopped"
 WITHDRAWN = "a later assessment no longer flags it"
 TOO_LATE = "found too late to be told"
+BEGUN = "a try was begun, and what came of it is not known"
+CLOSED = "the hours of this channel ended before it could be told"
 
 
 class PatientDatum(StrEnum):
@@ -48,10 +51,17 @@ class Channel:
     waits: bool = True  # outside its hours: until they begin; False: it is not told at all
     tells: frozenset[PatientDatum] = frozenset({PatientDatum.ACCESSION_NUMBER})
 
-    def wants(self, flag: "Flag") -> bool:
-        """Whether it is for this channel; a least probability narrows, it never makes a flag."""
-        enough = self.least_probability is None or flag.probability >= self.least_probability
-        return flag.target in self.findings and enough
+    def wants(self, flag: "Flag", modes: Modes) -> bool:
+        """Whether it is for this channel; a least probability narrows, it never makes a flag.
+
+        It counts for nothing where the probability is not shown at once: who is told would know it
+        to be at least that (P8).
+        """
+        if flag.target not in self.findings:
+            return False
+        told = modes.of(flag.detector.name) is Highlighting.AT_ONCE
+        least = self.least_probability if told else None
+        return least is None or flag.probability >= least
 
     def opens(self, at: datetime) -> datetime:
         """The first moment from `at` on at which it may be used."""
@@ -93,7 +103,7 @@ class Notification:
     study_instance_uid: StudyInstanceUID
     target: TargetFinding
     outcome_id: int  # of the flag that was told last, or else found first
-    flagged_at: datetime
+    flagged_at: datetime  # when its limit began to count, which is not before the last look
     state: NotificationState
     due_at: datetime  # the next try
     expires_at: datetime  # no try after this
@@ -125,17 +135,24 @@ def notification_id(channel: str, uid: StudyInstanceUID, target: TargetFinding) 
 _NAMESPACE = uuid.UUID("3f0c9a52-52d5-5d0e-9c5b-4a7a7f1f2e6d")
 
 
-def planned(channel: Channel, flag: Flag, *, limit: timedelta, now: datetime) -> Notification:
+def planned(
+    channel: Channel, flag: Flag, *, limit: timedelta, now: datetime, unseen_at: datetime | None
+) -> Notification:
     """What becomes of a flag that this channel wants and was never told.
 
     Parameters
     ----------
+    unseen_at
+        When it was not recorded yet. The worker that flagged has a clock of its own: by ours it
+        was between then and now. None: not known.
     limit
         How long after a flag, or after the channel's hours began, it may still be told.
     """
-    opens = channel.opens(flag.flagged_at)
+    earliest = flag.flagged_at if unseen_at is None else max(flag.flagged_at, unseen_at)
+    flagged_at = min(earliest, now)
+    opens = channel.opens(flagged_at)
     state, words = NotificationState.WAITING, ""
-    if opens > flag.flagged_at and not channel.waits:
+    if opens > flagged_at and not channel.waits:
         state, words = NotificationState.NOT_TOLD, OUTSIDE_HOURS
     elif now > opens + limit:
         state, words = NotificationState.TOO_LATE, TOO_LATE
@@ -145,7 +162,7 @@ def planned(channel: Channel, flag: Flag, *, limit: timedelta, now: datetime) ->
         study_instance_uid=flag.study_instance_uid,
         target=flag.target,
         outcome_id=flag.outcome_id,
-        flagged_at=flag.flagged_at,
+        flagged_at=flagged_at,
         state=state,
         due_at=opens,
         expires_at=opens + limit,
@@ -164,27 +181,66 @@ class Standing:
 
 
 def decided(
-    one: Notification, channel: Channel, standing: Standing, *, limit: timedelta, now: datetime
+    one: Notification,
+    channel: Channel,
+    standing: Standing,
+    modes: Modes,
+    *,
+    limit: timedelta,
+    now: datetime,
 ) -> Flag | Notification:
     """What to do with a notification that is due: tell this flag, or keep it as it then is."""
     if now > one.expires_at:
-        tried = one.attempts > 0
-        state = NotificationState.PARKED if tried else NotificationState.TOO_LATE
-        return replace(one, state=state, words=one.words or TOO_LATE, changed_at=now)
+        return _given_up(one, now)
     if not one.by_hand:
         if standing.is_read:
             state = NotificationState.NOT_TOLD
             return replace(one, state=state, words=READ_BEFORE, changed_at=now)
         opens = channel.opens(now)
         if opens > now:  # hours have ended before it could be told, or are others now
-            return replace(one, due_at=opens, expires_at=opens + limit, changed_at=now)
+            return _put_off(one, channel, opens, limit=limit, now=now)
     flags = standing.in_force
     going = [flag for flag in flags if not standing.switch.is_stopped(flag.detector.name)]
-    wanted = [flag for flag in going if one.by_hand or channel.wants(flag)]
+    wanted = [flag for flag in going if one.by_hand or channel.wants(flag, modes)]
     if wanted:
         return max(wanted, key=lambda flag: (flag.probability, flag.outcome_id))
     words = STOPPED if flags and not going else WITHDRAWN
     return replace(one, due_at=now + _HELD_FOR, words=words, changed_at=now)
+
+
+def _put_off(
+    one: Notification, channel: Channel, opens: datetime, *, limit: timedelta, now: datetime
+) -> Notification:
+    """Until hours begin again, once; then it has the limit anew."""
+    if not channel.waits:
+        tried = one.attempts > 0
+        state = NotificationState.PARKED if tried else NotificationState.NOT_TOLD
+        return replace(one, state=state, words=one.words or OUTSIDE_HOURS, changed_at=now)
+    was_put_off = one.expires_at > channel.opens(one.flagged_at) + limit
+    if not was_put_off:
+        words = one.words or CLOSED
+        return replace(one, due_at=opens, expires_at=opens + limit, words=words, changed_at=now)
+    if opens > one.expires_at:
+        return _given_up(one, now)
+    return replace(one, due_at=opens, changed_at=now)
+
+
+def _given_up(one: Notification, now: datetime) -> Notification:
+    state = NotificationState.PARKED if one.attempts else NotificationState.TOO_LATE
+    return replace(one, state=state, words=one.words or TOO_LATE, changed_at=now)
+
+
+def begun(one: Notification, flag: Flag, now: datetime) -> Notification:
+    """As it is kept before a try: counted, and due again should nobody say what came of it."""
+    attempts = one.attempts + 1
+    return replace(
+        one,
+        outcome_id=flag.outcome_id,
+        attempts=attempts,
+        due_at=now + max(IN_HAND, pause_after(attempts)),
+        words=BEGUN,
+        changed_at=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +269,23 @@ Answer = Confirmed | Refused | Unanswered
 
 
 def answered(one: Notification, answer: Answer, now: datetime) -> Notification:
-    """The notification after one more try."""
-    tried = replace(one, attempts=one.attempts + 1, words=answer.words, changed_at=now)
+    """The notification after a try that was `begun`.
+
+    What has ended meanwhile stays as it is, unless somebody has it now.
+    """
+    if one.state is NotificationState.DELIVERED:
+        return one
+    tried = replace(one, words=answer.words, changed_at=now)
     if isinstance(answer, Confirmed):
         return replace(tried, state=NotificationState.DELIVERED, delivered_at=now)
-    refusals = one.refusals + isinstance(answer, Refused)
-    asked = answer.pause if isinstance(answer, Unanswered) and answer.pause else timedelta()
-    due_at = now + max(pause_after(tried.attempts), asked)
+    if one.state is not NotificationState.WAITING:
+        return one
+    refused = isinstance(answer, Refused)
+    refusals = min(one.refusals + refused, one.attempts)
+    asked = _LONGEST_PAUSE if refused else timedelta()
+    if isinstance(answer, Unanswered) and answer.pause:
+        asked = answer.pause
+    due_at = now + max(pause_after(one.attempts), asked)
     given_up = refusals >= MOST_REFUSALS or due_at > one.expires_at
     state = NotificationState.PARKED if given_up else NotificationState.WAITING
     return replace(tried, state=state, refusals=refusals, due_at=due_at)
@@ -239,6 +305,7 @@ class Notice:
     flag: Flag | None  # None: a test
     probability: float | None  # None: not for people to see before they look (P8)
     study: Mapping[PatientDatum, str] = field(default_factory=dict)  # as received, not empty
+    asked_for: str = ""  # which asking of a person this is; empty: nobody asked
 
 
 def notice(
@@ -256,6 +323,8 @@ def notice(
         flag=flag,
         probability=flag.probability if shown else None,
         study=_allowed(study, channel.tells),
+        # The limit is counted anew when a person asks, and stays the same over the tries.
+        asked_for=f"{one.expires_at.timestamp():.0f}" if one.by_hand else "",
     )
 
 

@@ -2,7 +2,8 @@
 
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.contract.conftest import FakeKept, Kept, PostgresKept
 from tests.fake_notifications import FakeNotifications
 from worklist.finding import DetectorIdentity, Flagged, NotFlagged, Outcome, TargetFinding
 from worklist.highlighting import Modes
+from worklist.hours import Hours
 from worklist.notifications import (
     Notifications,
     NotificationStore,
@@ -18,6 +20,7 @@ from worklist.notifications import (
     UnknownNotification,
 )
 from worklist.notifying import (
+    IN_HAND,
     READ_BEFORE,
     Channel,
     Confirmed,
@@ -25,6 +28,7 @@ from worklist.notifying import (
     PatientDatum,
     Refused,
     Unanswered,
+    begun,
     notification_id,
 )
 from worklist.service import Worklist
@@ -75,7 +79,7 @@ def test_a_flag_is_told_once_with_what_the_channel_may_tell(
     assert told.find("pager", NOON) == []
     one = told.next("pager", NOON)
     assert one is not None
-    assert one.notification == found
+    assert one.notification == begun(found, one.flag, NOON)
     assert one.notice.flag is not None
     assert one.notice.flag.detector == FRACTURE
     assert one.notice.probability == 0.9
@@ -83,9 +87,14 @@ def test_a_flag_is_told_once_with_what_the_channel_may_tell(
         PatientDatum.PATIENT_ID: "P1",
         PatientDatum.PATIENT_NAME: "Doe^Jane",
     }
-    assert told.next("pager", NOON) == one  # as after a process that died: the same, with its ID
+    assert told.next("pager", NOON + IN_HAND - timedelta(seconds=1)) is None  # it is in hand
+    again = told.next("pager", NOON + IN_HAND)  # as after a process that died
+    assert again is not None
+    assert again.notice == one.notice
     after = told.record(one, Confirmed("answered 200 OK"), NOON + MINUTE)
-    assert (after.state, after.attempts) == (NotificationState.DELIVERED, 1)
+    assert (after.state, after.attempts) == (NotificationState.DELIVERED, 2)
+    late = told.record(again, Unanswered("no answer"), NOON + MINUTE)
+    assert late == after
     assert told.next("pager", NOON + MINUTE) is None
     assert told.next_due_at("pager") is None
     [event] = kept.events("notification_delivered")
@@ -94,7 +103,7 @@ def test_a_flag_is_told_once_with_what_the_channel_may_tell(
         "channel": "pager",
         "notification_id": str(notification_id("pager", STUDY, TargetFinding.FRACTURE)),
         "finding": "fracture",
-        "attempts": 1,
+        "attempts": 2,
         "answer": "answered 200 OK",
     }
 
@@ -153,6 +162,89 @@ def test_a_new_channel_is_told_what_is_still_worth_telling(
     assert one.study_instance_uid == "1.2.4"
     assert told.find("pager", first + MINUTE) == []
     assert told.looked_at() == {"pager": first + MINUTE}
+
+
+@pytest.mark.parametrize("ended", ["too late", "read before", "dropped", "withdrawn", "stopped"])
+def test_a_flag_that_nobody_was_told_of_blocks_no_later_one(
+    ended: str, worklist: Worklist, told: Notifications, store: NotificationStore
+) -> None:
+    late = NOON + LIMIT + MINUTE
+    told.find("pager", NOON)
+    record(worklist, Flagged(probability=0.7))
+    told.find("pager", late if ended == "too late" else NOON)
+    if ended == "read before":
+        worklist.mark_read(STUDY, actor="anna", reason="read on paper", now=NOON)
+    elif ended == "dropped":
+        hours = Hours(zone=ZoneInfo("UTC"), begins=time(13), ends=time(14))
+        drops = replace(PAGER, name="drops", hours=hours, waits=False)
+        told = Notifications(store, [drops], modes=Modes(), limit=LIMIT)
+        told.find("drops", NOON)
+    elif ended == "withdrawn":
+        record(worklist, NotFlagged(probability=0.1), at=NOON + MINUTE)
+        assert told.next("pager", NOON + MINUTE) is None
+    elif ended == "stopped":
+        names = ["fracture"]
+        worklist.stop_ai(names, installed=names, actor="anna", reason="odd", now=NOON)
+    [channel] = told.channels[:1]
+    assert told.next(channel.name, late) is None
+    [first] = [
+        one.notification for one in told.newest() if one.notification.channel == channel.name
+    ]
+    assert first.state in {NotificationState.TOO_LATE, NotificationState.NOT_TOLD}
+    assert told.find(channel.name, late) == []  # the flag itself has had its turn
+
+    if ended == "read before":
+        worklist.reopen(STUDY, actor="anna", reason="another study was meant", now=late)
+    elif ended == "stopped":
+        worklist.start_ai(names, installed=names, actor="anna", reason="even", now=late)
+    record(worklist, Flagged(probability=0.99), at=late + MINUTE)
+    [found] = told.find(channel.name, late + MINUTE)
+    assert (found.notification_id, found.state) == (
+        first.notification_id,
+        NotificationState.WAITING,
+    )
+    one = told.next(channel.name, late + MINUTE)
+    assert one is not None
+    assert one.flag.probability == 0.99
+    told.record(one, Confirmed("ok"), late + MINUTE)
+    record(worklist, Flagged(probability=0.999), at=late + 2 * MINUTE)
+    assert told.find(channel.name, late + 2 * MINUTE) == []  # told once
+
+
+def test_a_clock_that_was_ahead_hides_no_flag(worklist: Worklist, told: Notifications) -> None:
+    told.find("pager", NOON + timedelta(days=400))
+    record(worklist, Flagged(probability=0.9))
+    assert told.looked_at() == {"pager": NOON + timedelta(days=400)}
+    [found] = told.find("pager", NOON + MINUTE)
+    assert found.due_at == NOON
+    assert told.looked_at() == {"pager": NOON + MINUTE}
+    assert told.find("pager", NOON + MINUTE) == []
+
+
+def test_a_worker_whose_clock_is_wrong_is_told_at_once(
+    worklist: Worklist, told: Notifications
+) -> None:
+    told.find("pager", NOON)
+    for study, skew in ((STUDY, timedelta(days=-3)), ("1.2.4", timedelta(minutes=10))):
+        made = provenance(FRACTURE, at=NOON + skew)
+        worklist.record_outcome(
+            StudyInstanceUID(study), 1, Flagged(probability=0.9), made, now=NOON + MINUTE
+        )
+    found = told.find("pager", NOON + MINUTE)
+    assert [one.state for one in found] == [NotificationState.WAITING] * 2
+    assert all(one.due_at <= NOON + MINUTE for one in found)
+
+
+def test_of_those_that_are_due_the_newest_flag_is_told_first(
+    worklist: Worklist, told: Notifications
+) -> None:
+    record(worklist, Flagged(probability=0.9))
+    told.find("pager", NOON)
+    record(worklist, Flagged(probability=0.9), study="1.2.4", at=NOON + MINUTE)
+    told.find("pager", NOON + MINUTE)
+    one = told.next("pager", NOON + MINUTE)
+    assert one is not None
+    assert one.flag.study_instance_uid == "1.2.4"
 
 
 def test_a_study_that_was_read_is_not_told(

@@ -1,5 +1,6 @@
 """What administrators see of notifications and do to them."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from vigie.settings import load_settings
 from worklist.due_time import DueTargets
 from worklist.finding import Flagged
 from worklist.notifications import Notifications
-from worklist.notifying import Refused
+from worklist.notifying import Unanswered
 from worklist.people import Role
 from worklist.service import Worklist
 from worklist.store.postgres import PostgresStore
@@ -79,8 +80,8 @@ def test_a_page_that_cannot_be_meant_is_refused(site: Site, query: str) -> None:
 def test_one_is_sent_again_under_the_administrators_name(site: Site) -> None:
     told = site.notifications.next("pager", NOW)
     assert told is not None
-    for _ in range(3):
-        site.notifications.record(told, Refused("answered 404 Not Found"), NOW)
+    late = Unanswered("answered 404 Not Found", pause=timedelta(days=1))
+    site.notifications.record(told, late, NOW)
     shown = site.browser.ask("GET", "/api/notifications?state=parked", accept_language="fr").json()[
         "notifications"
     ]

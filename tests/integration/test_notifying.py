@@ -17,14 +17,31 @@ from tests.builders import FRACTURE, arrival, provenance
 from tests.listening import eventually
 from tests.receivers import Reply, receiving
 from viewer.metrics import NodeCollector
+from vigie.claim import claiming
 from vigie.doctor import check_channels
-from vigie.notifying import ChannelNotifier, NotificationDesk, make_notifications, run_channels
+from vigie.notifying import (
+    LONGEST_TRY_S,
+    ChannelNotifier,
+    NotificationDesk,
+    make_notifications,
+    run_channels,
+)
 from vigie.settings import Settings, load_settings
 from vigie.wiring import utc_now
 from worklist.due_time import DueTargets
+from worklist.errors import RefusedByStore, StoreUnavailable
 from worklist.finding import Flagged, TargetFinding
-from worklist.notifications import Notifications
-from worklist.notifying import Answer, Confirmed, Notice, NotificationState, Refused, Unanswered
+from worklist.notifications import Notifications, ToTell
+from worklist.notifying import (
+    IN_HAND,
+    Answer,
+    Confirmed,
+    Notice,
+    Notification,
+    NotificationState,
+    Refused,
+    Unanswered,
+)
 from worklist.service import Worklist
 from worklist.store.notifying import PostgresNotificationTransaction
 from worklist.store.postgres import PostgresStore
@@ -143,13 +160,17 @@ def test_a_try_that_failed_is_made_again_after_a_pause_and_by_hand_at_once(site:
     site.flag("1.2.3")
     with site.notifying(sender):
         assert eventually(lambda: len(sender.told) == 1, LIMIT_S)
+        assert eventually(lambda: _words(site) == ["late"], LIMIT_S)
         sender.answer = Confirmed("ok")
-        assert eventually(lambda: _attempts(site) == 1, LIMIT_S)
         [kept] = site.notifications.newest()
         number = kept.notification.notification_id
         site.notifications.send_again(number, actor="person anna", now=utc_now())
         assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
     assert [one.notification_id for one in sender.told] == [number, number]
+
+
+def _words(site: Site) -> list[str]:
+    return [one.notification.words for one in site.notifications.newest()]
 
 
 def _attempts(site: Site) -> int:
@@ -160,12 +181,13 @@ def test_an_error_of_the_program_is_said_and_holds_up_no_other(site: Site) -> No
     sender = FakeSender(answer=ValueError("a header that cannot be written"))
     site.flag("1.2.3")
     with site.notifying(sender):
-        assert eventually(lambda: _attempts(site) == 1, LIMIT_S)
+        assert eventually(lambda: _words(site) == ["it cannot be sent: ValueError"], LIMIT_S)
         sender.answer = Confirmed("ok")
         site.flag("1.2.4")
         assert eventually(lambda: NotificationState.DELIVERED in site.states(), LIMIT_S)
     first = site.notifications.newest()[-1].notification
-    assert first.words in {"it cannot be sent: ValueError", "ok"}
+    assert first.words == "it cannot be sent: ValueError"
+    assert (first.state, first.refusals) == (NotificationState.WAITING, 1)
 
 
 def test_a_receiver_that_comes_to_no_end_is_left_alone(site: Site) -> None:
@@ -173,9 +195,7 @@ def test_a_receiver_that_comes_to_no_end_is_left_alone(site: Site) -> None:
     endless.may_answer.clear()
     site.flag("1.2.3")
     with site.notifying(endless, longest_try_s=0.2):
-        assert eventually(lambda: _attempts(site) >= 1, LIMIT_S)
-        [kept] = site.notifications.newest()
-        assert kept.notification.words == "no answer within 0.2 s"
+        assert eventually(lambda: _words(site) == ["no answer within 0.2 s"], LIMIT_S)
         endless.may_answer.set()
         assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
     assert len({one.notification_id for one in endless.told}) == 1
@@ -200,14 +220,111 @@ def test_when_the_database_breaks_off_the_channel_goes_on(site: Site) -> None:
     sender = FakeSender()
     with site.notifying(sender):
         assert eventually(site.looked, LIMIT_S)
-        with psycopg.connect(site.url, autocommit=True) as admin:
-            admin.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        site.engine.dispose()
+        _break_off(site)
         site.flag("1.2.3")
         assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+
+
+def _break_off(site: Site) -> None:
+    with psycopg.connect(site.url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    site.engine.dispose()
+
+
+def test_an_answer_is_kept_although_the_database_broke_off_before(site: Site) -> None:
+    sender = FakeSender()
+    sender.may_answer.clear()
+    site.flag("1.2.3")
+    with site.notifying(sender):
+        assert eventually(lambda: len(sender.told) == 1, LIMIT_S)
+        assert _attempts(site) == 1  # counted before anybody answered
+        _break_off(site)
+        sender.may_answer.set()
+        assert eventually(lambda: site.states() == [NotificationState.DELIVERED], LIMIT_S)
+    assert len(sender.told) == 1
+
+
+class Failing:
+    """Notifications whose answers cannot be kept a few times, for a reason of the test's choice."""
+
+    def __init__(self, real: Notifications, error: Exception, times: int) -> None:
+        self._real = real
+        self._error = error
+        self.left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def record(self, told: ToTell, answer: Answer, now: datetime) -> Notification:
+        if self.left > 0:
+            self.left -= 1
+            raise self._error
+        return self._real.record(told, answer, now)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RefusedByStore("it is full")])
+def test_nobody_is_told_again_because_an_answer_cannot_be_kept(
+    site: Site, error: Exception
+) -> None:
+    failing = Failing(site.notifications, error, 1)
+    site.notifications = failing  # type: ignore[assignment]
+    sender = FakeSender()
+    site.flag("1.2.3")
+    with site.notifying(sender):
+        assert eventually(lambda: failing.left == 0, LIMIT_S)
+        site.flag("1.2.4")
+        delivered = [NotificationState.DELIVERED] * 2
+        assert eventually(lambda: site.states() == delivered, LIMIT_S)
+    assert len(sender.told) == 2
+
+
+def test_an_error_of_the_program_ends_the_role_which_is_started_anew(site: Site) -> None:
+    failing = Failing(site.notifications, ValueError("no such thing"), 1)
+    site.flag("1.2.3")
+    stop = threading.Event()
+    with pytest.raises(ValueError, match="no such thing"):
+        run_channels(
+            site.url,
+            site.settings,
+            failing,  # type: ignore[arg-type]
+            stop,
+            make=lambda *_: FakeSender(),
+        )
+    assert stop.is_set()
+
+
+def test_who_lost_the_lock_during_a_try_tells_nothing_more(site: Site) -> None:
+    one, two = FakeSender(), FakeSender()
+    one.may_answer.clear()
+    site.flag("1.2.3")
+    with site.notifying(one):
+        assert eventually(lambda: len(one.told) == 1, LIMIT_S)
+        site.flag("1.2.4")
+        with psycopg.connect(site.url, autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype='advisory'"
+            )
+        with site.notifying(two):
+            assert eventually(lambda: len(two.told) == 1, LIMIT_S)  # not the one in hand
+            one.may_answer.set()
+            delivered = [NotificationState.DELIVERED] * 2
+            assert eventually(lambda: site.states() == delivered, LIMIT_S)
+    assert [told.flag.study_instance_uid for told in one.told if told.flag] == ["1.2.3"]
+    assert [told.flag.study_instance_uid for told in two.told if told.flag] == ["1.2.4"]
+
+
+def test_a_try_ends_before_another_process_may_make_it() -> None:
+    assert timedelta(seconds=LONGEST_TRY_S) < IN_HAND
+
+
+def test_a_claim_is_probed_so_that_a_machine_that_vanished_loses_it(site: Site) -> None:
+    host = sa.make_url(site.url).host or ""
+    with claiming(site.url) as connection:
+        probes = connection.execute("SHOW tcp_keepalives_idle").fetchone()
+    assert probes == (("0" if host.startswith("/") or not host else "10"),)
 
 
 def test_a_channel_that_hangs_holds_up_no_other(site: Site) -> None:
@@ -289,7 +406,7 @@ def test_flags_and_what_is_due_are_found_by_their_indexes(engine: sa.Engine) -> 
             connection, "before_cursor_execute", lambda *given: asked.append((given[2], given[3]))
         )
         transaction = PostgresNotificationTransaction(connection)
-        transaction.untold("pager", list(TargetFinding), utc_now())
+        transaction.untold("pager", list(TargetFinding), utc_now(), 0)
         transaction.first_due("pager", utc_now())
         transaction.next_due_at("pager")
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # tables are empty here

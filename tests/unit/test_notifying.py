@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from worklist.highlighting import Highlighting, Modes
 from worklist.hours import Hours
 from worklist.notifications import Notifications
 from worklist.notifying import (
+    BEGUN,
+    IN_HAND,
     MOST_REFUSALS,
     OUTSIDE_HOURS,
     READ_BEFORE,
@@ -36,6 +39,7 @@ from worklist.notifying import (
     Standing,
     Unanswered,
     answered,
+    begun,
     decided,
     notice,
     notification_id,
@@ -43,6 +47,7 @@ from worklist.notifying import (
     planned,
 )
 from worklist.oversight import AISwitch
+from worklist.reading import WrongReadingState
 from worklist.service import Worklist
 from worklist.study import Completeness
 from worklist.uid import StudyInstanceUID
@@ -66,7 +71,7 @@ def flag(probability: float = 0.9, at: datetime = NOON, number: int = 1) -> Flag
 
 
 def plan(channel: Channel = EVERYTHING, after: timedelta = SECOND) -> Notification:
-    return planned(channel, flag(), limit=LIMIT, now=NOON + after)
+    return planned(channel, flag(), limit=LIMIT, now=NOON + after, unseen_at=None)
 
 
 def decide(
@@ -79,7 +84,11 @@ def decide(
     after: timedelta = SECOND,
 ) -> Flag | Notification:
     standing = Standing(is_read=is_read, switch=switch, in_force=in_force)
-    return decided(one, channel, standing, limit=LIMIT, now=NOON + after)
+    return decided(one, channel, standing, Modes(), limit=LIMIT, now=NOON + after)
+
+
+def tried(one: Notification, answer: Answer) -> Notification:
+    return answered(begun(one, flag(), NOON), answer, NOON)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +99,20 @@ def test_a_least_probability_leaves_out_flags_below_it(
     least: float | None, probability: float, wanted: bool
 ) -> None:
     channel = replace(EVERYTHING, least_probability=least)
-    assert channel.wants(flag(probability)) is wanted
+    assert channel.wants(flag(probability), Modes()) is wanted
+
+
+@pytest.mark.parametrize("mode", [Highlighting.AFTER_FIRST_LOOK, Highlighting.TRIAGE_ONLY])
+def test_a_least_probability_tells_nothing_of_one_that_is_not_shown(mode: Highlighting) -> None:
+    channel = replace(EVERYTHING, least_probability=0.9)
+    assert not channel.wants(flag(0.6), Modes())
+    assert channel.wants(flag(0.6), Modes(chosen={"fracture": mode}))
 
 
 def test_a_channel_is_told_of_the_findings_that_it_is_for() -> None:
-    assert EVERYTHING.wants(flag())
+    assert EVERYTHING.wants(flag(), Modes())
     nodules = replace(EVERYTHING, findings=frozenset({TargetFinding.PULMONARY_NODULE}))
-    assert not nodules.wants(flag())
+    assert not nodules.wants(flag(), Modes())
 
 
 @pytest.mark.parametrize(
@@ -131,6 +147,63 @@ def test_hours_that_end_before_it_could_be_told_put_it_off() -> None:
     assert isinstance(put_off, Notification)
     morning = datetime(2026, 3, 3, 7, 30, tzinfo=PARIS)
     assert (put_off.due_at, put_off.expires_at) == (morning, morning + LIMIT)
+
+
+def test_hours_that_end_put_it_off_once_or_drop_it() -> None:
+    channel = replace(EVERYTHING, hours=replace(MORNINGS, begins=time(13), ends=time(13, 30)))
+    one = plan(channel)
+    now = NOON
+    for _ in range(100):  # nobody ever answers
+        told = decide(one, channel, after=now - NOON)
+        if isinstance(told, Flag):
+            one = answered(begun(one, told, now), Unanswered("late"), now)
+        else:
+            one = told
+        if one.state is not NotificationState.WAITING:
+            break
+        now = max(now, one.due_at)
+    assert (one.state, one.words) == (NotificationState.PARKED, "late")
+    assert now < NOON + timedelta(days=2)
+    dropping = replace(channel, waits=False)
+    ended = decide(plan(dropping), dropping, after=31 * MINUTE)
+    assert isinstance(ended, Notification)
+    assert (ended.state, ended.words) == (NotificationState.NOT_TOLD, OUTSIDE_HOURS)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(), -2 * LIMIT])
+def test_the_clock_of_a_worker_neither_delays_nor_outdates_a_flag(ahead: timedelta) -> None:
+    flagged = flag(at=NOON + ahead)
+    one = planned(EVERYTHING, flagged, limit=LIMIT, now=NOON, unseen_at=NOON - MINUTE)
+    assert one.state is NotificationState.WAITING
+    assert NOON - MINUTE <= one.due_at <= NOON
+    assert one.expires_at == one.due_at + LIMIT
+
+
+def test_a_failure_that_is_heard_late_undoes_nothing() -> None:
+    delivered = tried(plan(), Confirmed("ok"))
+    for answer in (Unanswered("late"), Refused("no"), Confirmed("ok, once more")):
+        assert answered(delivered, answer, NOON + MINUTE) == delivered
+    read = replace(plan(), state=NotificationState.NOT_TOLD, words=READ_BEFORE)
+    assert answered(read, Unanswered("late"), NOON) == read
+    assert answered(read, Confirmed("ok"), NOON).state is NotificationState.DELIVERED
+
+
+def test_a_try_is_counted_and_put_off_before_it_is_made() -> None:
+    one = begun(plan(), flag(number=7), NOON)
+    assert (one.attempts, one.outcome_id, one.words) == (1, 7, BEGUN)
+    assert one.due_at == NOON + IN_HAND
+    much_tried = begun(replace(plan(), attempts=99), flag(), NOON)
+    assert much_tried.due_at == NOON + 5 * MINUTE
+
+
+def test_each_asking_of_a_person_is_told_apart() -> None:
+    def asked(one: Notification) -> str:
+        return notice(one, EVERYTHING, flag(), {}, Modes()).asked_for
+
+    first, second = (plan().sent_again(LIMIT, NOON + after) for after in (SECOND, MINUTE))
+    assert asked(plan()) == ""
+    assert asked(first) == asked(tried(first, Unanswered("late")))
+    assert len({"", asked(first), asked(second)}) == 3
 
 
 def test_nothing_is_told_while_ai_is_stopped() -> None:
@@ -171,8 +244,8 @@ def test_a_person_who_asks_is_not_put_off_by_hours() -> None:
 
 
 def test_what_was_tried_and_is_too_old_is_parked() -> None:
-    tried = answered(plan(), Unanswered("no answer within 10 s"), NOON)
-    ended = decide(tried, after=LIMIT + SECOND)
+    late = tried(plan(), Unanswered("no answer within 10 s"))
+    ended = decide(late, after=LIMIT + SECOND)
     assert isinstance(ended, Notification)
     assert (ended.state, ended.words) == (NotificationState.PARKED, "no answer within 10 s")
     never = decide(plan(), after=LIMIT + SECOND)
@@ -183,9 +256,10 @@ def test_what_was_tried_and_is_too_old_is_parked() -> None:
 def test_refusals_are_tried_a_few_times_then_parked() -> None:
     one = plan()
     for _ in range(MOST_REFUSALS - 1):
-        one = answered(one, Refused("answered 401 Unauthorized"), NOON)
+        one = tried(one, Refused("answered 401 Unauthorized"))
+        assert one.due_at == NOON + 5 * MINUTE  # longer than it takes to install a receiver anew
         assert one.state is NotificationState.WAITING
-    one = answered(one, Refused("answered 401 Unauthorized"), NOON)
+    one = tried(one, Refused("answered 401 Unauthorized"))
     assert (one.state, one.attempts) == (NotificationState.PARKED, MOST_REFUSALS)
     assert one.sent_again(LIMIT, NOON).refusals == 0
 
@@ -201,7 +275,7 @@ def test_refusals_are_tried_a_few_times_then_parked() -> None:
 def test_who_asks_to_come_back_later_is_heeded_within_the_limit(
     asked: timedelta, state: NotificationState
 ) -> None:
-    one = answered(plan(), Unanswered("answered 429 Too Many Requests", pause=asked), NOON)
+    one = tried(plan(), Unanswered("answered 429 Too Many Requests", pause=asked))
     assert one.state is state
     assert one.due_at == NOON + asked
 
@@ -303,7 +377,7 @@ class Site:
         key = (name, flag_told.study_instance_uid, flag_told.target)
         if told.notification.by_hand is False:
             assert self.channels[channel].opens(self.now) == self.now
-            assert self.channels[channel].wants(flag_told)
+            assert self.channels[channel].wants(flag_told, Modes())
             assert self.now <= told.notification.expires_at
         assert self.confirmed[key] == 0 or self.resent[key], "told twice"
         self.received[key] += 1
@@ -318,6 +392,11 @@ class Site:
             one = known[which % len(known)].notification
             self.told.send_again(one.notification_id, actor="person anna", now=self.now)
             self.resent[(one.channel, one.study_instance_uid, one.target)] += 1
+
+    def read(self, study: int, is_read: bool) -> None:
+        change = self.worklist.mark_read if is_read else self.worklist.reopen
+        with suppress(WrongReadingState):
+            change(self.studies[study], actor="anna", reason="on paper, or not", now=self.now)
 
     def switch(self, stop: bool) -> None:
         change = self.worklist.stop_ai if stop else self.worklist.start_ai
@@ -339,6 +418,7 @@ steps = st.one_of(
     flagging,
     flagging,
     st.tuples(st.just("switch"), st.booleans()),
+    st.tuples(st.just("read"), st.integers(0, 1), st.booleans()),
     st.tuples(st.just("later"), st.sampled_from([1.0, 6.0, 60.0, 600.0, 4000.0, 70_000.0])),
 )
 
@@ -395,8 +475,10 @@ def test_every_flag_that_a_channel_wants_ends_told_or_with_a_reason(
             for one in site.told.newest()
             if one.notification.channel == channel.name
         }
-        for one in FakeNotifications(site.store).untold("nobody", list(TargetFinding), NOON):
-            if channel.wants(one) and site.now - one.flagged_at < LIMIT:
+        for one in FakeNotifications(site.store).untold("nobody", list(TargetFinding), NOON, 0):
+            if channel.wants(one, Modes()) and site.now - one.flagged_at < LIMIT:
                 found = kept[one.study_instance_uid, one.target]
-                ended = found.state in {NotificationState.PARKED, NotificationState.NOT_TOLD}
-                assert found.words or not ended
+                never_told = found.state in {NotificationState.TOO_LATE, NotificationState.NOT_TOLD}
+                assert found.words or found.state is NotificationState.WAITING
+                assert not never_told or found.outcome_id >= one.outcome_id  # it itself had a turn
+                assert found.expires_at <= site.now + timedelta(days=1) + LIMIT

@@ -10,6 +10,14 @@ from procrastinate.exceptions import ConnectorException
 
 from worklist.errors import RefusedByStore, StoreUnavailable
 
+# A server that vanished is noticed: libpq's probes of an idle connection, and its limit for a
+# query that nobody takes.
+ALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
 _PROGRAM_LIMIT_EXCEEDED = "54000"  # a value too long for an index, for example
 
 
@@ -30,7 +38,7 @@ def connect(url: str, *, pool_size: int = 5) -> sa.Engine:
         max_overflow=5,
         pool_pre_ping=True,
         hide_parameters=True,  # errors are logged, and parameters hold patients' names
-        connect_args={"connect_timeout": 5, "application_name": "vigie"},
+        connect_args={"connect_timeout": 5, "application_name": "vigie", **ALIVE},
     )
     sa.event.listen(engine, "connect", _tell_time_in_utc)
     return engine

@@ -43,5 +43,6 @@ notification_channel = sa.Table(
     sa.Column("name", NAME, primary_key=True),
     sa.Column("first_at", AT, nullable=False),
     sa.Column("last_at", AT, nullable=False),
+    sa.Column("last_outcome_id", sa.BigInteger, nullable=False),
     sa.CheckConstraint("last_at >= first_at", name="last_after_first"),
 )

@@ -32,6 +32,10 @@ _ONE, _OUTCOME, _LOOKS = t.notification.c, t.outcome.c, t.notification_channel.c
 _COLUMNS = tuple(column for column in t.notification.columns if column.name != "number")
 # The value stands in the statement, so that the partial indexes are seen to fit.
 _WAITS = _ONE.state == sa.literal_column(f"'{NotificationState.WAITING}'")
+_NEVER_TOLD = sa.and_(
+    _ONE.state.in_([NotificationState.TOO_LATE, NotificationState.NOT_TOLD]),
+    _ONE.delivered_at.is_(None),
+)
 _IN_FORCE = sa.and_(
     _OUTCOME.kind == sa.literal_column(f"'{OutcomeKind.FLAGGED}'"),
     _OUTCOME.current,
@@ -50,35 +54,53 @@ class PostgresNotificationTransaction:
         row = self._connection.execute(
             sa.select(t.notification_channel).where(_LOOKS.name == channel)
         ).first()
-        return None if row is None else Looks(first_at=row.first_at, last_at=row.last_at)
-
-    def add_look(self, channel: str, now: datetime) -> None:
-        later = {"last_at": sa.func.greatest(_LOOKS.last_at, now)}
-        self._connection.execute(
-            insert(t.notification_channel)
-            .values(name=channel, first_at=now, last_at=now)
-            .on_conflict_do_update(index_elements=["name"], set_=later)
+        if row is None:
+            return None
+        return Looks(
+            first_at=row.first_at, last_at=row.last_at, last_outcome_id=row.last_outcome_id
         )
 
-    def untold(self, channel: str, targets: Sequence[TargetFinding], since: datetime) -> list[Flag]:
+    def add_look(self, channel: str, now: datetime, outcome_id: int) -> None:
+        added = insert(t.notification_channel).values(
+            name=channel, first_at=now, last_at=now, last_outcome_id=outcome_id
+        )
+        later = {
+            "first_at": sa.func.least(_LOOKS.first_at, now),
+            "last_at": now,
+            "last_outcome_id": sa.func.greatest(_LOOKS.last_outcome_id, outcome_id),
+        }
+        self._connection.execute(added.on_conflict_do_update(index_elements=["name"], set_=later))
+
+    def newest_outcome_id(self) -> int:
+        return self._connection.scalar(sa.select(sa.func.max(_OUTCOME.outcome_id))) or 0
+
+    def untold(
+        self, channel: str, targets: Sequence[TargetFinding], since: datetime, after_outcome_id: int
+    ) -> list[Flag]:
         told = sa.exists().where(
             _ONE.study_instance_uid == _OUTCOME.study_instance_uid,
             _ONE.target == _OUTCOME.target,
             _ONE.channel == channel,
+            ~sa.and_(_NEVER_TOLD, _ONE.outcome_id < _OUTCOME.outcome_id),
         )
+        news = sa.or_(_OUTCOME.finished_at >= since, _OUTCOME.outcome_id > after_outcome_id)
         rows = self._connection.execute(
             sa.select(t.outcome)
-            .where(_IN_FORCE, _OUTCOME.finished_at >= since, _OUTCOME.target.in_(targets), ~told)
-            .order_by(_OUTCOME.finished_at, _OUTCOME.outcome_id)
+            .where(_IN_FORCE, news, _OUTCOME.target.in_(targets), ~told)
+            .order_by(_OUTCOME.outcome_id)
         )
         return [_flag(row) for row in rows]
 
     def add(self, one: Notification) -> bool:
+        values = _values(one)
+        statement = insert(t.notification).values(values)
+        kept = ("notification_id", "channel", "study_instance_uid", "target", "attempts")
         added = self._connection.execute(
-            insert(t.notification)
-            .values(_values(one))
-            .on_conflict_do_nothing()
-            .returning(_ONE.number)
+            statement.on_conflict_do_update(
+                index_elements=["study_instance_uid", "target", "channel"],
+                set_={name: values[name] for name in values if name not in kept},
+                where=sa.and_(_NEVER_TOLD, _ONE.outcome_id < one.outcome_id),
+            ).returning(_ONE.number)
         )
         return added.first() is not None
 
@@ -86,7 +108,7 @@ class PostgresNotificationTransaction:
         return self._one(
             sa.select(*_COLUMNS)
             .where(_WAITS, _ONE.channel == channel, _ONE.due_at <= now)
-            .order_by(_ONE.due_at, _ONE.number)
+            .order_by(_ONE.flagged_at.desc(), _ONE.number.desc())
             .limit(1)
         )
 
