@@ -131,7 +131,13 @@ class CommitmentAnswers:
         for name in names:
             if stop is not None and stop.is_set():
                 return
-            ready = self._ready.get(name) or self._made_ready(name, stop)
+            try:
+                ready = self._ready.get(name) or self._made_ready(name, stop)
+            except StoreUnavailable:
+                raise
+            except Exception:  # the boundary of one request: recorded, and the next one answered
+                log.exception("a request for storage commitment cannot be answered now", name=name)
+                continue
             if ready is None:
                 continue
             self._ready[name] = ready

@@ -263,6 +263,25 @@ def test_an_object_that_is_named_often_is_read_once(
     assert len(read) == 1
 
 
+def test_a_request_that_fails_oddly_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.file("1.2.2")
+    real = world.find
+
+    def find(uids: Sequence[SOPInstanceUID]) -> dict[SOPInstanceUID, ArchivedObject]:
+        if "1.2.1" in uids:
+            raise RuntimeError("odd")
+        return real(uids)
+
+    monkeypatch.setattr(world, "find", find)
+    name = world.ask("1.2.1")
+    world.ask("1.2.2")
+    world.started().run_once()
+    assert [len(answer.committed) for _, answer in world.told] == [1]
+    assert world.left() == [name]
+
+
 def test_peers_take_turns_and_a_large_request_holds_up_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
