@@ -15,6 +15,7 @@ from pydicom import dcmread
 from results.sending.destination import Destination
 from results.sending.errors import CommitmentNotOffered, DestinationUnavailable
 from tests.assessed_site import PATIENCE, AssessedSite
+from tests.result_facts import FRACTURE
 from vigie import delivering
 from vigie.delivering import record_heard
 from worklist.commitment import CommitmentAnswer, FailureReason, NotCommitted, ObjectReference
@@ -202,6 +203,28 @@ def test_an_object_that_a_destination_chokes_on_holds_up_no_other(site: Assessed
     assert choked.state is DeliveryState.WAITING
     assert choked.words == "RuntimeError: something nobody thought of"
     assert max(tried) < 9, "its own pauses are kept"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_a_stopped_model_found_is_neither_made_nor_sent_until_it_is_started(
+    site: AssessedSite, whole: bool
+) -> None:
+    """Stopped in one action, AI says nothing more to anybody (P7)."""
+    names = ["fracture", "haemorrhage"]
+    which = None if whole else [FRACTURE.name]
+    count, held = len(site.views()), site.file("leg_fracture")
+    site.assess("leg_fracture", held)
+    site.worklist.stop_ai(which, actor="anna", reason="odd", now=site.now, installed=names)
+    site.make()
+    site.send()
+    assert len(site.views()) == count
+    assert site.peer.taken == []
+    assert site.store.next_try_at("PACS") is None, "nobody turns round and round for it"
+    site.worklist.start_ai(which, actor="anna", reason="well", now=site.now, installed=names)
+    site.make()
+    site.send()
+    assert {one.study_instance_uid for one in site.views()} >= {held}
+    assert {state for _, state in site.states()} == {"sent"}
 
 
 def test_one_destination_that_hangs_holds_up_no_other(

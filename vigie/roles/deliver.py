@@ -33,7 +33,14 @@ log = structlog.get_logger(__name__)
 _POLL_S = 10.0
 _PAUSE_S = 5.0  # after something went wrong
 _RESULTS = "results_"  # what the kinds of events about results begin with
-_TO_MAKE = ("", "assessment_finished", "marks_revealed", "results_asked_again", "results_retracted")
+_TO_MAKE = (
+    "",
+    "ai_started",
+    "assessment_finished",
+    "marks_revealed",
+    "results_asked_again",
+    "results_retracted",
+)
 
 
 class NoDestination(VigieError):
@@ -79,7 +86,7 @@ def _waker(senders: Sequence[Sender], made: threading.Event) -> Callable[[str], 
     def heard(kind: str) -> None:
         if kind in _TO_MAKE:
             made.set()
-        if not kind or kind.startswith(_RESULTS):
+        if kind in ("", "ai_started") or kind.startswith(_RESULTS):
             for one in senders:
                 one.wake(at_once=kind == "results_resent")
 

@@ -16,6 +16,7 @@ from worklist.store import outbound_tables as o
 from worklist.store import reading_tables as r
 from worklist.store import tables as t
 from worklist.store.engine import translated
+from worklist.store.held import tells_of_a_stopped_model
 from worklist.store.outbound import lock_results
 from worklist.store.rows import storable_text
 from worklist.study import Completeness
@@ -91,12 +92,17 @@ class PostgresMaking:
         """Newest assessments that have ended and of which nothing was made yet."""
         newest = _is_newest()
         columns = (_A.study_instance_uid, _A.number)
+        may_tell = ~tells_of_a_stopped_model(*columns)
         open_ = sa.text("assessment.finished_at IS NOT NULL AND assessment.results_at IS NULL")
-        due = sa.select(*columns).join(t.study, newest).where(open_, _A.finished_at >= since)
+        due = (
+            sa.select(*columns)
+            .join(t.study, newest)
+            .where(open_, _A.finished_at >= since, may_tell)
+        )
         asked = (
             sa.select(*columns)
             .join(t.study, newest)
-            .where(sa.text("assessment.results_asked"), _A.finished_at.is_not(None))
+            .where(sa.text("assessment.results_asked"), _A.finished_at.is_not(None), may_tell)
         )
         with translated(), self._engine.begin() as connection:
             m.skip_superseded(connection, since)
@@ -122,7 +128,12 @@ class PostgresMaking:
                     ),
                 )
                 .join(t.study, newest)
-                .where(_IS_WITHHELD, revealed, _A.finished_at.is_not(None))
+                .where(
+                    _IS_WITHHELD,
+                    revealed,
+                    _A.finished_at.is_not(None),
+                    ~tells_of_a_stopped_model(_A.study_instance_uid, _A.number),
+                )
                 .limit(limit)
             ).all()
         return [(StudyInstanceUID(row[0]), row[1]) for row in rows]

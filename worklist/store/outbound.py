@@ -24,6 +24,7 @@ from worklist.ports import Event
 from worklist.store import outbound_tables as o
 from worklist.store import tables as t
 from worklist.store.engine import translated
+from worklist.store.held import may_leave
 from worklist.store.rows import storable_text
 from worklist.store.transaction import PostgresTransaction
 from worklist.uid import SOPInstanceUID, StudyInstanceUID, TransactionUID
@@ -199,7 +200,7 @@ class PostgresOutbound:
         """
         due = (
             sa.select(_D.delivery_id, _D.may_be_there.label("was_there"))
-            .where(_WAITS, _D.destination == destination, _D.next_try_at <= now)
+            .where(_WAITS, _D.destination == destination, _D.next_try_at <= now, may_leave())
             .order_by(_D.tries, _D.queued_at, _D.delivery_id)
             .limit(limit)
             .with_for_update()
@@ -223,7 +224,9 @@ class PostgresOutbound:
         """When something is due there next; None: nothing waits."""
         with translated(), self._engine.connect() as connection:
             found: datetime | None = connection.scalar(
-                sa.select(sa.func.min(_D.next_try_at)).where(_WAITS, _D.destination == destination)
+                sa.select(sa.func.min(_D.next_try_at)).where(
+                    _WAITS, _D.destination == destination, may_leave()
+                )
             )
         return found
 
