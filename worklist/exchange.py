@@ -205,7 +205,9 @@ class Exchange(OrderRules):
         in_use = ids_in_use(transaction)
         before = next((one for one in known if same_order(one, order, in_use)), None)
         latest = taken(order, before)
-        if latest is None or latest == before:
+        if latest is None:
+            return _outdated(transaction, order, now)
+        if latest == before:
             return []
         transaction.save_order(latest, before)
         events: list[Event] = []
@@ -285,6 +287,13 @@ def _studies_of(
     in_use = ids_in_use(transaction)
     mine = [one for one in records if is_named(one.patient_id, patient_ids, in_use)]
     return mine, [one for one in records if one not in mine]
+
+
+def _outdated(transaction: Transaction, order: Order, now: datetime) -> list[Event]:
+    """An older message changed nothing: whoever wonders about its priority finds it."""
+    studies, _ = _studies_of(transaction, order.accession_number, order.patient_ids)
+    number = order.accession_number
+    return [_event("older_order_ignored", one, now, accession_number=number) for one in studies]
 
 
 def _other_patient(record: StudyRecord, accession_number: str, now: datetime) -> Event:

@@ -154,6 +154,9 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
         f"the order asks for it as {d['requested_priority']}; {_moved(d)}"
     ),
     "order_cancelled": lambda d: f"the RIS cancelled the order {d['accession_number']}",
+    "older_order_ignored": lambda d: (
+        f"an older message on the order {d['accession_number']} changed nothing"
+    ),
     "ris_names_another_patient": lambda d: (
         f"the RIS names another patient for {d['accession_number']}; nothing was done"
     ),

@@ -144,6 +144,10 @@ def test_an_older_message_that_comes_late_changes_nothing(site: Site) -> None:
     site.ris(replace(ORDER, said_at=NOON + timedelta(hours=2)))
     site.ris(replace(ORDER, control=OrderControl.CHANGED, requested_priority=ROUTINE))
     assert site.priority is STAT
+    [event] = site.kept.events("older_order_ignored")
+    assert in_a_sentence(event.kind, event.details) == (
+        "an older message on the order A1 changed nothing"
+    )
 
 
 def test_of_several_orders_of_one_number_the_most_urgent_counts(site: Site) -> None:
