@@ -49,6 +49,7 @@ RAISED = (
     "vigie/readiness.py",
     "vigie/sign_on.py",
     "vigie/frames.py",
+    "vigie/hl7.py",
     "vigie/notifying.py",
 )
 NO_ANSWERS = {
@@ -159,6 +160,7 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "requested_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
     "order_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
     "order_cancelled": [{"accession_number": "A-1"}],
+    "older_order_ignored": [{"accession_number": "A-1"}],
     "ris_names_another_patient": [{"accession_number": "A-1"}],
     "patient_updated": [{}],
     "patient_merged": [{"patient_id": "P2", "from_patient_id": "P1"}],
