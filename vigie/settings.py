@@ -273,7 +273,8 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, description="TCP port for HL7 over MLLP; none: nothing is taken."
     )
     hl7_allowed_addresses: Names = Field(
-        (), description="Senders' addresses or networks let in for HL7; none: all."
+        (),
+        description="Senders' addresses or networks let in for HL7; none: all that can reach it.",
     )
     hl7_tls_certificate: Path | None = Field(
         None, description="PEM file with the HL7 port's certificate chain; none: no TLS."
@@ -643,6 +644,16 @@ class Settings(BaseSettings):
             raise ValueError("hl7_peer_key needs hl7_peer_certificate")
         if self.hl7_peer and not 0 < int(self.hl7_peer.rpartition(":")[2]) < 65536:
             raise ValueError("hl7_peer needs a port from 1 to 65535")
+        is_near = self.hl7_host == "localhost" or _is_loopback(self.hl7_host)
+        if (
+            self.hl7_port
+            and not is_near
+            and not (self.hl7_allowed_addresses or self.hl7_tls_client_ca)
+        ):
+            raise ValueError(
+                "hl7_host beyond the loopback needs hl7_allowed_addresses or hl7_tls_client_ca: a "
+                "report takes a study off the list, whoever sends it"
+            )
 
     def _check_single_sign_on(self) -> None:
         if self.sso_issuer is None:

@@ -25,6 +25,8 @@ from worklist.study import RequestedPriority
         ({"hl7_character_set": "KLINGON"}, "table 0211"),
         ({"hl7_allowed_addresses": "ris"}, "hl7_allowed_addresses"),
         ({"hl7_tls_key": __file__}, "hl7_tls_certificate"),
+        ({"hl7_port": 2575, "hl7_host": "0.0.0.0"}, "hl7_allowed_addresses"),
+        ({"hl7_port": 2575, "hl7_host": "::"}, "hl7_allowed_addresses"),
         ({"hl7_peer_ca": __file__}, "hl7_peer_tls"),
         ({"hl7_peer_tls": True, "hl7_peer_key": __file__}, "hl7_peer_certificate"),
     ],
@@ -35,6 +37,20 @@ def test_what_cannot_be_meant_is_refused_by_name(
     with pytest.raises(SettingsError) as raised:
         load_settings(data=tmp_path, **given)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hl7_host": "::1"},
+        {"hl7_host": "0.0.0.0", "hl7_allowed_addresses": "10.1.2.3"},
+        {"hl7_host": "0.0.0.0", "hl7_tls_certificate": __file__, "hl7_tls_client_ca": __file__},
+    ],
+)
+def test_a_port_that_others_can_reach_says_who_may_speak(
+    tmp_path: Path, given: dict[str, object]
+) -> None:
+    assert load_settings(data=tmp_path, hl7_port=2575, **given).hl7_host == given["hl7_host"]
 
 
 def test_what_is_set_is_what_the_interface_goes_by(tmp_path: Path) -> None:
