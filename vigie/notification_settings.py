@@ -29,7 +29,8 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 _SHORTEST_KEY_BYTES = 24  # as Standard Webhooks asks
 _KEY_PREFIX = "whsec_"
 _CLOCK = re.compile(r"\d\d:\d\d")
-_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
 
 MailAddress = Annotated[str, StringConstraints(pattern=_ADDRESS, max_length=254)]
 
@@ -140,7 +141,9 @@ class WebhookSettings(ChannelSettings):
     """A channel to a program."""
 
     kind: Literal["webhook"] = Field(description="webhook or email.")
-    url: str = Field(description="Where to; https://, or http:// on this machine.")
+    url: str = Field(  # whoever knows some receivers' addresses may write to them
+        description="Where to; https://, or http:// on this machine.", repr=False
+    )
     secret: SecretStr = Field(
         description="Shared with the receiver: 24 bytes or more in base64, as `openssl rand "
         "-base64 32` makes them."
@@ -205,6 +208,12 @@ class EmailSettings(ChannelSettings):
             raise ValueError("user and password go together")
         if self.security == "none" and self.user is not None and not is_this_machine(self.host):
             raise ValueError("a password needs security starttls or tls")
+        named = self.tells & {PatientDatum.PATIENT_NAME, PatientDatum.PATIENT_ID}
+        if self.security == "none" and named and not is_this_machine(self.host):
+            raise ValueError("a patient's name or ID in tells needs security starttls or tls")
+        password = "" if self.password is None else self.password.get_secret_value()
+        if not f"{self.user}{password}".isascii():
+            raise ValueError("user and password are ASCII: SMTP carries no other sign-in")
         return self
 
     @property

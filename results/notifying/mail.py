@@ -101,7 +101,9 @@ def mail_of(notice: Notice, mail: Mail, now: datetime) -> EmailMessage:
     message["To"] = [Address(addr_spec=one) for one in mail.recipients]
     message["Subject"] = statement(notice, VOCABULARIES[mail.language])
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = f"<{number}@{mail.sender.rpartition('@')[2]}>"
+    # What a person has sent again is another mail: servers drop those whose ID they had.
+    asked = f".{notice.asked_for}" if notice.asked_for else ""
+    message["Message-ID"] = f"<{number}{asked}@{mail.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers it
     message["Content-Language"] = mail.language
     message.set_content(text_body(notice, mail.node, mail.language), cte="quoted-printable")

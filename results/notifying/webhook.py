@@ -6,6 +6,7 @@ https://www.standardwebhooks.com: the receiver's libraries for it can verify wha
 import base64
 import hashlib
 import hmac
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -57,7 +58,7 @@ class Webhook:
                     data=body,
                     headers=self._headers(notice, body, now),
                     timeout=(self.connect_limit_s, self.answer_limit_s),
-                    verify=True if self.ca is None else str(self.ca),
+                    verify=_authorities() if self.ca is None else str(self.ca),
                     allow_redirects=False,
                     stream=True,  # what it says beyond the first lines is of no interest
                 ) as response:
@@ -83,6 +84,12 @@ class Webhook:
             case requests.Timeout():
                 return f"no answer within {self.answer_limit_s:g} s"
         return in_words(error)
+
+
+def _authorities() -> str | bool:
+    """Where the system keeps the authorities it trusts; True, where it says none: certifi's."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath or True
 
 
 def signature(key: bytes, number: str, seconds: str, body: bytes) -> str:

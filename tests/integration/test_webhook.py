@@ -164,3 +164,12 @@ def test_no_proxy_of_the_environment_is_asked(
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port}")
     monkeypatch.delenv("no_proxy", raising=False)
     assert isinstance(webhook.send(NOTICE, NOON), Confirmed)
+
+
+def test_the_systems_authorities_are_trusted_where_none_is_named(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with receiving(certificate) as receiver:
+        sender = Webhook(url=receiver.url, key=KEY, node=NODE)
+        assert isinstance(sender.send(NOTICE, NOON), Confirmed)

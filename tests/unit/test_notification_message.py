@@ -169,6 +169,8 @@ def test_a_mail_has_the_same_id_in_every_try_and_no_patient_in_its_headers() -> 
         for at in (NOON, NOON.replace(hour=13))
     )
     assert first["Message-ID"] == second["Message-ID"] == f"<{NUMBER}@hospital.example>"
+    asked = mail_of(replace(a_notice(), asked_for="1772456400"), MAIL, NOON)
+    assert asked["Message-ID"] == f"<{NUMBER}.1772456400@hospital.example>"
     assert first["Subject"] == "AI result, not reviewed: haemorrhage suspected"
     assert first["Auto-Submitted"] == "auto-generated"
     assert first["To"] == "a@hospital.example, b@hospital.example"
