@@ -17,6 +17,7 @@ from worklist.orders import (
     PatientUpdate,
     Report,
     Statement,
+    more_urgent,
 )
 from worklist.study import RequestedPriority
 
@@ -331,18 +332,20 @@ class _Reader:
         raise lacks(f"an accession number in {', '.join(self.site.accession_fields)}", "OBR^1^18")
 
     def _priority(self, group: Group) -> RequestedPriority | None:
-        for segment, number, component in _PRIORITY_FIELDS:
-            said = group.text(segment, number, component).upper()
-            if not said:
-                continue
-            known = {**PRIORITIES, **self.site.priorities}
-            if said not in known and not said.isdigit():
+        """Of the first field that says it, in whichever of its segments it is most urgent."""
+        known = {**PRIORITIES, **self.site.priorities}
+        for name, number, component in _PRIORITY_FIELDS:
+            segments = [one for one in group.segments if one.name == name]
+            said = {one.text(number, component).upper() for one in segments} - {""}
+            said = {one for one in said if one in known or not one.isdigit()}
+            if not said <= known.keys():
                 raise BadMessage(
                     "the priority is none of HL7 table 0485, and none that hl7_priorities names",
                     error_code=103,
-                    location=f"{segment}^1^{number}",
+                    location=f"{name}^1^{number}",
                 )
-            return known.get(said)
+            if said:
+                return more_urgent([known[one] for one in said])
         return None
 
 

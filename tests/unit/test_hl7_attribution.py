@@ -52,6 +52,23 @@ def test_a_clock_that_is_ahead_makes_no_later_message_an_old_one(at: str, minute
     assert found.said_at == NOW + timedelta(minutes=minutes)
 
 
+@pytest.mark.parametrize(
+    ("segments", "obr5"),
+    [
+        (("TQ1|1||||||||R", "TQ1|2||||||||S"), ""),
+        (("TQ1|1||||||||S", "TQ1|2||||||||R"), ""),
+        (("TQ1|1||||||||5",), "S"),
+    ],
+)
+def test_the_most_urgent_timing_counts_and_a_number_hides_none(
+    segments: tuple[str, ...], obr5: str
+) -> None:
+    obr = f"OBR|1|O1||CT1|{obr5}" + "|" * 13 + "A1"
+    [found] = read(message(header("ORM^O01"), patient(), "ORC|NW|O1", *segments, obr))
+    assert isinstance(found, Order)
+    assert found.requested_priority == "stat"
+
+
 def merged(*segments: str, **site: object) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     found = read(message(header("ADT^A40"), *segments), **site)
     return [(o.patient.patient_ids, o.former_ids) for o in found if isinstance(o, PatientMerge)]
