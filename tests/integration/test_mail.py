@@ -114,11 +114,17 @@ def test_refusals_for_good_and_for_now_are_told_apart() -> None:
 
 def test_who_has_it_is_not_sent_it_again_for_somebody_who_does_not() -> None:
     with mail_server() as server:
+        sender = mail(server.port)
+        words = "taken by the mail server, but not for a@hospital.example"
         refusing(server, "550 no such user")
-        answer = mail(server.port).send(NOTICE, NOON)
-        assert answer == Confirmed("taken by the mail server, but not for a@hospital.example")
-        [envelope] = server.mails
-        assert envelope.rcpt_tos == ["b@hospital.example"]
+        assert sender.send(NOTICE, NOON) == Refused(words)  # not green: somebody does not have it
+        refusing(server, "451 greylisted, come back")
+        assert mail(server.port).send(NOTICE, NOON) == Unanswered(words)
+        refusing(server)
+        assert sender.send(NOTICE, NOON) == TAKEN
+        b_only, _, a_only = server.mails
+        assert b_only.rcpt_tos == ["b@hospital.example"]
+        assert a_only.rcpt_tos == ["a@hospital.example"]
 
 
 def test_who_is_not_there_or_hangs_is_tried_again(unused_port: int) -> None:
