@@ -123,6 +123,7 @@ class AssessedSite:
         self.making = PostgresMaking(self.engine, self.folder / "archive")
         self.results = self.folder / "results"
         since = self.store.note_destinations(self.names, self.now)
+        self.making.make_again_what_waits(self.modes, min(since.values()))
         self.maker = Maker(
             self.making,
             Site(

@@ -351,6 +351,25 @@ def test_what_an_earlier_assessment_said_counts_no_more_where_the_later_cannot_b
     assert {state for _, state in site.states()} == {"withdrawn"}
 
 
+def test_marks_that_the_site_shows_no_more_do_not_leave(site: AssessedSite) -> None:
+    """What waits when the mode is changed is held, made again, and sent without marks (P8)."""
+    site.assess(ARM, site.file(ARM))
+    site.make()
+    old = {one.delivery.sop_instance_uid for one in site.views()}
+    modes = Modes(chosen={"*": Highlighting.TRIAGE_ONLY})
+    now = AssessedSite(site.engine, site.folder, modes=modes, now=site.later(minutes=1))
+    now.send()
+    assert now.peer.taken == []
+    now.make()
+    now.send()
+    [report] = [dcmread(io.BytesIO(content)) for _, content in now.peer.taken]
+    assert report.Modality == "SR"
+    assert report.SOPInstanceUID not in old
+    again = AssessedSite(site.engine, site.folder, modes=modes, now=now.later(minutes=1))
+    again.make()
+    assert again.views() == now.views()
+
+
 def test_a_header_that_nobody_foresaw_holds_up_no_other_study(
     site: AssessedSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def make_maker(settings: Settings, engine: sa.Engine, isolated: Isolated) -> Mak
         station_name=settings.ae_title,
         software_version=__version__,
     )
+    making.make_again_what_waits(settings.highlighting_modes, min(since.values()))
     site = Site(
         modes=settings.highlighting_modes,
         device=device,

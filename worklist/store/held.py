@@ -1,12 +1,19 @@
-"""What may not leave now, though it is due: findings of models that a person has stopped."""
+"""What may not leave now, though it is due.
+
+Findings of models that a person has stopped (P7), and what is to be made again first, as where
+the site shows fewer marks than when it was made (P8).
+"""
+
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from worklist.outbound import ObjectKind
+from worklist.highlighting import Highlighting, Modes
+from worklist.outbound import DeliveryState, ObjectKind
 from worklist.store import outbound_tables as o
 from worklist.store import tables as t
 
-_D, _O, _S = o.delivery.c, o.result_object.c, o.result_set.c
+_A, _D, _O, _S = t.assessment.c, o.delivery.c, o.result_object.c, o.result_set.c
 _FOUND = (t.OutcomeKind.FLAGGED, t.OutcomeKind.NOT_FLAGGED)
 
 
@@ -29,5 +36,64 @@ def may_leave() -> sa.ColumnElement[bool]:
         _O.sop_instance_uid == _D.sop_instance_uid,
         _O.kind != ObjectKind.REJECTION,
         _S.result_set_id == _O.result_set_id,
-        tells_of_a_stopped_model(_S.study_instance_uid, _S.assessment_number),
+        sa.or_(
+            tells_of_a_stopped_model(_S.study_instance_uid, _S.assessment_number),
+            _is_made_again(),
+        ),
     )
+
+
+def _is_made_again() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        _A.study_instance_uid == _S.study_instance_uid,
+        _A.number == _S.assessment_number,
+        sa.or_(_A.results_asked, _A.results_at.is_(None)),
+    )
+
+
+def make_again_what_waits(connection: sa.Connection, modes: Modes, since: datetime) -> None:
+    """Let what was not sent yet be made again where not all marks are shown at once (any more).
+
+    Of the same facts nothing else is made; of others, what waits is superseded.
+
+    Parameters
+    ----------
+    since
+        Of what ended before, results are made only when they are asked for.
+    """
+    there = (DeliveryState.SENT, DeliveryState.COMMITTED, DeliveryState.WITHDRAWN)
+    told = t.outcome.c
+    found = (
+        sa.select(_A.study_instance_uid, _A.number, told.detector)
+        .distinct()
+        .join(
+            o.result_set,
+            sa.and_(
+                _S.study_instance_uid == _A.study_instance_uid, _S.assessment_number == _A.number
+            ),
+        )
+        .join(o.result_object, _O.result_set_id == _S.result_set_id)
+        .join(o.delivery, _D.sop_instance_uid == _O.sop_instance_uid)
+        .join(
+            t.outcome,
+            sa.and_(
+                told.study_instance_uid == _A.study_instance_uid,
+                told.assessment_number == _A.number,
+                told.kind.in_(_FOUND),
+            ),
+        )
+        .where(
+            _D.state.not_in(there),
+            _O.kind != ObjectKind.REJECTION,
+            _S.superseded_at.is_(None),
+            _S.retracted_at.is_(None),
+            _A.finished_at.is_not(None),
+        )
+    )
+    rows = connection.execute(found).all()
+    again = {row[:2] for row in rows if modes.of(row.detector) is not Highlighting.AT_ONCE}
+    for uid, number in sorted(again):
+        mine = sa.and_(_A.study_instance_uid == uid, _A.number == number)
+        change = sa.update(t.assessment).where(mine)
+        connection.execute(change.where(_A.finished_at >= since).values(results_at=None))
+        connection.execute(change.where(_A.finished_at < since).values(results_asked=True))

@@ -43,12 +43,19 @@ def skip_superseded(connection: sa.Connection, since: datetime) -> None:
         t.study.c.study_instance_uid == _A.study_instance_uid,
         t.study.c.assessment_number > _A.number,
     )
+    counts = sa.exists().where(
+        _S.study_instance_uid == _A.study_instance_uid,
+        _S.assessment_number == _A.number,
+        _S.superseded_at.is_(None),
+        _S.retracted_at.is_(None),
+    )
     connection.execute(
         sa.update(t.assessment)
         .where(
             sa.text("assessment.finished_at IS NOT NULL AND assessment.results_at IS NULL"),
             _A.finished_at >= since,
             later,
+            ~counts,  # else it would be sent until the later one takes its place
         )
         .values(results_at=_A.finished_at)
     )

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.finding import Outcome, Provenance
+from worklist.highlighting import Modes
 from worklist.outbound import MadeObject, MadeSet, ObjectKind, RejectionReason, Wants
 from worklist.store import made as m
 from worklist.store import outbound_tables as o
 from worklist.store import reading_tables as r
 from worklist.store import tables as t
 from worklist.store.engine import translated
-from worklist.store.held import tells_of_a_stopped_model
+from worklist.store.held import make_again_what_waits, tells_of_a_stopped_model
 from worklist.store.outbound import lock_results
 from worklist.store.rows import storable_text
 from worklist.study import Completeness
@@ -87,6 +88,11 @@ class PostgresMaking:
         with translated(), self._engine.begin() as connection:
             connection.execute(insert(o.installation).values(uid=proposed).on_conflict_do_nothing())
             return str(connection.scalar(sa.select(o.installation.c.uid)))
+
+    def make_again_what_waits(self, modes: Modes, since: datetime) -> None:
+        """Let nothing leave that shows marks which the site shows no more (P8)."""
+        with translated(), self._engine.begin() as connection:
+            make_again_what_waits(connection, modes, since)
 
     def due(self, since: datetime, limit: int) -> Sequence[tuple[StudyInstanceUID, int]]:
         """Newest assessments that have ended and of which nothing was made yet."""
