@@ -26,9 +26,11 @@ from vigie.wiring import migrated_engine, model_folder, site_prevalence, utc_now
 from worklist.errors import VigieError
 from worklist.finding import TargetFinding
 from worklist.highlighting import ALL_OTHERS
+from worklist.notifying import NotificationState
 from worklist.store.notifying import PostgresNotifications
 
 _TOLERATED_S = 2.0
+_RECENT = timedelta(days=1)  # somebody should look at what was parked since
 _SILENT = timedelta(minutes=2)  # channels are looked after several times a minute
 
 
@@ -77,12 +79,17 @@ def _database_and_clock(settings: Settings) -> Iterator[Check]:
 
 def check_channels(settings: Settings, engine: sa.Engine, now: datetime) -> Check:
     """Whether flags are looked for, for each notification channel."""
-    looked_at = PostgresNotifications(engine).looked_at()
+    kept = PostgresNotifications(engine)
+    looked_at = kept.looked_at()
     names = [one.name for one in settings.notifications]
     known = {name: looked_at[name] for name in names if name in looked_at}
-    silent = [name for name in names if name not in known or now - known[name] > _SILENT]
+    silent = [name for name in names if name not in known or abs(now - known[name]) > _SILENT]
     if silent:
         detail = f"nobody looks for flags for {', '.join(silent)}: is a node running?"
+        return Check(name="notifications", ok=True, warns=True, detail=detail)
+    parked = kept.newest(before=None, limit=1, state=NotificationState.PARKED)
+    if any(now - one.notification.changed_at < _RECENT for one in parked):
+        detail = "people were not told of a flag: vigie notifications --state parked"
         return Check(name="notifications", ok=True, warns=True, detail=detail)
     return Check(name="notifications", ok=True, detail=f"{', '.join(names)}: flags are looked for")
 

@@ -381,6 +381,21 @@ def test_the_doctor_sees_whether_anybody_looks_for_flags(site: Site) -> None:
     assert check.warns
 
 
+def test_the_doctor_tells_of_what_was_given_up_and_of_a_clock_ahead(site: Site) -> None:
+    site.flag("1.2.3")
+    now = utc_now()
+    for name in ("pager", "second"):
+        site.notifications.find(name, now)
+    assert not check_channels(site.settings, site.engine, now).warns
+    assert check_channels(site.settings, site.engine, now - timedelta(hours=1)).warns
+    told = site.notifications.next("pager", now)
+    assert told is not None
+    site.notifications.record(told, Unanswered("late", pause=timedelta(days=1)), now)
+    check = check_channels(site.settings, site.engine, now)
+    assert check.warns
+    assert "parked" in check.detail
+
+
 def test_monitoring_counts_notifications_by_channel_and_state(site: Site, tmp_path: Path) -> None:
     site.flag("1.2.3")
     for name in ("pager", "second"):

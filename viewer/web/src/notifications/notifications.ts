@@ -55,7 +55,7 @@ export function pathOf(state: State | null, before: number | null): string {
 
 /** Whether nobody looks for flags for a channel: its process does not run. */
 export function isSilent({ looked_at: lookedAt }: Channel, now: number): boolean {
-  return lookedAt === null || now - new Date(lookedAt).getTime() > SILENT_MS;
+  return lookedAt === null || Math.abs(now - new Date(lookedAt).getTime()) > SILENT_MS;
 }
 
 export function useNotifications(state: State | null) {
