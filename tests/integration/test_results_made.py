@@ -305,6 +305,24 @@ def test_what_was_superseded_is_not_made_again_under_its_old_uids(
     assert told.details["problem"] == "these very objects were superseded before"
 
 
+def test_marks_do_not_leave_where_their_place_was_taken_and_given_back(
+    site: AssessedSite,
+) -> None:
+    triage = Modes(chosen={"*": Highlighting.TRIAGE_ONLY})
+    uid = site.file(ARM)
+    first = AssessedSite(site.engine, site.folder, modes=triage)
+    first.assess(ARM, uid)
+    first.make()
+    second = AssessedSite(site.engine, site.folder, now=first.later(minutes=1))
+    second.deliveries.make_anew(uid, actor="anna", now=second.now)
+    second.make()
+    third = AssessedSite(site.engine, site.folder, modes=triage, now=second.later(minutes=1))
+    third.make()
+    third.send()
+    assert third.peer.taken == []
+    assert {state for _, state in third.states()} == {"withdrawn"}
+
+
 def test_what_cannot_be_made_is_said_and_holds_up_nothing(site: AssessedSite) -> None:
     broken, good = site.file(ARM), site.file(HEAD)
     site.assess(ARM, broken)

@@ -256,6 +256,21 @@ def queue(connection: sa.Connection, uid: SOPInstanceUID, destination: str, now:
     )
 
 
+def hold_back(connection: sa.Connection, newest: sa.Row[Any, Any, Any, Any] | None) -> None:
+    """Let what was not sent of a set never be: it is of other facts than hold now."""
+    if newest is None:
+        return
+    mine = sa.select(_O.sop_instance_uid).where(
+        _O.result_set_id == newest.result_set_id, _O.kind != ObjectKind.REJECTION
+    )
+    unsent = (DeliveryState.WAITING, DeliveryState.PARKED, DeliveryState.REFUSED)
+    connection.execute(
+        sa.update(o.delivery)
+        .where(_D.sop_instance_uid.in_(mine), _D.state.in_(unsent))
+        .values(state=DeliveryState.WITHDRAWN, next_try_at=None)
+    )
+
+
 def note_made(connection: sa.Connection, made: MadeSet) -> None:
     """Nothing more is to be made of this assessment."""
     connection.execute(

@@ -235,6 +235,7 @@ class PostgresMaking:
                 for one in made.objects:
                     m.keep_object(connection, uid, newest.result_set_id, one, made.made_at)
             elif m.were_made_before(connection, made):
+                m.hold_back(connection, newest)
                 self._tell_no_reuse(connection, made)
                 return False
             else:
