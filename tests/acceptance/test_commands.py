@@ -345,7 +345,9 @@ def test_sending_to_nobody_is_said_in_one_line(tmp_path: Path) -> None:
     nobody = Node(tmp_path / "nobody")
     told = nobody.run("send", "127.0.0.1", str(nobody.dicom_port), str(study.path))
     assert told.returncode == 1
-    assert told.stderr.splitlines()[-1] == f"no DICOM node answers at 127.0.0.1:{nobody.dicom_port}"
+    at = f"127.0.0.1:{nobody.dicom_port}"
+    last = told.stderr.splitlines()[-1]
+    assert last == f"Nothing listens at {at}: check the port, and whether the node runs."
 
 
 def test_sending_a_folder_says_how_many_were_taken(command: Command, node: Node) -> None:
