@@ -259,6 +259,7 @@ def test_a_take_over_that_the_page_did_not_hear_of_is_told_when_it_hears_again(
     go_to(page, uid)
     page.keyboard.press("c")
     expect(row_of(page, uid)).to_contain_text("You")
+    expect(page.get_by_role("button", name="Mine")).to_contain_text("1")
     page.route("**/api/events*", lambda route: route.abort())
     for pid in node.role_pids("web"):
         os.kill(pid, signal.SIGKILL)  # its supervisor starts another
