@@ -335,6 +335,23 @@ def test_what_cannot_be_made_is_said_and_holds_up_nothing(site: AssessedSite) ->
     assert "cannot be read" in told.details["problem"]
 
 
+def test_p8_marks_do_not_leave_where_what_takes_their_place_cannot_be_made(
+    site: AssessedSite,
+) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    for one in (site.folder / "archive" / uid).glob("*.dcm"):
+        one.write_bytes(b"no DICOM")
+    triage = Modes(chosen={"*": Highlighting.TRIAGE_ONLY})
+    later = AssessedSite(site.engine, site.folder, modes=triage, now=site.later(minutes=1))
+    later.make()
+    later.send()
+    assert later.peer.taken == []
+    assert {state for _, state in later.states()} == {"withdrawn"}
+    assert "cannot be read" in later.events("results_made")[-1].details["problem"]
+
+
 def test_a_later_assessment_that_nobody_wants_supersedes_all_the_same(
     emptied_engine: sa.Engine, tmp_path: Path
 ) -> None:

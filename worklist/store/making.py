@@ -239,6 +239,9 @@ class PostgresMaking:
                 self._tell_no_reuse(connection, made)
                 return False
             else:
+                if made.problem and not made.objects:
+                    # What its facts are now is not known: perhaps fewer marks may be shown (P8).
+                    m.hold_back(connection, newest)
                 self._keep_set(connection, made)
             for want in wants:
                 m.deliver(connection, made, want)
