@@ -20,6 +20,8 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/vigie demo $(ARGS)
 
+# Hundreds of processes read the same sources: compiled once, whatever the account's habit.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 

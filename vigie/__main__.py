@@ -1,30 +1,73 @@
-"""The front door: ``vigie`` on the command line."""
+"""The front door: ``vigie`` on the command line.
 
-from typing import Annotated
+A command's module is brought in only when that command is asked for: what somebody types at a
+prompt should answer at once, and `vigie listen` needs no networks.
+"""
+
+from importlib import import_module
+from typing import Annotated, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from vigie import __version__
-from vigie.commands import (
-    auditing,
-    destinations,
-    fracture,
-    haemorrhage,
-    hl7,
-    models,
-    node,
-    nodule,
-    notifications,
-    people,
-    results,
-    sending,
-    tokens,
-    training,
-    users,
-)
-from vigie.commands import demo as demonstration
 from vigie.logs import log_to_standard_error
 from vigie.roles import ROLES
+
+_COMMANDS = {  # in the order of `vigie --help`; where in vigie.commands each is
+    "serve": "node:serve",
+    **dict.fromkeys(ROLES, "node:role_command"),
+    "send": "sending:send",
+    "worklist": "people:worklist",
+    "pin": "people:pin",
+    "unpin": "people:unpin",
+    "priority": "people:priority",
+    "mark-read": "people:mark_read",
+    "claims": "people:claims",
+    "release": "people:release",
+    "ai": "people:ai",
+    "models": "models:models",
+    "users": "users:users",
+    "tokens": "tokens:tokens",
+    "notifications": "notifications:notifications",
+    "audit": "auditing:audit",
+    "hl7": "hl7:hl7",
+    "destinations": "destinations:destinations",
+    "results": "results:results",
+    "settings": "node:settings",
+    "doctor": "node:doctor",
+    "demo": "demo:demo",
+    "train": "detectors:train",
+    "evaluate": "detectors:evaluate",
+}
+
+
+class Commands(TyperGroup):
+    """Every command, each brought in when it is asked for."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """Their names, in the order of the help."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        """The command of this name; None: there is none."""
+        del ctx
+        if cmd_name in _COMMANDS:
+            return _command(cmd_name)
+        return cast(TyperCommand | None, self.commands.get(cmd_name))  # added by a caller
+
+
+def _command(name: str) -> TyperCommand | TyperGroup:
+    module, _, place = _COMMANDS[name].partition(":")
+    found = getattr(import_module(f"vigie.commands.{module}"), place)
+    holder = typer.Typer(rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        holder.command(name)(found(name, ROLES[name]) if name in ROLES else found)
+    return cast(TyperCommand | TyperGroup, get_group(holder).commands[name])
 
 
 def _version(asked: bool) -> None:
@@ -37,6 +80,7 @@ def make_app() -> typer.Typer:
     """Every command."""
     app = typer.Typer(
         name="vigie",
+        cls=Commands,
         help="The lookout of the reading worklist: receives studies, runs detectors, orders the "
         "list. AI results are not reviewed; not a medical device.",
         no_args_is_help=True,
@@ -53,52 +97,7 @@ def make_app() -> typer.Typer:
         del version
         log_to_standard_error()
 
-    app.command()(node.serve)
-    for name, what in ROLES.items():
-        app.command(name)(node.role_command(name, what))
-    app.command()(sending.send)
-    app.command()(people.worklist)
-    app.command()(people.pin)
-    app.command()(people.unpin)
-    app.command()(people.priority)
-    app.command("mark-read")(people.mark_read)
-    app.command()(people.claims)
-    app.command()(people.release)
-    app.add_typer(people.ai, name="ai")
-    app.add_typer(models.models, name="models")
-    app.add_typer(users.users, name="users")
-    app.add_typer(tokens.tokens, name="tokens")
-    app.add_typer(notifications.notifications, name="notifications")
-    app.add_typer(auditing.audit, name="audit")
-    app.add_typer(hl7.hl7, name="hl7")
-    app.add_typer(destinations.destinations, name="destinations")
-    app.add_typer(results.results, name="results")
-    app.command()(node.settings)
-    app.command()(node.doctor)
-    app.command()(demonstration.demo)
-    app.add_typer(_train(), name="train")
-    app.add_typer(_evaluate(), name="evaluate")
     return app
-
-
-def _train() -> typer.Typer:
-    commands = typer.Typer(
-        help="Train a detector.", callback=training.prepare, no_args_is_help=True
-    )
-    commands.command("fracture")(fracture.train)
-    commands.command("hemorrhage")(haemorrhage.train)
-    commands.command("haemorrhage", hidden=True)(haemorrhage.train)
-    commands.command("nodule")(nodule.train)
-    return commands
-
-
-def _evaluate() -> typer.Typer:
-    commands = typer.Typer(help="Measure a detector on labelled images.", no_args_is_help=True)
-    commands.command("fracture")(fracture.evaluate)
-    commands.command("hemorrhage")(haemorrhage.evaluate)
-    commands.command("haemorrhage", hidden=True)(haemorrhage.evaluate)
-    commands.command("nodule")(nodule.evaluate)
-    return commands
 
 
 def main() -> None:

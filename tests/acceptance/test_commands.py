@@ -29,12 +29,14 @@ def every_command() -> dict[str, set[str]]:
     """
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
-        children = getattr(command, "commands", {})  # a group's
-        for part, child in children.items():
+        if not hasattr(command, "list_commands"):
+            yield name, {option for one in command.params for option in one.opts}
+            return
+        context = typer.Context(command)
+        for part in command.list_commands(context):
+            child = command.get_command(context, part)
             if not child.hidden:
                 yield from walk(f"{name} {part}".strip(), child)
-        if not children:
-            yield name, {option for one in command.params for option in one.opts}
 
     return dict(walk("", typer.main.get_command(make_app())))
 

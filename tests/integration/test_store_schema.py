@@ -10,15 +10,18 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+import worklist.store
 from vigie.database import EmbeddedPostgres
 from worklist.claims import ClaimEnd
 from worklist.finding import TargetFinding
 from worklist.reading import ReadingState
 from worklist.store.engine import connect
 from worklist.store.reader import PostgresReader
-from worklist.store.schema import migrate, schema_is_current
+from worklist.store.schema import migrate, newest_revision, schema_is_current
 from worklist.store.tables import OutcomeKind, metadata
 from worklist.study import Completeness, RequestedPriority
 from worklist.uid import StudyInstanceUID
@@ -157,3 +160,11 @@ def test_several_that_start_at_once_migrate_once(bare: sa.Engine) -> None:
     with bare.connect() as connection:
         assert differences(connection, metadata) == []
         assert connection.scalar(sa.text("SELECT count(*) FROM ai_switch")) == 1
+
+
+def test_the_newest_revision_is_the_one_that_alembic_would_go_to() -> None:
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(worklist.store.__file__).parent / "migrations")
+    )
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()

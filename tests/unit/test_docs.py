@@ -54,9 +54,11 @@ def test_every_command_shown_exists_with_its_options(page: Path) -> None:
 
 def _is_known(words: list[str]) -> bool:
     command = typer.main.get_command(make_app())
-    while words and hasattr(command, "commands") and not words[0].startswith("-"):
-        if words[0] not in command.commands:
+    while words and hasattr(command, "get_command") and not words[0].startswith("-"):
+        found = command.get_command(typer.Context(command), words[0])
+        if found is None:
             return "|" in words[0]
-        command = command.commands[words.pop(0)]
+        command = found
+        del words[0]
     options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
     return {word.strip("[]") for word in words if word.strip("[]").startswith("--")} <= options

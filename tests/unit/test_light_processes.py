@@ -11,6 +11,12 @@ for one in entry_points(group="vigie.detectors"):
     one.load()
 """
 
+_HELP_OF_ALL = """
+from vigie.__main__ import make_app
+from typer.testing import CliRunner
+assert CliRunner().invoke(make_app(), ["--help"]).exit_code == 0
+"""
+
 
 @pytest.mark.parametrize(
     ("program", "not_needed"),
@@ -27,9 +33,24 @@ for one in entry_points(group="vigie.detectors"):
             "import vigie.roles.exchange",
             {"torch", "authlib", "fastapi", "openvino", "highdicom", "pydicom"},
         ),
-        ("import vigie.__main__", {"torch", "authlib", "fastapi", "openvino"}),
+        (_HELP_OF_ALL, {"torch", "authlib", "fastapi", "openvino"}),
+        (
+            "import vigie.commands.node",
+            {"torch", "authlib", "fastapi", "openvino", "pynetdicom", "pydicom", "alembic"},
+        ),
+        ("import vigie.__main__", {"sqlalchemy", "psycopg", "models.registry"}),
     ],
-    ids=["detectors", "listen", "file", "work", "notify", "exchange", "command line"],
+    ids=[
+        "detectors",
+        "listen",
+        "file",
+        "work",
+        "notify",
+        "exchange",
+        "help",
+        "serve",
+        "front door",
+    ],
 )
 def test_a_process_imports_nothing_heavy_that_it_does_not_need(
     program: str, not_needed: set[str]

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from vigie.commands.common import EXIT_FAILED, Data, err, one_line_errors, out, settings_or_exit
-from vigie.doctor import examine
 from vigie.logs import configure_logs
 from vigie.node import run_node, web_address
 from vigie.roles import run_role
@@ -137,6 +136,8 @@ def doctor(data: Data = None) -> None:
     Exit codes: 0 all is well (a warning is no fault), 1 something is not, 2 a setting cannot be
     meant.
     """
+    from vigie.doctor import examine  # DIMSE and detectors: only where they are needed
+
     current = settings_or_exit(data=data)
     failed = False
     for check in examine(current):

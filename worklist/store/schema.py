@@ -1,14 +1,17 @@
-"""The database's schema, brought to the version this software needs by whoever starts first."""
+"""The database's schema, brought to the version this software needs by whoever starts first.
 
+Every process asks whether the schema is current, nearly always it is: Alembic is brought in only
+where something must be changed.
+"""
+
+import re
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_NAMES = re.compile(r'^(revision|down_revision) = "([^"]+)"', re.MULTILINE)
 
 
 def migrate(engine: sa.Engine, *, to: str = "head") -> None:
@@ -16,7 +19,13 @@ def migrate(engine: sa.Engine, *, to: str = "head") -> None:
 
     Several processes may call this at once.
     """
-    config = _config()
+    if to == "head" and schema_is_current(engine):
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
         connection.execute(
             sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("vigie schema")))
@@ -27,12 +36,21 @@ def migrate(engine: sa.Engine, *, to: str = "head") -> None:
 
 def schema_is_current(engine: sa.Engine) -> bool:
     """Whether the database has the version this software needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        if connection.scalar(sa.select(sa.func.to_regclass("alembic_version"))) is None:
+            return False
+        kept = connection.scalars(sa.text("SELECT version_num FROM alembic_version")).all()
+    return list(kept) == [newest_revision()]
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    return config
+@cache
+def newest_revision() -> str:
+    """The revision that no other one follows, as the files of migrations say."""
+    made: set[str] = set()
+    followed: set[str] = set()
+    for file in (_MIGRATIONS / "versions").glob("*.py"):
+        names = dict(_NAMES.findall(file.read_text(encoding="utf-8")))
+        made.add(names["revision"])
+        followed.add(names.get("down_revision", ""))
+    [newest] = made - followed
+    return newest
