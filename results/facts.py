@@ -13,7 +13,7 @@ from pydicom.dataelem import RawDataElement
 
 from results.errors import UnknownImage, UnusableFacts
 from results.plain_values import plain
-from worklist.finding import Flagged, NotFlagged, Outcome, Provenance, Region
+from worklist.finding import Flagged, NotFlagged, Outcome, Provenance, Region, TurnedImage
 from worklist.highlighting import Highlighting
 from worklist.study import Completeness
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -135,6 +135,13 @@ class DetectorResult:
         """
         if self.marks and isinstance(self.outcome, Flagged):
             return tuple(one for one in self.outcome.regions if len(one.polygon) >= _A_TRIANGLE)
+        return ()
+
+    @property
+    def turned(self) -> tuple[TurnedImage, ...]:
+        """Images that were turned before they were looked at; places are told as received."""
+        if isinstance(self.outcome, Flagged | NotFlagged):
+            return self.outcome.evidence.turned
         return ()
 
     @property

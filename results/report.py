@@ -38,7 +38,7 @@ from results.observer import observer
 from results.places import places_of
 from results.report_regions import RegionGroup, region_group
 from results.uids import derived_uid, object_uid, whole_study_uid
-from results.words import ascii_text, statement
+from results.words import ascii_text, statement, turned_words
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID
 
 
@@ -156,7 +156,7 @@ def _probability(result: DetectorResult) -> list[Measurement]:
 
 
 def algorithm(result: DetectorResult) -> AlgorithmIdentification:
-    """Which model spoke, exactly, and of which bytes (P6; TID 4019)."""
+    """Which model spoke, exactly, of which bytes, and turned how (P6; PS3.16 TID 4019)."""
     detector = result.provenance.detector
     return AlgorithmIdentification(
         name=ascii_text(detector.name),
@@ -166,6 +166,7 @@ def algorithm(result: DetectorResult) -> AlgorithmIdentification:
             f"Operating point: {detector.operating_point:g}",
             f"SHA-256 of the objects looked at: {result.digest_of_instances}",
             ascii_text(f"Run by Vigie {result.provenance.software_version}"),
+            *(turned_words(one) for one in result.turned),
         ],
         family=c.ARTIFICIAL_INTELLIGENCE,
     )

@@ -5,6 +5,7 @@ import unicodedata
 from results.facts import AssessmentFacts, DetectorResult
 from results.outcome_words import UNREVIEWED as UNREVIEWED  # said again by who imports it here
 from results.outcome_words import outcome_words
+from worklist.finding import TurnedImage
 from worklist.study import Completeness
 
 _LIKE = str.maketrans(
@@ -71,6 +72,22 @@ def statement(facts: AssessmentFacts, result: DetectorResult) -> str:
     parts = [outcome_words(result.outcome, result.provenance.detector.target), UNREVIEWED]
     if facts.completeness is Completeness.INCOMPLETE:
         parts.append("The study was not complete when it was looked at.")
+    if result.turned:
+        parts.append(_turned(len(result.turned)))
     not_used = result.provenance.not_eligible if result.marks else ()
     parts.extend(f"Not, or not wholly, used: series {uid}: {why}." for uid, why in not_used)
     return ascii_text(" ".join(parts))
+
+
+def _turned(count: int) -> str:
+    images = "1 image was" if count == 1 else f"{count} images were"
+    return f"{images} turned to be looked at; places are told as the images were received."
+
+
+def turned_words(one: TurnedImage) -> str:
+    """Which image was turned, and how."""
+    degrees = 90 * one.quarters
+    return (
+        f"Turned to be looked at: {one.sop_instance_uid}, frame {one.frame_number}, "
+        f"{degrees} degrees counterclockwise"
+    )

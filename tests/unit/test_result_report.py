@@ -29,7 +29,7 @@ from tests.result_facts import (
     result,
     usual_facts,
 )
-from worklist.finding import Failed, NotApplicable, NotFlagged
+from worklist.finding import Evidence, Failed, NotApplicable, NotFlagged, TurnedImage
 from worklist.highlighting import Highlighting
 from worklist.study import Completeness
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
@@ -209,6 +209,30 @@ def test_p8_of_a_detector_without_marks_only_its_state_is_said() -> None:
     assert _code(_of(group, "Intracranial hemorrhage")[0]) == "415684004"
     assert _of(group, "Probability") == []
     assert "less suspect" not in _text(group, "Comment")
+
+
+@pytest.mark.parametrize("marks", [True, False])
+@pytest.mark.parametrize("quarters", [(), (1,), (1, 3)])
+def test_p6_an_image_that_was_turned_to_be_looked_at_is_named(
+    quarters: tuple[int, ...], marks: bool
+) -> None:
+    source = headers(_ARM)
+    images = [source_image_of(one) for one in source]
+    turned = tuple(
+        TurnedImage(sop_instance_uid=SOPInstanceUID(f"1.2.{one}"), frame_number=1, quarters=one)
+        for one in quarters
+    )
+    outcome = NotFlagged(probability=0.1, evidence=Evidence(turned=turned))
+    facts = facts_of(source, [result(FRACTURE, outcome, images, marks=marks)])
+    (group,) = _groups(build_report(facts))
+    said = [str(one.TextValue) for one in _of(group, "Algorithm Parameters")]
+    assert [one for one in said if one.startswith("Turned")] == [
+        f"Turned to be looked at: 1.2.{one}, frame 1, {90 * one} degrees counterclockwise"
+        for one in quarters
+    ]
+    words = {0: "", 1: "1 image was", 2: "2 images were"}[len(quarters)]
+    sentence = f"{words} turned to be looked at; places are told as the images were received."
+    assert (sentence in _text(group, "Comment")) == bool(quarters)
 
 
 def test_an_incomplete_study_is_called_so() -> None:

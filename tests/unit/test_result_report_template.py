@@ -1,8 +1,8 @@
 """The report row by row: what PS3.16 asks of TID 1500 and of the templates that it includes.
 
-The tables are those of the templates, with the rows that a device's report may have. Every item
-must be of a row, as often as the row allows, with its relationship and value type; what a row
-requires must be there.
+The tables are those of the templates, with the rows that a device's report may have. Every item,
+at every depth, must be of a row, as often as the row allows, with its relationship and value type,
+and codes of the scheme that they are of; what a row requires must be there.
 """
 
 from collections.abc import Sequence
@@ -119,6 +119,26 @@ _GROUPS = {
 }  # fmt: skip
 
 
+_NESTED = {  # rows below others, by the name of these
+    "121049": (_row("HAS CONCEPT MOD", "CODE", "121046", 0, 1),),  # TID 1204 row 2
+    "111012": (_row("INFERRED FROM", "IMAGE", "121112", 0, _MANY),),  # TID 320 row 1
+}
+_REGION = (_row("SELECTED FROM", "IMAGE", "260753009", 1, 1),)  # of each SCOORD (PS3.3 C.18.6)
+_OF_DCM = {
+    row.names
+    for rows in (_DOCUMENT, *_GROUPS.values(), *_NESTED.values())
+    for row in rows
+    if not row.names & {*_TARGETS, "71642004", "81827009"}
+}
+_SCHEMES = {
+    **{name: "DCM" for names in _OF_DCM for name in names},
+    **dict.fromkeys(("121007", "123110", "125007", "126000"), "DCM"),
+    **dict.fromkeys(("%", "mm"), "UCUM"),
+    **dict.fromkeys(("NOT_FLAGGED", "NOT_APPLICABLE", "FAILED"), "99VIGIE"),
+    "en-US": "RFC5646",
+}  # of all else: SCT
+
+
 def _name(item: Dataset) -> str:
     return str(item.ConceptNameCodeSequence[0].CodeValue)
 
@@ -157,8 +177,37 @@ def problems(items: Sequence[Dataset], rows: Sequence[Row]) -> list[str]:
     return found
 
 
+def _nested(item: Dataset) -> list[str]:
+    """What breaks the rows below one item, and what of the item no row says."""
+    below = item.get("ContentSequence", ())
+    if _name(item) in ("126010", "125007"):
+        return [problem for one in below for problem in _nested(one)]
+    rows = _REGION if item.ValueType == "SCOORD" else _NESTED.get(_name(item), ())
+    found = problems(below, rows)
+    codes = [item.ConceptNameCodeSequence[0], *item.get("ConceptCodeSequence", ())]
+    if item.ValueType == "NUM":
+        (measured,) = item.MeasuredValueSequence
+        codes += measured.MeasurementUnitsCodeSequence
+    for code in codes:
+        if code.CodingSchemeDesignator != _SCHEMES.get(str(code.CodeValue), "SCT"):
+            found.append(f"{code.CodeValue} of {code.CodingSchemeDesignator}")
+        if not code.CodeMeaning:
+            found.append(f"{code.CodeValue} means nothing")
+    if item.ValueType == "TEXT" and not item.TextValue:
+        found.append(f"{_name(item)} says nothing")
+    if item.ValueType == "SCOORD3D" and "ReferencedFrameOfReferenceUID" not in item:
+        found.append("a region in no frame of reference")
+    if item.ValueType == "IMAGE" and len(item.ReferencedSOPSequence) != 1:
+        found.append(f"{_name(item)} is not one image")
+    deeper = [problem for one in below for problem in _nested(one)]
+    return [*(f"{_name(item)}: {one}" for one in found), *deeper]
+
+
 def _of_report(report: Dataset) -> list[str]:
     found = problems(report.ContentSequence, _DOCUMENT)
+    found += [problem for one in report.ContentSequence for problem in _nested(one)]
+    if _name(report) != "126000":
+        found.append("its title is not Imaging Measurement Report")
     if report.ContentTemplateSequence[0].TemplateIdentifier != "1500":
         found.append("not TID 1500")
     (measurements,) = (one for one in report.ContentSequence if _name(one) == "126010")
@@ -187,6 +236,29 @@ def test_so_is_that_of_lesions_told_in_pixels() -> None:
     assert [one.ValueType for one in group.ContentSequence if _name(one) == "111030"] == [
         "SCOORD", "SCOORD",
     ]  # fmt: skip
+
+
+def test_what_no_row_allows_below_an_item_is_found() -> None:
+    report = build_report(usual_facts(PHANTOMS / "forearm_fracture")).dataset()
+    place = report.ContentSequence[-1].ContentSequence[1]
+    (region,) = (one for one in place.ContentSequence if one.ValueType == "SCOORD")
+    source = region.ContentSequence[0]
+    region.ContentSequence = [source, source]
+    assert _of_report(report) == ["111030: IMAGE ['260753009']: 2 of 1..1"]
+    region.ContentSequence = []
+    assert _of_report(report) == ["111030: IMAGE ['260753009']: 0 of 1..1"]
+    region.ContentSequence = [source]
+    (certainty,) = (one for one in place.ContentSequence if _name(one) == "111012")
+    certainty.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodingSchemeDesignator = "X"
+    source.ConceptNameCodeSequence[0].CodeMeaning = ""
+    comment = place.ContentSequence[-1]
+    comment.ContentSequence = [source]
+    assert _of_report(report) == [
+        "111012: % of X",
+        "260753009: 260753009 means nothing",
+        "121106: SELECTED FROM IMAGE 260753009: of no row",
+        "260753009: 260753009 means nothing",
+    ]
 
 
 def _without(group: Dataset, name: str) -> list[Dataset]:
