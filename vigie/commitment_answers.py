@@ -3,7 +3,8 @@
 The listener keeps requests as files; here each is looked up: an object is kept if it lies in the
 archive under its UID, of the SOP class that was named, with the bytes that were received; or in the
 inbox, whole and not yet filed. The answer is put where the association that asked finds it. When
-that is closed, it is told on an association of our own, again and again until the peer takes it.
+that is closed, it is told on an association of our own, again and again until the peer takes it
+(`vigie.commitment_telling`).
 
 Files are read through to compare their bytes, each once a request. Peers take turns at that: what
 one asks, however much, holds up no other for longer than a turn.
@@ -28,7 +29,7 @@ from dicom_listener.inbox import Inbox, ReceivedName
 from dicom_listener.received_object import data_set_digest, open_received
 from results.sending.commitment import decoded_request, encoded_answer
 from results.sending.destination import DimseDestination
-from results.sending.errors import DestinationUnavailable
+from vigie.commitment_telling import CommitmentTelling, Report
 from worklist.archived import ArchivedObject
 from worklist.commitment import (
     CommitmentAnswer,
@@ -44,12 +45,11 @@ from worklist.uid import SOPInstanceUID, TransactionUID
 _POLL_S = 0.5
 _TIME_TO_FILE = timedelta(seconds=30)  # then what still lies in the inbox is looked at there
 _LEFT_TO_ASSOCIATION = timedelta(seconds=30)  # that asked, while it is open
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
+_LAST_WAIT_S = 3.0  # for who is being told, when asked to stop
 _MOST_AT_ONCE = 5000  # objects in one question to the database
 _TURN_BYTES = 256 * 1024**2  # read for one peer before the next one's turn
 
 Find = Callable[[Sequence[SOPInstanceUID]], Mapping[SOPInstanceUID, ArchivedObject]]
-Report = Callable[[DimseDestination, CommitmentAnswer], None]
 
 log = structlog.get_logger(__name__)
 
@@ -85,11 +85,10 @@ class CommitmentAnswers:
     ) -> None:
         self._settings = settings
         self._find = find
-        self._report = report
         self._clock = clock
+        self._telling = CommitmentTelling(report, self._prepared)
         self._folders = CommitmentFolders(settings.data)
         self._inbox = Inbox(settings.data / "inbox")
-        self._pauses: dict[str, tuple[datetime, timedelta]] = {}  # by AE title: until, length
         self._unknown: set[str] = set()  # AE titles without an address, said once
         self._ready: dict[str, _Ready] = {}
         self._begun: dict[str, _Begun] = {}
@@ -106,6 +105,7 @@ class CommitmentAnswers:
                 except Exception:  # the boundary of the thread: recorded, and tried again
                     log.exception("storage commitment failed for now")
                 stop.wait(0 if self._begun else _POLL_S)
+            self.finish(_LAST_WAIT_S)
 
     def run_once(self, stop: threading.Event | None = None) -> None:
         """Look at every request that is not answered, for one turn of each peer.
@@ -120,6 +120,7 @@ class CommitmentAnswers:
         StoreUnavailable
             If the database does not answer.
         """
+        self._note_told()
         names = sorted(path.name for path in self._folders.asked.glob("*.json"))
         known = set(names)
         self._ready = {name: one for name, one in self._ready.items() if name in known}
@@ -127,6 +128,18 @@ class CommitmentAnswers:
         self._read_bytes.clear()
         if not names:
             return
+        due: dict[str, list[str]] = {}  # by AE title
+        try:
+            for name, title in self._to_tell(names, stop):
+                due.setdefault(title, []).append(name)
+        finally:  # what is ready needs no database
+            if stop is None or not stop.is_set():
+                self._tell_peers(due, self._clock())
+
+    def _to_tell(
+        self, names: Sequence[str], stop: threading.Event | None
+    ) -> Iterator[tuple[str, str]]:
+        """Requests whose answers are ready and not left to an association, with AE titles."""
         is_open = {one.association_id for one in open_associations(self._inbox)}
         for name in names:
             if stop is not None and stop.is_set():
@@ -144,7 +157,15 @@ class CommitmentAnswers:
             now = self._clock()
             if ready.association_id in is_open and now - ready.at < _LEFT_TO_ASSOCIATION:
                 continue
-            self._tell(name, ready, now)
+            if now - ready.asked_at > self._settings.limit:
+                self._give_up(name, ready.calling_ae_title)
+                continue
+            yield name, ready.calling_ae_title
+
+    def finish(self, limit_s: float) -> None:
+        """Wait for peers that are being told, no longer than this, and note what they said."""
+        self._telling.finish(limit_s)
+        self._note_told()
 
     def _made_ready(self, name: str, stop: threading.Event | None) -> "_Ready | None":
         """The request with its answer written; None if that is not possible yet, or never."""
@@ -238,39 +259,42 @@ class CommitmentAnswers:
             found[who.sop_instance_uid] = who.sop_class_uid
         return found
 
-    def _tell(self, name: str, ready: "_Ready", now: datetime) -> None:
-        title = ready.calling_ae_title
-        if now - ready.asked_at > self._settings.limit:
-            self._give_up(name, title)
-            return
-        until, pause = self._pauses.get(title, (now, _FIRST_PAUSE))
-        if now < until:
-            return
-        peer = self._settings.peers.get(title)
-        if peer is None:
-            self._say_unknown(title, ready.address)
-            return
+    def _tell_peers(self, due: Mapping[str, Sequence[str]], now: datetime) -> None:
+        """Begin to tell each AE title the answers to its requests."""
+        for title, names in due.items():
+            peer = self._settings.peers.get(title)
+            if peer is None:
+                self._say_unknown(title, self._ready[names[0]].address)
+            elif self._telling.may_begin(title, now):
+                self._telling.begin(title, peer, names)
+
+    def _prepared(self, name: str) -> CommitmentAnswer | None:
+        """The answer to a request; None if the association that asked was told it meanwhile."""
         try:
             text = (self._folders.answers / name).read_text(encoding="utf-8")
-        except FileNotFoundError:  # told meanwhile by the association that asked
-            self._ready.pop(name)
-            return
-        answer = PreparedAnswer.from_json(text).answer
-        try:
-            self._report(peer, answer)
-        except DestinationUnavailable as error:
-            log.warning("storage commitment not told yet", calling_ae_title=title, why=str(error))
-            self._pauses[title] = (now + pause, min(2 * pause, _LONGEST_PAUSE))
-            return
-        self._pauses.pop(title, None)
-        self._folders.answered(name)
-        log.info(
-            "storage commitment told",
-            calling_ae_title=title,
-            transaction_uid=answer.transaction_uid,
-            kept=len(answer.committed),
-            not_kept=len(answer.failed),
-        )
+        except FileNotFoundError:
+            return None
+        return PreparedAnswer.from_json(text).answer
+
+    def _note_told(self) -> None:
+        """Keep what came of telling."""
+        for title, told in self._telling.told(self._clock()):
+            if told.why_not:
+                log.warning(
+                    "storage commitment not told yet", calling_ae_title=title, why=told.why_not
+                )
+                continue
+            self._ready.pop(told.name, None)
+            if told.answer is None:
+                continue
+            self._folders.answered(told.name)
+            log.info(
+                "storage commitment told",
+                calling_ae_title=title,
+                transaction_uid=told.answer.transaction_uid,
+                kept=len(told.answer.committed),
+                not_kept=len(told.answer.failed),
+            )
 
     def _give_up(self, name: str, title: str) -> None:
         log.error("a peer never took the answer of storage commitment", calling_ae_title=title)

@@ -40,6 +40,7 @@ FILE_NAME = "vigie.toml"
 DEFAULT_DATA = Path("vigie-data")
 _GIB = 1024**3
 _LONGEST_AE_TITLE = 16
+_TLS = "tls://"  # before the address of a peer that is told over TLS
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Several names: a list in TOML, separated by commas in a variable."""
@@ -114,7 +115,16 @@ class Settings(BaseSettings):
 
     commitment_peers: Names = Field(
         (),
-        description="Where those that ask for storage commitment listen: CT01=10.1.0.5:11112.",
+        description="Where those that ask for storage commitment listen: CT01=10.1.0.5:11112, with "
+        "TLS CT02=tls://10.1.0.6:2762.",
+    )
+    commitment_tls_ca: Path | None = Field(
+        None,
+        description="PEM file of the authority of their certificates; none: tls_client_ca, or else "
+        "the system's.",
+    )
+    commitment_tls_check_host_name: bool = Field(
+        True, description="Whether their certificates must be made out to their hosts."
     )
     commitment_answer_limit_h: float = Field(
         24, gt=0, description="Hours for which they are told the answer again until they take it."
@@ -449,23 +459,26 @@ class Settings(BaseSettings):
     def _listen_somewhere(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
             title, _, address = one.rpartition("=")
-            host, _, port = address.strip().rpartition(":")
+            host, _, port = address.strip().removeprefix(_TLS).rpartition(":")
             cls._ae_titles(title.strip())
-            if not host.strip("[]") or not port.isdecimal() or not 0 < int(port) < 65536:
-                raise ValueError(f"{one!r} is not AE-TITLE=HOST:PORT")
+            if not host.strip("[]") or "/" in host or not port.isdecimal():
+                raise ValueError(f"{one!r} is neither AE-TITLE=HOST:PORT nor with tls:// before it")
+            if not 0 < int(port) < 65536:
+                raise ValueError(f"{port} is no TCP port")
         titles = [one.rpartition("=")[0].strip() for one in value]
         if len(set(titles)) < len(titles):
             raise ValueError("an AE title is given two addresses")
         return value
 
     @property
-    def commitment_addresses(self) -> dict[str, tuple[str, int]]:
-        """Host and port of those that ask for storage commitment, by their AE titles."""
+    def commitment_addresses(self) -> dict[str, tuple[str, int, bool]]:
+        """Host, port and whether with TLS of those that ask for storage commitment, by AE title."""
         found = {}
         for one in self.commitment_peers:
             title, _, address = one.rpartition("=")
-            host, _, port = address.strip().rpartition(":")
-            found[title.strip()] = (host.strip("[]"), int(port))
+            host, _, port = address.strip().removeprefix(_TLS).rpartition(":")
+            is_tls = address.strip().startswith(_TLS)
+            found[title.strip()] = (host.strip("[]"), int(port), is_tls)
         return found
 
     @field_validator("highlighting")
@@ -599,6 +612,7 @@ class Settings(BaseSettings):
         "tls_certificate",
         "tls_key",
         "tls_client_ca",
+        "commitment_tls_ca",
         "http_tls_certificate",
         "http_tls_key",
         "sso_client_secret_file",

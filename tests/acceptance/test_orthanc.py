@@ -6,7 +6,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=120) as response:
             return json.load(response)
 
+    def file(self, instance: str) -> bytes:
+        """The file of an instance, by Orthanc's own name of it."""
+        with urllib.request.urlopen(f"{self.url}/instances/{instance}/file", timeout=60) as answer:
+            content: bytes = answer.read()
+        return content
+
     def studies(self) -> dict[str, str]:
         """Its own name of every study, by Study Instance UID."""
         return {
@@ -57,13 +63,29 @@ class Orthanc:
         return True
 
 
+def over_tls(certificate: Path, key: Path, trusted: Path) -> dict[str, object]:
+    """How Orthanc speaks TLS alone, with a certificate, to those whose authority it trusts."""
+    return {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(certificate),
+        "DicomTlsPrivateKey": str(key),
+        "DicomTlsTrustedCertificates": str(trusted),
+        "DicomTlsRemoteCertificateRequired": True,
+    }
+
+
 @contextmanager
 def running_orthanc(
-    program: Callable[[str], str], folder: Path, **modalities: int
+    program: Callable[[str], str],
+    folder: Path,
+    *,
+    more: Mapping[str, object] | None = None,
+    **modalities: int,
 ) -> Iterator[Orthanc]:
     """Orthanc without plugins, on the loopback alone, its storage in a folder of the test.
 
-    `modalities` are the ports of the nodes it may send to, by the names it knows them by.
+    `modalities` are the ports of the nodes it may send to, by the names it knows them by; `more` is
+    of its configuration.
     """
     folder.mkdir()
     http_port, dicom_port = free_port(), free_port()
@@ -81,8 +103,15 @@ def running_orthanc(
                 "DicomAet": "ORTHANC",
                 "DicomPort": dicom_port,
                 "DicomModalities": {
-                    name: [name.upper(), "127.0.0.1", port] for name, port in modalities.items()
+                    name: {
+                        "AET": name.upper(),
+                        "Host": "127.0.0.1",
+                        "Port": port,
+                        "UseDicomTls": "DicomTlsEnabled" in (more or {}),
+                    }
+                    for name, port in modalities.items()
                 },
+                **(more or {}),
             }
         )
     )

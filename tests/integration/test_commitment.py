@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,21 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
-from test_orthanc import running_orthanc
+from test_orthanc import Orthanc, over_tls, running_orthanc
 
 from dicom_listener.commitments import CommitmentFolders
 from dicom_listener.indexer import Indexer
 from dicom_listener.received_object import data_set_digest
 from results.sending import transport
 from results.sending.commitment import report
-from results.sending.destination import DimseDestination
+from results.sending.destination import DimseDestination, Tls
 from results.sending.errors import CommitmentNotOffered, DestinationUnavailable
 from results.sending.heard import heard
+from tests.certificates import Authority
 from tests.listening import RunningListener, association, ct, eventually
 from tests.sending_peers import SR, at, result_file, storage_peer, uid_of
 from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
-from vigie.roles.file import commitment_answers, indexer_settings
+from vigie.roles.file import commitment_answers, commitment_peers, indexer_settings
 from vigie.settings import load_settings
 from vigie.wiring import make_worklist, utc_now
 from worklist.archived import ArchivedObject
@@ -385,16 +387,55 @@ def test_orthanc_asks_us_and_is_told_what_we_hold(
     with running_orthanc(program, tmp_path / "orthanc", vigie=listener.port) as orthanc:
         there = at(orthanc.dicom_port, called_ae_title="ORTHANC")
         with Node(listener, {"ORTHANC": there}):
-            asked = orthanc.ask(
-                "/modalities/vigie/storage-commitment",
-                {"DicomInstances": [[CTImageStorage, "1.2.1"], [CTImageStorage, "1.2.99"]]},
-            )
+            asks_for_two(orthanc)
 
-            def status() -> Any:
-                return orthanc.ask(asked["Path"])
 
-            assert eventually(lambda: status()["Status"] != "Pending", 30)
-            told_it = status()
+def asks_for_two(orthanc: Orthanc) -> None:
+    """It asks for one object that we hold and one that we do not, and hears which is which."""
+    asked = orthanc.ask(
+        "/modalities/vigie/storage-commitment",
+        {"DicomInstances": [[CTImageStorage, "1.2.1"], [CTImageStorage, "1.2.99"]]},
+    )
+
+    def answer() -> Any:
+        said = orthanc.ask(asked["Path"])
+        return said if said["Status"] != "Pending" else None
+
+    assert eventually(lambda: answer() is not None, 30)
+    told_it = answer()
     assert told_it["Status"] == "Failure"
     assert [one["SOPInstanceUID"] for one in told_it["Success"]] == ["1.2.1"]
     assert [one["SOPInstanceUID"] for one in told_it["Failures"]] == ["1.2.99"]
+
+
+def test_orthanc_asks_us_over_tls_and_is_told_over_tls(
+    program: Callable[[str], str], start: Callable[..., RunningListener], tmp_path: Path
+) -> None:
+    hospital = Authority(program, tmp_path, "hospital")
+    stranger = Authority(program, tmp_path, "stranger")
+    mine = hospital.sign()
+    listener = start(tls_certificate=mine.certificate, tls_key=mine.key, tls_client_ca=hospital.ca)
+    whole = tmp_path / "ct.dcm"
+    ct("1.2.1").save_as(whole, enforce_file_format=True)
+    more = over_tls(mine.certificate, mine.key, hospital.ca)
+    with running_orthanc(program, tmp_path / "o", more=more, vigie=listener.port) as orthanc:
+        assert orthanc.ask("/instances", whole.read_bytes())["Status"] == "Success"
+        assert orthanc.send("vigie", list(orthanc.studies().values())) == 1
+        settings = load_settings(
+            data=tmp_path,
+            commitment_peers=f"ORTHANC=tls://127.0.0.1:{orthanc.dicom_port}",
+            tls_certificate=mine.certificate,
+            tls_key=mine.key,
+            tls_client_ca=hospital.ca,
+        )
+        peers = commitment_peers(settings)
+        nothing = CommitmentAnswer(
+            transaction_uid=TRANSACTION, committed=(), ae_title="VIGIE", heard_at=utc_now()
+        )
+        trusting = peers["ORTHANC"].tls
+        assert trusting is not None
+        for wrong in (None, replace(trusting, ca=stranger.ca), Tls(ca=hospital.ca)):
+            with pytest.raises(DestinationUnavailable):
+                report(replace(peers["ORTHANC"], tls=wrong), nothing)
+        with Node(listener, peers):
+            asks_for_two(orthanc)

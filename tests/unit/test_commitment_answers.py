@@ -18,7 +18,7 @@ from results.sending.destination import DimseDestination, Tls
 from results.sending.encodings import EXPLICIT, IMPLICIT
 from results.sending.errors import DestinationUnavailable
 from tests.listening import ct, eventually
-from vigie import commitment_answers
+from vigie import commitment_answers, commitment_telling
 from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
 from vigie.roles.file import commitment_peers
 from vigie.settings import load_settings
@@ -34,6 +34,7 @@ from worklist.errors import StoreUnavailable
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID, TransactionUID
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
+LIMIT_S = 30.0
 BEGIN = datetime(2026, 3, 2, 2, 31, tzinfo=UTC)
 ORIGIN = Origin(
     association_id="ab-1", calling_ae_title="CT01", called_ae_title="VIGIE", address="10.0.0.5"
@@ -153,6 +154,14 @@ class World:
         return sorted(path.name for folder in folders for path in folder.iterdir())
 
 
+def look(answers: CommitmentAnswers, stop: threading.Event | None = None) -> None:
+    """Look at every request once, and wait for those who are told."""
+    try:
+        answers.run_once(stop)
+    finally:
+        answers.finish(LIMIT_S)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
@@ -163,25 +172,25 @@ def test_what_lies_in_the_archive_is_vouched_for(world: World, syntax: str) -> N
     world.file("1.2.1")
     world.file("1.2.2")
     world.ask("1.2.1", "1.2.2", syntax=syntax)
-    world.answers.run_once()
+    look(world.answers)
     ((destination, answer),) = world.told
     assert destination == CT01
     assert [one.sop_instance_uid for one in answer.committed] == ["1.2.1", "1.2.2"]
     assert answer.failed == ()
     assert answer.transaction_uid == "1.9"
     assert world.left() == []
-    world.answers.run_once()
+    look(world.answers)
     assert len(world.told) == 1
 
 
 def test_what_is_not_there_or_is_something_else_is_not_vouched_for(world: World) -> None:
     world.file("1.2.1")
     world.ask("1.2.1", "1.2.9")
-    world.answers.run_once()
+    look(world.answers)
     assert [one.sop_instance_uid for one in world.told[0][1].committed] == ["1.2.1"]
     assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
     world.ask("1.2.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.4")
-    world.answers.run_once()
+    look(world.answers)
     assert world.reasons() == [FailureReason.CLASS_INSTANCE_CONFLICT]
 
 
@@ -192,7 +201,7 @@ def test_the_bytes_on_the_disk_decide_not_the_database(world: World) -> None:
     content[-1] ^= 1
     changed.write_bytes(content)
     world.ask("1.2.1", "1.2.2")
-    world.answers.run_once()
+    look(world.answers)
     assert world.told[0][1].committed == ()
     assert world.reasons() == [FailureReason.NO_SUCH_OBJECT, FailureReason.PROCESSING_FAILURE]
 
@@ -200,12 +209,12 @@ def test_the_bytes_on_the_disk_decide_not_the_database(world: World) -> None:
 def test_what_is_still_being_filed_is_waited_for(world: World) -> None:
     world.receive("1.2.1", BEGIN - timedelta(seconds=1))
     world.ask("1.2.1")
-    world.answers.run_once()
+    look(world.answers)
     assert world.told == []
     for path in world.inbox.root.glob("*.dcm"):
         path.unlink()
     world.file("1.2.1")
-    world.answers.run_once()
+    look(world.answers)
     assert world.reasons() == []
 
 
@@ -214,10 +223,10 @@ def test_what_lies_in_the_inbox_for_long_is_vouched_for_there(world: World) -> N
     (world.inbox.root / "broken.dcm").write_bytes(b"nothing")
     world.ask("1.2.1", "1.2.2")
     world.now += timedelta(seconds=29)
-    world.answers.run_once()
+    look(world.answers)
     assert world.told == []
     world.now += timedelta(seconds=1)
-    world.answers.run_once()
+    look(world.answers)
     assert [one.sop_instance_uid for one in world.told[0][1].committed] == ["1.2.1"]
     assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
 
@@ -225,7 +234,7 @@ def test_what_lies_in_the_inbox_for_long_is_vouched_for_there(world: World) -> N
 def test_what_came_after_the_request_is_not_waited_for(world: World) -> None:
     world.receive("1.2.1", BEGIN + timedelta(seconds=1))
     world.ask("1.2.1")
-    world.answers.run_once()
+    look(world.answers)
     assert world.reasons() == [FailureReason.NO_SUCH_OBJECT]
 
 
@@ -246,8 +255,8 @@ def test_what_is_filed_while_it_is_looked_for_is_vouched_for(world: World, waite
 
     world.find = find  # type: ignore[method-assign]
     answers = world.started()
-    answers.run_once()
-    answers.run_once()
+    look(answers)
+    look(answers)
     assert len(world.told) == 1
     assert world.reasons() == []
 
@@ -258,7 +267,7 @@ def test_an_object_that_is_named_often_is_read_once(
     world.file("1.2.1")
     read = _count_reading(monkeypatch)
     world.ask(*["1.2.1"] * 50)
-    world.answers.run_once()
+    look(world.answers)
     assert len(world.told[0][1].committed) == 50
     assert len(read) == 1
 
@@ -277,7 +286,7 @@ def test_a_request_that_fails_oddly_holds_up_no_other(
     monkeypatch.setattr(world, "find", find)
     name = world.ask("1.2.1")
     world.ask("1.2.2")
-    world.started().run_once()
+    look(world.started())
     assert [len(answer.committed) for _, answer in world.told] == [1]
     assert world.left() == [name]
 
@@ -293,11 +302,11 @@ def test_peers_take_turns_and_a_large_request_holds_up_no_other(
     world.ask(*uids)
     world.ask(uids[0])
     world.ask(uids[0], peer="MR")
-    world.answers.run_once()
+    look(world.answers)
     assert [peer.called_ae_title for peer, _ in world.told] == ["MR"]
     assert len(read) == 3  # two of the first, none of its second, one of the other's
     for _ in range(2):
-        world.answers.run_once()
+        look(world.answers)
     assert [len(answer.committed) for _, answer in world.told] == [1, 5, 1]
     assert len(read) == 7
 
@@ -310,9 +319,9 @@ def test_a_node_that_stops_finishes_no_large_request_first(
     stop = threading.Event()
     read = _count_reading(monkeypatch, stop.set)
     world.ask("1.2.1", "1.2.2")
-    world.answers.run_once(stop)
+    look(world.answers, stop)
     assert (len(read), world.told) == (1, [])
-    world.started().run_once()
+    look(world.started())
     assert len(world.told[0][1].committed) == 2
 
 
@@ -335,10 +344,10 @@ def test_without_the_database_nothing_is_said(world: World) -> None:
     world.ask("1.2.1")
     world.is_database_up = False
     with pytest.raises(StoreUnavailable):
-        world.answers.run_once()
+        look(world.answers)
     assert world.told == []
     world.is_database_up = True
-    world.answers.run_once()
+    look(world.answers)
     assert world.reasons() == []
 
 
@@ -350,14 +359,14 @@ def test_an_association_that_is_open_is_left_the_answer_for_a_while(world: World
     name = world.ask("1.2.1")
     path = world.folders.asked / name
     path.write_text(path.read_text().replace("ab-1", origin_id))
-    world.answers.run_once()
+    look(world.answers)
     prepared = PreparedAnswer.from_json((world.folders.answers / name).read_text())
     assert prepared.data_set == encoded_answer(prepared.answer, IMPLICIT)
     world.now += timedelta(seconds=29)
-    world.answers.run_once()
+    look(world.answers)
     assert world.told == []
     lock.release()  # the association ended
-    world.answers.run_once()
+    look(world.answers)
     assert len(world.told) == 1
 
 
@@ -369,13 +378,13 @@ def test_a_peer_that_does_not_take_it_is_told_again_with_pauses(world: World) ->
     world.file("1.2.1")
     world.ask("1.2.1")
     world.takes = False
-    world.answers.run_once()
+    look(world.answers)
     world.takes = True
     world.now += timedelta(seconds=9)
-    world.answers.run_once()
+    look(world.answers)
     assert world.told == []
     world.now += timedelta(seconds=1)
-    world.answers.run_once()
+    look(world.answers)
     assert len(world.told) == 1
 
 
@@ -384,13 +393,13 @@ def test_what_its_own_association_told_meanwhile_is_not_told_again(world: World)
     name = world.ask("1.2.1")
     world.peers = {}
     answers = world.started()
-    answers.run_once()
+    look(answers)
     (world.folders.answers / name).unlink()
     world.peers["CT01"] = CT01
-    answers.run_once()
+    look(answers)
     assert world.told == []
     world.folders.answered(name)
-    answers.run_once()
+    look(answers)
     assert world.told == []
 
 
@@ -398,9 +407,9 @@ def test_a_restart_forgets_no_request(world: World) -> None:
     world.file("1.2.1")
     world.ask("1.2.1")
     world.takes = False
-    world.answers.run_once()
+    look(world.answers)
     world.takes = True
-    world.started().run_once()
+    look(world.started())
     assert len(world.told) == 1
     assert world.left() == []
 
@@ -417,12 +426,12 @@ def test_a_peer_that_never_takes_it_is_given_up_loudly(
     world.file("1.2.1")
     name = world.ask("1.2.1")
     world.takes = False
-    world.answers.run_once()
+    look(world.answers)
     world.now += timedelta(hours=24)
-    world.answers.run_once()
+    look(world.answers)
     assert name in world.left()
     world.now += timedelta(hours=1)
-    world.answers.run_once()
+    look(world.answers)
     assert world.left() == [name.replace(".json", ".unanswered")]
     assert "never took the answer" in logged(capsys)
 
@@ -434,8 +443,8 @@ def test_a_peer_without_an_address_is_named_once(
     answers = world.started()
     world.file("1.2.1")
     world.ask("1.2.1")
-    answers.run_once()
-    answers.run_once()
+    look(answers)
+    look(answers)
     assert logged(capsys).count("commitment_peers") == 1
     assert len(world.left()) == 2
 
@@ -458,7 +467,7 @@ def test_p9_a_request_that_cannot_be_read_is_put_aside_and_the_next_one_answered
         received_at=BEGIN,
     )
     deep.write_text(message.as_json())
-    world.answers.run_once()
+    look(world.answers)
     assert len(world.told) == 1
     assert world.left() == [name.replace(".json", ".unreadable"), "3.unreadable"]
 
@@ -484,6 +493,125 @@ def test_peers_listen_where_the_settings_say_with_tls_if_they_are_destinations_w
     assert (peers["CT01"].calling_ae_title, peers["CT01"].tls) == ("NODE", None)
     assert peers["MR"].host == "10.0.0.6"
     assert (peers["PACS"].host, peers["PACS"].tls) == ("pacs", Tls())
+
+
+def test_peers_with_tls_are_told_who_we_are_and_believed_as_senders_are(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.pem" for name in ("own", "key", "senders", "others")}
+    for path in files.values():
+        path.touch()
+    said: dict[str, Any] = {
+        "data": tmp_path,
+        "commitment_peers": "CT01=tls://ct:2762,MR=mr:104",
+        "tls_certificate": files["own"],
+        "tls_key": files["key"],
+        "tls_client_ca": files["senders"],
+    }
+    peers = commitment_peers(load_settings(**said))
+    ours = Tls(ca=files["senders"], certificate=files["own"], key=files["key"])
+    assert (peers["CT01"].host, peers["CT01"].port, peers["CT01"].tls) == ("ct", 2762, ours)
+    assert peers["MR"].tls is None
+    said |= {"commitment_tls_ca": files["others"], "commitment_tls_check_host_name": False}
+    peers = commitment_peers(load_settings(**said))
+    assert peers["CT01"].tls == replace(ours, ca=files["others"], check_host_name=False)
+
+
+def test_a_peer_that_hangs_holds_up_no_other_and_is_asked_for_one_answer_at_a_time(
+    world: World,
+) -> None:
+    hangs, began = threading.Event(), threading.Semaphore(0)
+    real = world.report
+
+    def report(peer: DimseDestination, answer: CommitmentAnswer) -> None:
+        if peer.called_ae_title == "MR":
+            began.release()
+            assert hangs.wait(LIMIT_S)
+        real(peer, answer)
+
+    world.report = report  # type: ignore[method-assign]
+    world.peers["MR"] = replace(CT01, name="MR", called_ae_title="MR")
+    answers = world.started()
+    world.file("1.2.1")
+    for peer in ("MR", "MR", "CT01"):
+        world.ask("1.2.1", peer=peer)
+    answers.run_once()
+    assert began.acquire(timeout=LIMIT_S)
+    assert eventually(lambda: len(world.told) == 1)
+    world.ask("1.2.1")
+    world.ask("1.2.1", peer="MR")
+
+    def second_is_told() -> bool:
+        answers.run_once()
+        return len(world.told) == 2
+
+    assert eventually(second_is_told)
+    assert [peer.called_ae_title for peer, _ in world.told] == ["CT01", "CT01"]
+    assert not began.acquire(blocking=False)  # one at a time
+    hangs.set()
+    look(answers)
+    look(answers)
+    assert [peer.called_ae_title for peer, _ in world.told] == ["CT01"] * 2 + ["MR"] * 3
+    assert world.left() == []
+
+
+def test_an_answer_that_fails_oddly_is_told_again(world: World) -> None:
+    real, failures = world.report, [RuntimeError("odd")]
+
+    def report(peer: DimseDestination, answer: CommitmentAnswer) -> None:
+        if failures:
+            raise failures.pop()
+        real(peer, answer)
+
+    world.report = report  # type: ignore[method-assign]
+    answers = world.started()
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    look(answers)
+    assert len(world.left()) == 2
+    world.now += timedelta(seconds=10)
+    look(answers)
+    assert (len(world.told), world.left()) == (1, [])
+
+
+def test_so_many_peers_are_told_at_once_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commitment_telling, "_MOST_AT_ONCE", 2)
+    hangs = threading.Event()
+    telling = threading.Semaphore(0)
+
+    def report(peer: DimseDestination, answer: CommitmentAnswer) -> None:
+        telling.release()
+        assert hangs.wait(LIMIT_S)
+
+    world.report = report  # type: ignore[method-assign]
+    titles = ("CT01", "MR", "US")
+    world.peers |= {title: replace(CT01, called_ae_title=title) for title in titles}
+    answers = world.started()
+    for title in titles:
+        world.ask("1.2.1", peer=title)
+    answers.run_once()
+    assert all(telling.acquire(timeout=LIMIT_S) for _ in range(2))
+    answers.run_once()
+    assert not telling.acquire(blocking=False)
+    hangs.set()
+    look(answers)
+    look(answers)
+    assert telling.acquire(blocking=False)
+    assert world.left() == []
+
+
+def test_without_the_database_what_is_ready_is_told_all_the_same(world: World) -> None:
+    world.file("1.2.1")
+    world.ask("1.2.1")
+    world.takes = False
+    look(world.answers)
+    world.takes = True
+    world.ask("1.2.1")
+    world.is_database_up = False
+    world.now += timedelta(seconds=10)
+    with pytest.raises(StoreUnavailable):
+        look(world.answers)
+    assert len(world.told) == 1
 
 
 def test_it_runs_until_it_is_stopped_and_survives_what_goes_wrong(world: World) -> None:

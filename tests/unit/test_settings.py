@@ -268,6 +268,10 @@ def test_addresses_of_other_viewers_are_taken_as_they_are(tmp_path: Path) -> Non
         "=10.0.0.5:104",
         f"{'A' * 17}=10.0.0.5:104",
         "CT01=10.0.0.5:104,CT01=10.0.0.6:104",
+        "CT01=10.0.0.5:104,CT01=tls://10.0.0.5:2762",
+        "CT01=tls://10.0.0.5",
+        "CT01=tls://:2762",
+        "CT01=https://10.0.0.5:2762",
     ],
 )
 def test_a_peer_of_storage_commitment_listens_somewhere(said: str, tmp_path: Path) -> None:
@@ -276,9 +280,9 @@ def test_a_peer_of_storage_commitment_listens_somewhere(said: str, tmp_path: Pat
 
 
 def test_the_addresses_of_peers_of_storage_commitment_are_known(tmp_path: Path) -> None:
-    said = "CT01=10.0.0.5:104, MR 2 = [fd00::1]:11112,PACS=pacs.hospital:4242"
+    said = "CT01=10.0.0.5:104, MR 2 = [fd00::1]:11112,PACS=tls://pacs.hospital:2762"
     assert load_settings(data=tmp_path, commitment_peers=said).commitment_addresses == {
-        "CT01": ("10.0.0.5", 104),
-        "MR 2": ("fd00::1", 11112),
-        "PACS": ("pacs.hospital", 4242),
+        "CT01": ("10.0.0.5", 104, False),
+        "MR 2": ("fd00::1", 11112, False),
+        "PACS": ("pacs.hospital", 2762, True),
     }

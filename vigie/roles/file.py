@@ -9,7 +9,7 @@ from dicom_listener.completion import CompletionSettings
 from dicom_listener.indexer import IndexerSettings
 from dicom_listener.indexer import run as run_indexer
 from results.sending.commitment import report
-from results.sending.destination import DimseDestination
+from results.sending.destination import DimseDestination, Tls
 from vigie.commitment_answers import CommitmentAnswers, CommitmentSettings
 from vigie.processes import stop_event
 from vigie.settings import Settings
@@ -49,16 +49,26 @@ def commitment_answers(settings: Settings, engine: sa.Engine) -> CommitmentAnswe
 
 
 def commitment_peers(settings: Settings) -> dict[str, DimseDestination]:
-    """Where those that ask for storage commitment listen; a destination may be among them."""
+    """Where those that ask for storage commitment listen; a destination may be among them.
+
+    Over TLS we are who we are to those that send to us, and believe whom we believe there.
+    """
     known = [one.destination(settings.ae_title) for one in settings.destinations]
     peers = {one.called_ae_title: one for one in known if isinstance(one, DimseDestination)}
-    for title, (host, port) in settings.commitment_addresses.items():
+    tls = Tls(
+        ca=settings.commitment_tls_ca or settings.tls_client_ca,
+        certificate=settings.tls_certificate,
+        key=settings.tls_key,
+        check_host_name=settings.commitment_tls_check_host_name,
+    )
+    for title, (host, port, is_tls) in settings.commitment_addresses.items():
         peers[title] = DimseDestination(
             name=title,
             host=host,
             port=port,
             called_ae_title=title,
             calling_ae_title=settings.ae_title,
+            tls=tls if is_tls else None,
         )
     return peers
 
