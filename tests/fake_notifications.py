@@ -64,8 +64,9 @@ class FakeNotifications:
         kept = self._kept.get(one.notification_id)
         if kept is not None and not _gives_way(kept, one.outcome_id):
             return False
-        attempts = 0 if kept is None else kept.attempts
-        self._kept[one.notification_id] = replace(one, attempts=attempts)
+        if kept is not None:
+            one = replace(one, attempts=kept.attempts, reached=kept.reached)
+        self._kept[one.notification_id] = one
         return True
 
     def first_due(self, channel: str, now: datetime) -> Notification | None:
@@ -81,6 +82,11 @@ class FakeNotifications:
     def save(self, one: Notification) -> None:
         assert one.notification_id in self._kept
         self._kept[one.notification_id] = one
+
+    def unserved(self, since: datetime) -> list[Notification]:
+        served = {name for name, one in self._looks.items() if one.last_at >= since}
+        waiting = [one for one in self._kept.values() if one.state is NotificationState.WAITING]
+        return [one for one in waiting if one.expires_at < since and one.channel not in served]
 
     def standing(self, one: Notification) -> Standing:
         record = self._worklist.tables.studies[one.study_instance_uid]

@@ -26,7 +26,7 @@ def a_flag(**more: Any) -> Flag:
 
 
 def a_notice(
-    study: Mapping[PatientDatum, str] = ACCESSION, probability: float | None = 0.914
+    study: Mapping[PatientDatum, str] = ACCESSION, probability: float | None = 0.914, **more: Any
 ) -> Notice:
     """What a channel is told of that."""
     return Notice(
@@ -35,6 +35,7 @@ def a_notice(
         flag=a_flag(),
         probability=probability,
         study=study,
+        **more,
     )
 
 

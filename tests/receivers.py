@@ -2,10 +2,11 @@
 
 import asyncio
 import http.server
+import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,69 @@ def receiving(certificate: tuple[Path, Path] | None = None) -> Iterator[Receiver
         receiver.shutdown()
         thread.join()
         receiver.server_close()
+
+
+class Proxy(http.server.ThreadingHTTPServer):
+    """Passes connections on (CONNECT); keeps for whom, and the password that it was told."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Tunnel)
+        self.asked: list[tuple[str, str | None]] = []
+        self.refuses = False
+        self.overheard = b""  # on their way to the receiver
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Peers that turn away are no news."""
+
+
+class _Tunnel(http.server.BaseHTTPRequestHandler):
+    server: Proxy
+
+    def do_CONNECT(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Proxy-Authorization")))
+        if self.server.refuses:
+            self.send_error(407, "Proxy Authentication Required")
+            return
+        host, _, port = self.path.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=_LIMIT_S) as there:
+            self.send_response(200, "Connection established")
+            self.end_headers()
+            back = threading.Thread(target=_pass_on, args=[there, self.connection], daemon=True)
+            back.start()
+            self.server.overheard += _pass_on(self.connection, there)
+            back.join()
+        self.close_connection = True
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing is written to the terminal."""
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> bytes:
+    """Everything that one says to the other, until it is done."""
+    said = b""
+    with suppress(OSError):
+        while part := one.recv(65536):
+            said += part
+            other.sendall(part)
+    with suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
+    return said
+
+
+@contextmanager
+def passing_on() -> Iterator[Proxy]:
+    """A proxy."""
+    proxy = Proxy()
+    thread = threading.Thread(target=proxy.serve_forever, args=[0.05], daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
 
 
 @dataclass

@@ -59,6 +59,7 @@ class NotificationAnswer(_Answer):
     delivered_at: datetime | None
     attempts: int
     words: Said  # what happened last
+    reached: list[str]  # of several receivers those who have it, until all have
 
     @classmethod
     def of(cls, kept: KeptNotification) -> "NotificationAnswer":
@@ -80,6 +81,7 @@ class NotificationAnswer(_Answer):
             delivered_at=one.delivered_at,
             attempts=one.attempts,
             words=one.words,
+            reached=list(one.reached),
         )
 
 

@@ -148,6 +148,12 @@ class WebhookSettings(ChannelSettings):
         description="Shared with the receiver: 24 bytes or more in base64, as `openssl rand "
         "-base64 32` makes them."
     )
+    proxy: str | None = Field(  # it may hold a password
+        None,
+        description="HTTP proxy on the way there, http://[user:password@]host:port; none: no "
+        "proxy, whatever the environment says.",
+        repr=False,
+    )
 
     def __str__(self) -> str:
         """As `vigie settings` shows it."""
@@ -166,6 +172,28 @@ class WebhookSettings(ChannelSettings):
         if page.scheme != "https" and not (page.scheme == "http" and is_this_machine(host)):
             raise ValueError("it begins with https://; http:// is for this machine only")
         return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            page = urlsplit(value)
+            host, port = page.hostname, page.port
+        except ValueError:
+            raise ValueError("it is no address") from None
+        if page.scheme != "http" or not host or port is None or not value.isprintable():
+            raise ValueError("a proxy is http://host:port")
+        if page.path not in ("", "/") or page.query or page.fragment or not value.isascii():
+            raise ValueError("a proxy is http://host:port and nothing beyond, in ASCII")
+        return value
+
+    @model_validator(mode="after")
+    def _goes_through_it(self) -> Self:
+        if self.proxy is not None and not self.url.startswith("https://"):
+            raise ValueError("proxy is for https:// only: it must not read what it passes on")
+        return self
 
     @field_validator("secret")
     @classmethod

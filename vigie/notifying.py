@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -70,7 +70,12 @@ def make_sender(settings: Settings, name: str) -> Sender:
 def _sender(channel: WebhookSettings | EmailSettings, node: Node) -> Sender:
     if isinstance(channel, WebhookSettings):
         return Webhook(
-            url=channel.url, key=channel.key, node=node, language=channel.language, ca=channel.ca
+            url=channel.url,
+            key=channel.key,
+            node=node,
+            language=channel.language,
+            ca=channel.ca,
+            proxy=channel.proxy,
         )
     return Mail(
         host=channel.host,
@@ -117,6 +122,12 @@ class _Heard:
     told: ToTell
     answer: Answer
     at: datetime
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """Of several receivers those who have it."""
+        new = () if isinstance(self.answer, Confirmed) else self.answer.reached
+        return (*self.told.notice.reached, *new)
 
 
 class NotificationDesk:
@@ -225,8 +236,15 @@ class ChannelNotifier:
             number = told.notification.notification_id
             if number in self._heard and isinstance(self._heard[number].answer, Confirmed):
                 continue  # who was told has it: only the database does not know yet
+            if number in self._heard:  # nor does it know who has it already
+                told = replace(
+                    told, notice=replace(told.notice, reached=self._heard[number].reached)
+                )
             answer = tried(self._sender, told.notice, self._longest_try_s)
-            self._heard[number] = _Heard(told=told, answer=answer, at=utc_now())
+            heard = _Heard(told=told, answer=answer, at=utc_now())
+            if not isinstance(answer, Confirmed):
+                heard = replace(heard, answer=replace(answer, reached=heard.reached))
+            self._heard[number] = heard
         self._keep()
 
     def _keep(self) -> None:

@@ -22,9 +22,11 @@ from worklist.notifying import (
     Standing,
     answered,
     begun,
+    caveats_of,
     decided,
     notice,
     planned,
+    unserved,
 )
 from worklist.placement import VIGIE
 from worklist.ports import Event
@@ -32,6 +34,7 @@ from worklist.uid import StudyInstanceUID
 
 # A flag is found some moments after it was made, or hours later where the database was away.
 _LOOKED_AT_AGAIN = timedelta(days=1)
+_UNSERVED_FOR = timedelta(hours=1)  # then a channel is taken to be set nowhere
 
 
 class UnknownChannel(VigieError, LookupError):
@@ -116,6 +119,13 @@ class NotificationTransaction(Protocol):
 
     def save(self, one: Notification) -> None:
         """Write what the rules changed."""
+        ...
+
+    def unserved(self, since: datetime) -> Sequence[Notification]:
+        """Those that wait though their time was over then, of channels that nobody looked at since.
+
+        Held against change.
+        """
         ...
 
     def standing(self, one: Notification) -> Standing:
@@ -243,7 +253,8 @@ class Notifications:
                 told = decided(one, channel, standing, self._modes, limit=self._limit, now=now)
                 if isinstance(told, Flag):
                     study = transaction.study(one.study_instance_uid)
-                    words = notice(one, channel, told, study, self._modes)
+                    caveats = caveats_of(one, channel, standing, limit=self._limit, now=now)
+                    words = notice(one, channel, told, study, self._modes, caveats=caveats)
                     in_hand = begun(one, told, now)
                     transaction.save(in_hand)
                     return ToTell(notification=in_hand, flag=told, notice=words)
@@ -256,6 +267,19 @@ class Notifications:
         with self._store.transaction() as transaction:
             return transaction.next_due_at(name)
 
+    def end_unserved(self, now: datetime) -> list[Notification]:
+        """End what waits for a channel that is set no longer; it could not be told any more.
+
+        Whatever channels are set here: others may be set on another machine, and who serves one
+        says so by looking.
+        """
+        with self._store.transaction() as transaction:
+            over = [unserved(one, now) for one in transaction.unserved(now - _UNSERVED_FOR)]
+            for one in over:
+                transaction.save(one)
+            transaction.append_events([_event(one, now) for one in over])
+        return over
+
     def record(self, told: ToTell, answer: Answer, now: datetime) -> Notification:
         """Keep what came of one try."""
         with self._store.transaction() as transaction:
@@ -266,7 +290,7 @@ class Notifications:
                 return kept
             after = replace(after, outcome_id=told.flag.outcome_id)
             transaction.save(after)
-            if after.state is not NotificationState.WAITING:
+            if after.state is not kept.state and after.state is not NotificationState.WAITING:
                 transaction.append_events([_event(after, now)])
         return after
 
@@ -346,12 +370,15 @@ _KINDS = {
 
 
 def _event(one: Notification, now: datetime) -> Event:
+    details = _details(one) | {"attempts": one.attempts, "answer": one.words}
+    if one.reached:
+        details |= {"reached": list(one.reached)}
     return Event(
         kind=_KINDS[one.state],
         at=now,
         actor=VIGIE,
         study_instance_uid=one.study_instance_uid,
-        details=_details(one) | {"attempts": one.attempts, "answer": one.words},
+        details=details,
     )
 
 

@@ -29,6 +29,7 @@ WITHDRAWN = "a later assessment no longer flags it"
 TOO_LATE = "found too late to be told"
 BEGUN = "a try was begun, and what came of it is not known"
 CLOSED = "the hours of this channel ended before it could be told"
+UNSERVED = "nobody told its channel anything: it may be set no longer"
 
 
 class PatientDatum(StrEnum):
@@ -38,6 +39,13 @@ class PatientDatum(StrEnum):
     STUDY_DESCRIPTION = "study_description"
     PATIENT_ID = "patient_id"
     PATIENT_NAME = "patient_name"
+
+
+class Caveat(StrEnum):
+    """What whoever is told because a person asked for it must know beside the flag."""
+
+    LATE = "late"  # told after the limit
+    READ = "read"  # the study was read since
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +121,7 @@ class Notification:
     by_hand: bool = False  # a person asked for it; hours and a reading no longer matter
     words: str = ""  # what happened last
     delivered_at: datetime | None = None
+    reached: tuple[str, ...] = ()  # of several receivers those who have it, until all have
 
     def sent_again(self, limit: timedelta, now: datetime) -> "Notification":
         """As a person wants it: at once, whatever the rules said, with the same ID."""
@@ -225,6 +234,11 @@ def _put_off(
     return replace(one, due_at=opens, changed_at=now)
 
 
+def unserved(one: Notification, now: datetime) -> Notification:
+    """One that nobody looked at until its time was over, as it ends."""
+    return _given_up(replace(one, words=UNSERVED), now)
+
+
 def _given_up(one: Notification, now: datetime) -> Notification:
     state = NotificationState.PARKED if one.attempts else NotificationState.TOO_LATE
     return replace(one, state=state, words=one.words or TOO_LATE, changed_at=now)
@@ -255,6 +269,7 @@ class Refused:
     """It was answered, and not taken; another try will hardly help."""
 
     words: str
+    reached: tuple[str, ...] = ()  # of several receivers those who have it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +278,7 @@ class Unanswered:
 
     words: str
     pause: timedelta | None = None  # as the answer asks; None: it does not
+    reached: tuple[str, ...] = ()  # of several receivers those who have it now
 
 
 Answer = Confirmed | Refused | Unanswered
@@ -277,9 +293,10 @@ def answered(one: Notification, answer: Answer, now: datetime) -> Notification:
         return one
     tried = replace(one, words=answer.words, changed_at=now)
     if isinstance(answer, Confirmed):
-        return replace(tried, state=NotificationState.DELIVERED, delivered_at=now)
+        return replace(tried, state=NotificationState.DELIVERED, delivered_at=now, reached=())
+    reached = tuple(sorted({*one.reached, *answer.reached}))
     if one.state is not NotificationState.WAITING:
-        return one
+        return replace(one, reached=reached)
     refused = isinstance(answer, Refused)
     refusals = min(one.refusals + refused, one.attempts)
     asked = _LONGEST_PAUSE if refused else timedelta()
@@ -288,7 +305,7 @@ def answered(one: Notification, answer: Answer, now: datetime) -> Notification:
     due_at = now + max(pause_after(one.attempts), asked)
     given_up = refusals >= MOST_REFUSALS or due_at > one.expires_at
     state = NotificationState.PARKED if given_up else NotificationState.WAITING
-    return replace(tried, state=state, refusals=refusals, due_at=due_at)
+    return replace(tried, state=state, refusals=refusals, due_at=due_at, reached=reached)
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -306,6 +323,8 @@ class Notice:
     probability: float | None  # None: not for people to see before they look (P8)
     study: Mapping[PatientDatum, str] = field(default_factory=dict)  # as received, not empty
     asked_for: str = ""  # which asking of a person this is; empty: nobody asked
+    caveats: tuple[Caveat, ...] = ()
+    reached: tuple[str, ...] = ()  # of several receivers those who are not told: they have it
 
 
 def notice(
@@ -314,6 +333,8 @@ def notice(
     flag: Flag,
     study: Mapping[PatientDatum, str],
     modes: Modes,
+    *,
+    caveats: tuple[Caveat, ...] = (),
 ) -> Notice:
     """What a channel is told of a flag, and nothing beyond."""
     shown = modes.of(flag.detector.name) is Highlighting.AT_ONCE
@@ -325,7 +346,23 @@ def notice(
         study=_allowed(study, channel.tells),
         # The limit is counted anew when a person asks, and stays the same over the tries.
         asked_for=f"{one.expires_at.timestamp():.0f}" if one.by_hand else "",
+        caveats=caveats,
+        reached=one.reached,
     )
+
+
+def caveats_of(
+    one: Notification, channel: Channel, standing: Standing, *, limit: timedelta, now: datetime
+) -> tuple[Caveat, ...]:
+    """What the rules would have held it back for, had no person asked."""
+    if not one.by_hand:
+        return ()
+    found = []
+    if now > channel.opens(one.flagged_at) + limit:
+        found.append(Caveat.LATE)
+    if standing.is_read:
+        found.append(Caveat.READ)
+    return tuple(found)
 
 
 def _allowed(

@@ -2,10 +2,9 @@
 
 import smtplib
 import ssl
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -45,20 +44,18 @@ class Mail:
     language: Language = "en"
     ca: Path | None = None
     answer_limit_s: float = ANSWER_LIMIT_S
-    # Who was refused of those that others have, as long as this process lives.
-    _missing: dict[uuid.UUID, tuple[str, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     def send(self, notice: Notice, now: datetime) -> Answer:
-        """Try once; whatever goes wrong is an answer too."""
+        """Try once, for those who do not have it; whatever goes wrong is an answer too."""
+        recipients = [one for one in self.recipients if one not in notice.reached]
+        if not recipients:
+            return Confirmed("taken by the mail server")
         message = mail_of(notice, self, now)
-        recipients = self._missing.get(notice.notification_id, self.recipients)
         try:
             with self._server() as server:
                 if self.user is not None and self.password is not None:
                     server.login(self.user, self.password)
-                refused = server.send_message(message, self.sender, list(recipients))
+                refused = server.send_message(message, self.sender, recipients)
         except smtplib.SMTPRecipientsRefused as error:
             return _refused_by(*min(error.recipients.values()))  # one that may be taken later
         except smtplib.SMTPResponseException as error:
@@ -68,11 +65,10 @@ class Mail:
         except (smtplib.SMTPException, OSError) as error:
             return Unanswered(self._in_words(error))
         if refused:  # the others have it, and are not sent it again
-            self._missing[notice.notification_id] = tuple(refused)
             words = f"taken by the mail server, but not for {one_line(', '.join(refused))}"
             later = any(code < _PERMANENT for code, _ in refused.values())
-            return Unanswered(words) if later else Refused(words)
-        self._missing.pop(notice.notification_id, None)
+            reached = tuple(one for one in recipients if one not in refused)
+            return Unanswered(words, reached=reached) if later else Refused(words, reached=reached)
         return Confirmed("taken by the mail server")
 
     @contextmanager

@@ -74,6 +74,7 @@ def _finding(notice: Notice, flag: Flag, node: Node, words: Vocabulary) -> dict[
         },
         "probability": notice.probability,
         "flagged_at": flag.flagged_at.astimezone(UTC).isoformat(),
+        "caveats": list(notice.caveats),
         "study": {
             "study_instance_uid": uid,
             **{datum: one_line(text) for datum, text in notice.study.items()},
@@ -86,7 +87,9 @@ def statement(notice: Notice, words: Vocabulary) -> str:
     """What is told in one line, without anything of the patient."""
     if notice.flag is None:
         return words.test
-    return words.suspected.format(finding=words.findings[notice.flag.target])
+    said = words.suspected.format(finding=words.findings[notice.flag.target])
+    caveats = ", ".join(words.in_short[one] for one in notice.caveats)
+    return f"{said} ({caveats})" if caveats else said
 
 
 def text_body(notice: Notice, node: Node, language: Language) -> str:
@@ -96,6 +99,8 @@ def text_body(notice: Notice, node: Node, language: Language) -> str:
     if notice.flag is None:
         lines.append(words.test_means)
     else:
+        if notice.caveats:
+            lines += [*(words.in_full[one] for one in notice.caveats), ""]
         lines += _facts(notice, notice.flag, words)
         address = node.study_address(notice.flag.study_instance_uid)
         if address is not None:

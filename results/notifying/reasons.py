@@ -20,6 +20,8 @@ def _named(error: BaseException) -> str:
         return one_line(error.reason)
     if isinstance(error, OSError) and error.strerror:
         return one_line(error.strerror)
+    if type(error) is OSError and error.args:  # a proxy's answer, as http.client says it
+        return one_line(str(error))
     return type(error).__name__
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from worklist.finding import TargetFinding
-from worklist.notifying import PatientDatum
+from worklist.notifying import Caveat, PatientDatum
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +23,8 @@ class Vocabulary:
     decimal_sign: str
     findings: Mapping[TargetFinding, str]
     data: Mapping[PatientDatum, str]
+    in_short: Mapping[Caveat, str]  # beside what is suspected
+    in_full: Mapping[Caveat, str]
 
     def percent(self, share: float) -> str:
         """A probability as people read it; never rounded to what it is not."""
@@ -53,6 +55,11 @@ _ENGLISH = Vocabulary(
         PatientDatum.PATIENT_ID: "Patient ID",
         PatientDatum.PATIENT_NAME: "Patient's name",
     },
+    in_short={Caveat.LATE: "told late", Caveat.READ: "read since"},
+    in_full={
+        Caveat.LATE: "Told late, because a person asked for it: the time for it was over.",
+        Caveat.READ: "The study was read since.",
+    },
 )
 _FRENCH = Vocabulary(
     suspected="Résultat d’IA non relu\u00a0: suspicion ({finding})",
@@ -75,6 +82,11 @@ _FRENCH = Vocabulary(
         PatientDatum.STUDY_DESCRIPTION: "Description de l’examen",
         PatientDatum.PATIENT_ID: "Identifiant du patient",
         PatientDatum.PATIENT_NAME: "Nom du patient",
+    },
+    in_short={Caveat.LATE: "annonce tardive", Caveat.READ: "lu depuis"},
+    in_full={
+        Caveat.LATE: "Annonce tardive, à la demande d’une personne\u00a0: le délai était dépassé.",
+        Caveat.READ: "L’examen a été lu depuis.",
     },
 )
 VOCABULARIES: Mapping[str, Vocabulary] = {"en": _ENGLISH, "fr": _FRENCH}

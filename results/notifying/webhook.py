@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -37,6 +37,9 @@ class Webhook:
         The secret as bytes, shared with the receiver.
     ca
         PEM file of the authority that vouches for the receiver; None: those of the system.
+    proxy
+        ``http://[user:password@]host:port`` of a proxy that passes connections on (RFC 9110 9.3.6,
+        CONNECT): it sees the receiver's name and no word of what is said; None: none.
     """
 
     url: str
@@ -44,6 +47,7 @@ class Webhook:
     node: Node
     language: Language = "en"
     ca: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
     connect_limit_s: float = CONNECT_LIMIT_S
     answer_limit_s: float = ANSWER_LIMIT_S
 
@@ -59,6 +63,7 @@ class Webhook:
                     headers=self._headers(notice, body, now),
                     timeout=(self.connect_limit_s, self.answer_limit_s),
                     verify=_authorities() if self.ca is None else str(self.ca),
+                    proxies={} if self.proxy is None else {"https": self.proxy},
                     allow_redirects=False,
                     stream=True,  # what it says beyond the first lines is of no interest
                 ) as response:
@@ -83,6 +88,8 @@ class Webhook:
                 return f"no connection within {self.connect_limit_s:g} s"
             case requests.Timeout():
                 return f"no answer within {self.answer_limit_s:g} s"
+            case requests.exceptions.ProxyError():
+                return f"through its proxy: {in_words(error)}"
         return in_words(error)
 
 

@@ -54,7 +54,7 @@ def node(
             "port": postbox.port,
             "security": "none",
             "sender": "vigie@hospital.example",
-            "recipients": ["anna@hospital.example"],
+            "recipients": ["anna@hospital.example", "ben@hospital.example"],
         },
     ]
     node = Node(
@@ -100,19 +100,23 @@ def test_a_flag_is_told_once_by_webhook_and_mail_also_when_its_process_is_killed
     send_to(node, study)
     node.all_assessed(1)
     receiver.reply = Reply(hangs=True)
+    postbox.refused = {"ben@hospital.example": "451 greylisted, come back"}
     flag(node, study, 0.93)
-    _killed_in_between(node, receiver)
+    _killed_in_between(node, receiver, postbox)
     _told_once(receiver, postbox, study)
     _nothing_new_is_told_again(node, receiver, postbox, study)
 
 
-def _killed_in_between(node: Node, receiver: Receiver) -> None:
-    """The receiver has it, and the process that tells dies before it is answered."""
+def _killed_in_between(node: Node, receiver: Receiver, postbox: Postbox) -> None:
+    """The receiver and Anna have it, and the process that tells dies before it is answered."""
     wait_until(lambda: len(receiver.received) == 2, "the receiver is told", more=node.tail)
-    wait_until(lambda: delivered(node, "on-call", TargetFinding.FRACTURE), "the mail is delivered")
+    reached = ["anna@hospital.example"]
+    wait_until(lambda: reached in [one["reached"] for one in listed(node)], "Anna has the mail")
     [before] = node.role_pids("notify")
     receiver.reply = Reply(204)
+    postbox.refused = {}
     os.kill(before, signal.SIGKILL)
+    wait_until(lambda: delivered(node, "on-call", TargetFinding.FRACTURE), "the mail is delivered")
     wait_until(
         lambda: delivered(node, "pager", TargetFinding.FRACTURE),
         "the receiver has confirmed it",
@@ -131,7 +135,9 @@ def _told_once(receiver: Receiver, postbox: Postbox, study: MadeStudy) -> None:
     assert content["study"] == {"study_instance_uid": study.study_instance_uid}
     assert content["probability"] == 0.93
     assert content["link"].endswith(f"/#/studies/{study.study_instance_uid}")
-    _, mail = postbox.mails
+    _, mail, rest = postbox.mails
+    assert mail.rcpt_tos == ["anna@hospital.example"]
+    assert rest.rcpt_tos == ["ben@hospital.example"]  # Anna is not told again
     assert isinstance(mail.content, bytes)
     read = message_from_bytes(mail.content, policy=SMTP)
     assert read["Subject"] == "AI result, not reviewed: fracture suspected"
@@ -149,7 +155,7 @@ def _nothing_new_is_told_again(
     for channel in ("pager", "on-call"):
         wait_until(lambda name=channel: delivered(node, name, blood), f"{channel} is told")
     assert len(receiver.received) == 4
-    assert len(postbox.mails) == 3
+    assert len(postbox.mails) == 4
     assert len(listed(node)) == 4
     events = node.api(f"/api/studies/{study.study_instance_uid}")["events"]
     told = [one["words"] for one in events if one["kind"] == "notification_delivered"]

@@ -22,6 +22,8 @@ from worklist.notifications import (
 from worklist.notifying import (
     IN_HAND,
     READ_BEFORE,
+    UNSERVED,
+    Caveat,
     Channel,
     Confirmed,
     NotificationState,
@@ -311,6 +313,75 @@ def test_tries_are_counted_until_it_is_parked_and_a_person_lets_it_go_again(
         NotificationState.DELIVERED,
         5,
     )
+
+
+def test_who_has_it_is_kept_with_it_and_told_no_more(
+    worklist: Worklist, told: Notifications, kept: Kept
+) -> None:
+    record(worklist, Flagged(probability=0.9))
+    told.find("pager", NOON)
+    now = NOON
+    for reached in (("b@c.org",), ()):
+        one = told.next("pager", now)
+        assert one is not None
+        after = told.record(one, Unanswered("not for all", reached=reached), now)
+        now = after.due_at
+    one = told.next("pager", now)
+    assert one is not None
+    assert one.notice.reached == ("b@c.org",)
+    told.record(one, Unanswered("late", pause=LIMIT), now)
+    [shown] = told.newest(state=NotificationState.PARKED)
+    assert shown.notification.reached == ("b@c.org",)
+    assert [one.details["reached"] for one in kept.events("notification_parked")] == [["b@c.org"]]
+    number = shown.notification.notification_id
+    told.send_again(number, actor="person anna", now=now)
+    again = told.next("pager", now)
+    assert again is not None
+    assert again.notice.reached == ("b@c.org",)
+    told.record(again, Confirmed("ok"), now)
+    [shown] = told.newest()
+    assert shown.notification.reached == ()
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_what_waits_for_a_channel_that_is_set_no_longer_is_ended_when_its_time_is_over(
+    tried: bool, worklist: Worklist, told: Notifications, store: NotificationStore, kept: Kept
+) -> None:
+    record(worklist, Flagged(probability=0.9))
+    for name in ("pager", "mail"):
+        told.find(name, NOON)
+    if tried:
+        one = told.next("pager", NOON)
+        assert one is not None
+        told.record(one, Unanswered("late"), NOON)
+    hour = timedelta(hours=1)
+    over = NOON + LIMIT + hour
+    without = Notifications(store, [MAIL], modes=Modes(), limit=LIMIT)
+    without.find("mail", over)  # this one is served
+    assert without.end_unserved(over) == []
+    [ended] = without.end_unserved(over + timedelta(seconds=1))
+    expected = NotificationState.PARKED if tried else NotificationState.TOO_LATE
+    assert (ended.channel, ended.state, ended.words) == ("pager", expected, UNSERVED)
+    assert without.end_unserved(over + hour - MINUTE) == []
+    states = {one.notification.channel: one.notification.state for one in told.newest()}
+    assert states == {"pager": expected, "mail": NotificationState.WAITING}
+    kind = "notification_parked" if tried else "notification_not_sent"
+    assert [one.details["channel"] for one in kept.events(kind)] == ["pager"]
+    assert len(without.end_unserved(over + hour + MINUTE)) == 1  # nobody serves that one either
+
+
+def test_what_a_person_sends_late_or_read_says_so(worklist: Worklist, told: Notifications) -> None:
+    told.find("pager", NOON)
+    record(worklist, Flagged(probability=0.9))
+    late = NOON + 2 * LIMIT
+    told.find("pager", NOON)
+    worklist.mark_read(STUDY, actor="anna", reason="read on paper", now=NOON)
+    assert told.next("pager", late) is None
+    [shown] = told.newest()
+    told.send_again(shown.notification.notification_id, actor="person anna", now=late)
+    one = told.next("pager", late)
+    assert one is not None
+    assert one.notice.caveats == (Caveat.LATE, Caveat.READ)
 
 
 def test_what_is_kept_names_the_model_whose_flag_was_told(

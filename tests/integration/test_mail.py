@@ -117,14 +117,20 @@ def test_who_has_it_is_not_sent_it_again_for_somebody_who_does_not() -> None:
         sender = mail(server.port)
         words = "taken by the mail server, but not for a@hospital.example"
         refusing(server, "550 no such user")
-        assert sender.send(NOTICE, NOON) == Refused(words)  # not green: somebody does not have it
+        answer = sender.send(NOTICE, NOON)
+        assert answer == Refused(words, reached=("b@hospital.example",))  # not green
         refusing(server, "451 greylisted, come back")
-        assert mail(server.port).send(NOTICE, NOON) == Unanswered(words)
+        answer = sender.send(NOTICE, NOON)
+        assert answer == Unanswered(words, reached=("b@hospital.example",))
         refusing(server)
-        assert sender.send(NOTICE, NOON) == TAKEN
+        rest = replace(NOTICE, reached=answer.reached)
+        assert sender.send(rest, NOON) == TAKEN
         b_only, _, a_only = server.mails
         assert b_only.rcpt_tos == ["b@hospital.example"]
         assert a_only.rcpt_tos == ["a@hospital.example"]
+        all_have_it = replace(NOTICE, reached=("a@hospital.example", "b@hospital.example"))
+        assert sender.send(all_have_it, NOON) == TAKEN  # who lacked it was taken off the list
+        assert len(server.mails) == 3
 
 
 def test_who_is_not_there_or_hangs_is_tried_again(unused_port: int) -> None:

@@ -1,7 +1,7 @@
 """Channels in their threads, over a real database: woken by news, and none held up by another."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from vigie.notifying import (
     run_channels,
 )
 from vigie.settings import Settings, load_settings
+from vigie.unserved import ending_unserved
 from vigie.wiring import utc_now
 from worklist.due_time import DueTargets
 from worklist.errors import RefusedByStore, StoreUnavailable
@@ -46,6 +47,7 @@ from worklist.service import Worklist
 from worklist.store.notifying import PostgresNotificationTransaction
 from worklist.store.postgres import PostgresStore
 from worklist.store.reader import PostgresReader
+from worklist.store.schema import migrate
 from worklist.study import Completeness
 from worklist.uid import StudyInstanceUID
 
@@ -432,3 +434,68 @@ def test_flags_and_what_is_due_are_found_by_their_indexes(engine: sa.Engine) -> 
     used = ("outcome_flagged", "notification_due", "notification_due")
     for plan, index in zip(plans, used, strict=True):
         assert index in plan
+
+
+class Alive:
+    """A connection of which nothing is wanted but that it answers."""
+
+    def execute(self, statement: str) -> None:
+        """It answers."""
+
+
+def test_who_has_it_is_not_told_again_because_that_could_not_be_kept(site: Site) -> None:
+    site.flag("1.2.3")
+    now = utc_now()
+    site.notifications.find("pager", now)
+    first = site.notifications.next("pager", now)
+    assert first is not None
+    same = [first, first, None]  # as if its time in hand were over
+    failing = Failing(site.notifications, RefusedByStore("it is full"), 1)
+    failing.next = lambda *_: same.pop(0)  # type: ignore[attr-defined]
+    sender = FakeSender(answer=Unanswered("not for a", reached=("b",)))
+    one = ChannelNotifier(site.url, failing, "pager", sender, threading.Event())  # type: ignore[arg-type]
+    one._tell_all(Alive())  # type: ignore[arg-type]
+    assert [told.reached for told in sender.told] == [(), ("b",)]
+    [kept] = site.notifications.newest()
+    assert kept.notification.reached == ("b",)
+
+
+def test_what_waits_for_a_channel_that_is_gone_is_ended_in_the_background(
+    engine: sa.Engine, site: Site, tmp_path: Path
+) -> None:
+    site.flag("1.2.3")
+    site.notifications.find("pager", utc_now())
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE notification SET expires_at = now() - interval '2 h'"))
+        connection.execute(
+            sa.text(
+                "UPDATE notification_channel SET first_at = first_at - interval '1 day',"
+                " last_at = last_at - interval '2 h'"
+            )
+        )
+    without = make_notifications(load_settings(data=tmp_path / "other"), engine)
+    with ending_unserved(without, look_s=NEVER_S):
+        assert eventually(lambda: site.states() == [NotificationState.TOO_LATE], LIMIT_S)
+
+
+def test_what_an_earlier_version_told_is_kept(
+    engine_of_version: Callable[[str], sa.Engine],
+) -> None:
+    engine = engine_of_version("0015")
+    with engine.begin() as connection:
+        # Without the study and the flag that it is of: they are no part of what changes.
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            sa.text(
+                "INSERT INTO notification (notification_id, channel, study_instance_uid, target,"
+                " outcome_id, flagged_at, state, due_at, expires_at, changed_at, attempts,"
+                " refusals, by_hand, words) VALUES"
+                " ('5b2c0a0e-6f37-5e0e-9d0c-3d1b3a5c9f11', 'pager', '1.2.3', 'fracture',"
+                " 1, now(), 'parked', now(), now(), now(), 3, 3, false, 'no')"
+            )
+        )
+    migrate(engine)
+    with engine.connect() as connection:
+        row = connection.execute(sa.text("SELECT * FROM notification")).one()
+    assert (row.channel, row.state, row.attempts, row.words) == ("pager", "parked", 3, "no")
+    assert row.reached == []

@@ -13,7 +13,7 @@ from results.notifying.message import payload
 from results.notifying.webhook import Webhook
 from tests.builders import NOON
 from tests.notices import NODE, NUMBER, a_notice
-from tests.receivers import Receiver, Reply, receiving
+from tests.receivers import Receiver, Reply, passing_on, receiving
 from worklist.notifying import Confirmed, Refused, Unanswered
 
 KEY = bytes(range(32))
@@ -164,6 +164,35 @@ def test_no_proxy_of_the_environment_is_asked(
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port}")
     monkeypatch.delenv("no_proxy", raising=False)
     assert isinstance(webhook.send(NOTICE, NOON), Confirmed)
+
+
+def test_the_proxy_that_is_set_passes_on_what_it_cannot_read(
+    certificate: tuple[Path, Path], unused_port: int
+) -> None:
+    with receiving(certificate) as receiver, passing_on() as proxy:
+        address = f"127.0.0.1:{proxy.server_port}"
+        sender = Webhook(
+            url=receiver.url,
+            key=KEY,
+            node=NODE,
+            ca=certificate[0],
+            proxy=f"http://me:s3cret@{address}",
+        )
+        assert sender.send(NOTICE, NOON) == Confirmed("answered 204 No Content")
+        assert [one.body for one in receiver.received] == [payload(NOTICE, NODE, "en")]
+        known = base64.b64encode(b"me:s3cret").decode()
+        assert proxy.asked == [(f"localhost:{receiver.server_port}", f"Basic {known}")]
+        assert str(NUMBER).encode() not in proxy.overheard
+        assert len(proxy.overheard) > len(receiver.received[0].body)
+        proxy.refuses = True
+        answer = sender.send(NOTICE, NOON)
+        words = "Tunnel connection failed: 407 Proxy Authentication Required"
+        assert answer == Unanswered(f"through its proxy: cannot be reached: {words}")
+        gone = replace(sender, proxy=f"http://127.0.0.1:{unused_port}")
+        answer = gone.send(NOTICE, NOON)
+        assert answer == Unanswered("through its proxy: cannot be reached: Connection refused")
+        assert len(receiver.received) == 1
+    assert "s3cret" not in repr(sender)
 
 
 def test_the_systems_authorities_are_trusted_where_none_is_named(

@@ -15,7 +15,7 @@ from results.notifying.vocabulary import VOCABULARIES
 from tests.builders import HAEMORRHAGE, NOON, STUDY
 from tests.notices import A_TEST, NODE, NUMBER, a_flag, a_notice
 from worklist.finding import TargetFinding
-from worklist.notifying import PatientDatum
+from worklist.notifying import Caveat, PatientDatum
 
 MAIL = Mail(
     host="localhost",
@@ -47,6 +47,7 @@ def test_the_payload_is_what_the_documentation_says() -> None:
         "model": {"name": "haemorrhage", "version": "2.0", "operating_point": 0.5},
         "probability": 0.914,
         "flagged_at": "2026-03-02T12:00:00+00:00",
+        "caveats": [],
         "study": {"study_instance_uid": "1.2.3", "accession_number": "A-4711"},
         "link": "https://vigie.example.org/#/studies/1.2.3",
     }
@@ -91,6 +92,22 @@ def test_a_mail_says_that_nobody_reviewed_it_which_model_and_where() -> None:
     ]
 
 
+def test_what_a_person_had_sent_late_says_so_first() -> None:
+    late = a_notice(caveats=(Caveat.LATE, Caveat.READ))
+    said = "AI result, not reviewed: haemorrhage suspected (told late, read since)"
+    content = json.loads(payload(late, NODE, "en"))
+    assert (content["text"], content["caveats"]) == (said, ["late", "read"])
+    assert mail_of(late, MAIL, NOON)["Subject"] == said
+    assert text_body(late, NODE, "en").splitlines()[:5] == [
+        said,
+        "",
+        "Told late, because a person asked for it: the time for it was over.",
+        "The study was read since.",
+        "",
+    ]
+    assert "(annonce tardive, lu depuis)\n\nAnnonce tardive, " in text_body(late, NODE, "fr")
+
+
 def test_a_mail_in_french_is_french() -> None:
     words = text_body(a_notice(), NODE, "fr")
     assert words.startswith("Résultat d’IA non relu\u00a0: suspicion (hémorragie)\n")
@@ -103,6 +120,7 @@ def test_every_language_names_every_finding_and_datum() -> None:
     for words in VOCABULARIES.values():
         assert set(words.findings) == set(TargetFinding)
         assert set(words.data) == set(PatientDatum)
+        assert set(words.in_short) == set(words.in_full) == set(Caveat)
 
 
 @pytest.mark.parametrize(

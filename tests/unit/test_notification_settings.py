@@ -24,6 +24,7 @@ WEBHOOK: dict[str, Any] = {
     "kind": "webhook",
     "name": "pager",
     "url": "https://pager.hospital/flags?token=s3cret",
+    "proxy": "http://me:s3cret@proxy.hospital:3128",
     "secret": SECRET,
 }
 EMAIL: dict[str, Any] = {
@@ -130,6 +131,12 @@ def test_each_way_to_a_mail_server_has_its_port(security: str, port: int, tmp_pa
         ([WEBHOOK | {"url": "https://me:pw@pager.hospital/"}], "url"),
         ([WEBHOOK | {"url": "https://pager.hospital:port/"}], "url"),
         ([WEBHOOK | {"url": "ftp://pager.hospital/"}], "url"),
+        ([WEBHOOK | {"proxy": "socks5://proxy:1080"}], "proxy"),
+        ([WEBHOOK | {"proxy": "http://proxy"}], "proxy"),
+        ([WEBHOOK | {"proxy": "http://proxy:port"}], "proxy"),
+        ([WEBHOOK | {"proxy": "http://me:s3cret@proxy:3128/there"}], "proxy"),
+        ([WEBHOOK | {"url": "http://localhost/", "proxy": "http://proxy:3128"}], "proxy"),
+        ([EMAIL | {"proxy": "http://proxy:3128"}], "proxy"),
         ([WEBHOOK | {"secret": "s3cret"}], "24 bytes"),
         ([WEBHOOK | {"secret": ""}], "24 bytes"),
         ([EMAIL | {"password": None}], "user and password"),

@@ -29,6 +29,7 @@ from worklist.notifying import (
     TOO_LATE,
     WITHDRAWN,
     Answer,
+    Caveat,
     Channel,
     Confirmed,
     Flag,
@@ -40,6 +41,7 @@ from worklist.notifying import (
     Unanswered,
     answered,
     begun,
+    caveats_of,
     decided,
     notice,
     notification_id,
@@ -194,6 +196,51 @@ def test_a_try_is_counted_and_put_off_before_it_is_made() -> None:
     assert one.due_at == NOON + IN_HAND
     much_tried = begun(replace(plan(), attempts=99), flag(), NOON)
     assert much_tried.due_at == NOON + 5 * MINUTE
+
+
+def test_who_has_it_is_kept_until_all_have_it() -> None:
+    one = begun(plan(), flag(), NOON)
+    one = answered(one, Unanswered("not for a", reached=("b", "c")), NOON)
+    one = answered(begun(one, flag(), NOON), Unanswered("no answer"), NOON)
+    assert one.reached == ("b", "c")
+    one = answered(begun(one, flag(), NOON), Refused("not for a", reached=("d",)), NOON)
+    assert one.reached == ("b", "c", "d")
+    assert notice(one, EVERYTHING, flag(), {}, Modes()).reached == ("b", "c", "d")
+    parked = replace(one, state=NotificationState.PARKED)
+    late = answered(parked, Refused("not for a", reached=("e",)), NOON)
+    assert (late.state, late.reached) == (parked.state, ("b", "c", "d", "e"))
+    one = answered(begun(one, flag(), NOON), Confirmed("ok"), NOON)
+    assert (one.state, one.reached) == (NotificationState.DELIVERED, ())  # again: to all of them
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "after", "is_read", "expected"),
+    [
+        (True, LIMIT, False, ()),
+        (True, LIMIT + timedelta(seconds=1), False, (Caveat.LATE,)),
+        (True, LIMIT, True, (Caveat.READ,)),
+        (True, LIMIT * 9, True, (Caveat.LATE, Caveat.READ)),
+        (False, LIMIT * 9, True, ()),
+    ],
+)
+def test_what_a_person_asked_for_says_that_it_is_late_or_was_read_since(
+    by_hand: bool, after: timedelta, is_read: bool, expected: tuple[Caveat, ...]
+) -> None:
+    standing = Standing(is_read=is_read, switch=AISwitch(), in_force=(flag(),))
+    one = replace(plan(), by_hand=by_hand)
+    found = caveats_of(one, EVERYTHING, standing, limit=LIMIT, now=one.flagged_at + after)
+    assert found == expected
+
+
+def test_the_limit_of_what_waited_for_hours_counts_from_their_beginning() -> None:
+    waits = replace(EVERYTHING, hours=replace(MORNINGS, begins=time(20), ends=time(22)))
+    one = replace(plan(), by_hand=True)
+    opens = waits.opens(one.flagged_at)
+    assert opens > one.flagged_at + LIMIT
+    standing = Standing(is_read=False, switch=AISwitch(), in_force=(flag(),))
+    for seconds, expected in ((0, ()), (1, (Caveat.LATE,))):
+        now = opens + LIMIT + timedelta(seconds=seconds)
+        assert caveats_of(one, waits, standing, limit=LIMIT, now=now) == expected
 
 
 def test_each_asking_of_a_person_is_told_apart() -> None:
@@ -352,6 +399,7 @@ class Site:
         self.confirmed: Counter[tuple[str, str, str]] = Counter()
         self.resent: Counter[tuple[str, str, str]] = Counter()
         self.ids: dict[tuple[str, str, str], set[uuid.UUID]] = {}
+        self.reached: Counter[tuple[tuple[str, str, str], str]] = Counter()  # with the receiver
         for uid in self.studies:
             self.worklist.record_arrivals([arrival(f"{uid}.1", study=uid)], now=self.now)
             self.worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=self.now)
@@ -383,6 +431,9 @@ class Site:
         self.received[key] += 1
         self.ids.setdefault(key, set()).add(told.notice.notification_id)
         if answer is not None:
+            asked = {"a", "b"} - set(told.notice.reached)
+            has_it = asked if isinstance(answer, Confirmed) else asked & set(answer.reached)
+            self.reached.update((key, one) for one in has_it)
             self.told.record(told, answer, self.now)
             self.confirmed[key] += isinstance(answer, Confirmed)
 
@@ -406,7 +457,17 @@ class Site:
 telling = st.tuples(
     st.just("tell"),
     st.integers(0, 1),
-    st.sampled_from([Confirmed("ok"), Confirmed("ok"), Refused("no"), Unanswered("late"), None]),
+    st.sampled_from(
+        [
+            Confirmed("ok"),
+            Confirmed("ok"),
+            Refused("no"),
+            Refused("not for b", reached=("a",)),
+            Unanswered("late"),
+            Unanswered("not for a", reached=("b",)),
+            None,
+        ]
+    ),
 )
 flagging = st.tuples(
     st.just("outcome"), st.integers(0, 1), st.booleans(), st.sampled_from([0.1, 0.55, 0.7, 0.95])
@@ -440,6 +501,7 @@ def test_one_finding_of_one_study_is_told_once_whatever_happens(
     for step in chosen:
         do(site, step)
     assert all(count <= 1 for count in site.confirmed.values())
+    assert all(count <= 1 for count in site.reached.values())  # whoever else lacks it
     assert all(len(ids) == 1 for ids in site.ids.values())  # a receiver can tell a repeat
 
 
@@ -457,6 +519,8 @@ def test_only_a_person_has_something_told_again_and_its_id_stays(
         do(site, step)
     for key, count in site.confirmed.items():
         assert count <= 1 + site.resent[key]
+        for one in ("a", "b"):
+            assert site.reached[key, one] <= 1 + site.resent[key]
         assert len(site.ids[key]) == 1
 
 

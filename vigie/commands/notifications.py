@@ -95,6 +95,7 @@ def _content(kept: KeptNotification) -> dict[str, Any]:
         "state": one.state,
         "attempts": one.attempts,
         "words": one.words,
+        "reached": list(one.reached),
         **times,
     }
 

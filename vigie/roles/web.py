@@ -20,12 +20,13 @@ from vigie.first_start import make_first_administrator
 from vigie.frames import decode_frame, decode_stored, transcode
 from vigie.hl7 import MessageDesk
 from vigie.listening import listener_settings
-from vigie.notifying import NotificationDesk
+from vigie.notifying import NotificationDesk, make_notifications
 from vigie.processes import is_supervised, stop_event
 from vigie.readiness import readiness
 from vigie.settings import Settings
 from vigie.sign_on import make_sign_on
 from vigie.testing_destinations import tester
+from vigie.unserved import ending_unserved
 from vigie.wiring import (
     database_url,
     make_accounts,
@@ -47,6 +48,7 @@ def run(settings: Settings) -> None:
         migrated_engine(settings, pool_size=20) as engine,
         Isolated(decode_frame, describe, decode_stored, transcode) as isolated,
         keeper_of(settings, engine).running() as claims,
+        ending_unserved(make_notifications(settings, engine)),
         closing(StowDoor(listener_settings(settings))) as door,
     ):
         if not is_supervised():

@@ -26,6 +26,7 @@ notification = sa.Table(
     sa.Column("by_hand", sa.Boolean, nullable=False),
     sa.Column("words", sa.Text, nullable=False),
     sa.Column("delivered_at", AT),
+    sa.Column("reached", sa.ARRAY(sa.Text), nullable=False),
     # Never twice for one finding of one study.
     sa.UniqueConstraint("study_instance_uid", "target", "channel"),
     sa.CheckConstraint(

@@ -94,7 +94,7 @@ class PostgresNotificationTransaction:
     def add(self, one: Notification) -> bool:
         values = _values(one)
         statement = insert(t.notification).values(values)
-        kept = ("notification_id", "channel", "study_instance_uid", "target", "attempts")
+        kept = ("notification_id", "channel", "study_instance_uid", "target", "attempts", "reached")
         added = self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["study_instance_uid", "target", "channel"],
@@ -127,6 +127,16 @@ class PostgresNotificationTransaction:
             .where(_ONE.notification_id == one.notification_id)
             .values(_values(one))
         )
+
+    def unserved(self, since: datetime) -> list[Notification]:
+        served = sa.exists().where(_LOOKS.name == _ONE.channel, _LOOKS.last_at >= since)
+        rows = self._connection.execute(
+            sa.select(*_COLUMNS)
+            .where(_WAITS, _ONE.expires_at < since, ~served)
+            .order_by(_ONE.number)
+            .with_for_update()
+        )
+        return [_notification(row._mapping) for row in rows]
 
     def standing(self, one: Notification) -> Standing:
         in_force = self._connection.execute(
@@ -207,13 +217,14 @@ class PostgresNotifications:
 
 
 def _values(one: Notification) -> dict[str, Any]:
-    return asdict(one) | {"words": storable_text(one.words)}
+    return asdict(one) | {"words": storable_text(one.words), "reached": list(one.reached)}
 
 
 def _notification(row: Mapping[Any, Any]) -> Notification:
     values = {column.name: row[column.name] for column in _COLUMNS}
     uid = StudyInstanceUID(values["study_instance_uid"])
-    return Notification(**values | {"study_instance_uid": uid})
+    reached = tuple(values["reached"])
+    return Notification(**values | {"study_instance_uid": uid, "reached": reached})
 
 
 def _flag(row: sa.Row[Any]) -> Flag:

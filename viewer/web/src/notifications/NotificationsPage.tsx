@@ -11,6 +11,7 @@ import { fullTime, sentence, timeToTheSecond } from "../words";
 import classes from "./Notifications.module.css";
 import {
   type Channel,
+  isLeft,
   isSilent,
   type Notification,
   type State,
@@ -48,7 +49,7 @@ export function NotificationsPage({ live }: { live: LiveState }) {
             {known.length === 0 ? (
               <p className={classes.said}>{t("notifications.none")}</p>
             ) : (
-              <NotificationTable notifications={known} />
+              <NotificationTable notifications={known} channels={asked.data.pages[0]?.channels ?? []} />
             )}
           </>
         )}
@@ -147,7 +148,12 @@ function Channels({ channels }: { channels: readonly Channel[] }) {
 
 const COLUMNS = ["flagged", "channel", "finding", "state", "tries", "last", "study"] as const;
 
-function NotificationTable({ notifications }: { notifications: readonly Notification[] }) {
+interface TableProps {
+  notifications: readonly Notification[];
+  channels: readonly Channel[];
+}
+
+function NotificationTable({ notifications, channels }: TableProps) {
   const { t } = useTranslation();
   return (
     <Table className={classes.table ?? ""} verticalSpacing={7} horizontalSpacing={14}>
@@ -163,27 +169,40 @@ function NotificationTable({ notifications }: { notifications: readonly Notifica
       </Table.Thead>
       <Table.Tbody>
         {notifications.map((one) => (
-          <NotificationRow key={one.notification_id} notification={one} />
+          <NotificationRow key={one.notification_id} notification={one} left={isLeft(one, channels)} />
         ))}
       </Table.Tbody>
     </Table>
   );
 }
 
-function NotificationRow({ notification: one }: { notification: Notification }) {
+interface RowProps {
+  notification: Notification;
+  left: boolean; // by a channel that is set no longer
+}
+
+function NotificationRow({ notification: one, left }: RowProps) {
   const { t } = useTranslation();
   const now = useNow();
   const { sendAgain } = useNotificationActs();
   return (
     <Table.Tr data-state={one.state} data-notification={one.notification_id}>
       <Table.Td title={fullTime(one.flagged_at)}>{timeToTheSecond(one.flagged_at, now)}</Table.Td>
-      <Table.Td>{one.channel}</Table.Td>
+      <Table.Td>
+        {one.channel}
+        {left && <div className={classes.silent}>{t("notifications.left")}</div>}
+      </Table.Td>
       <Table.Td title={`${one.detector} ${one.detector_version}`}>{one.finding}</Table.Td>
       <Table.Td className={classes.state} title={fullTime(one.changed_at)}>
         {t(`notifications.state.${one.state}`)}
       </Table.Td>
       <Table.Td>{one.attempts}</Table.Td>
-      <Table.Td className={classes.words}>{sendAgain.isError ? sentence(sendAgain.error.message) : one.words}</Table.Td>
+      <Table.Td className={classes.words}>
+        {sendAgain.isError ? sentence(sendAgain.error.message) : one.words}
+        {one.reached.length > 0 && (
+          <div className={classes.dim}>{t("notifications.reached", { who: one.reached.join(", ") })}</div>
+        )}
+      </Table.Td>
       <Table.Td>
         <Anchor href={studyHref(one.study_instance_uid)} title={one.study_instance_uid} size="sm">
           {t("notifications.open")}

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { isSilent, pathOf } from "./notifications";
+import { isLeft, isSilent, type Notification, pathOf } from "./notifications";
 
 it("a page is asked for by its state and where it goes on", () => {
   expect(pathOf(null, null)).toBe("/api/notifications");
@@ -15,4 +15,12 @@ it("a channel is silent when nobody has looked for its flags for two minutes", (
   expect(isSilent({ name: "pager", looked_at: at }, later(121))).toBe(true);
   expect(isSilent({ name: "pager", looked_at: at }, later(-121))).toBe(true); // a clock was ahead
   expect(isSilent({ name: "pager", looked_at: null }, later(0))).toBe(true);
+});
+
+it("what waits for a channel that is set no longer is told apart from what is over", () => {
+  const waiting = { state: "waiting", channel: "fax" } as Notification;
+  const pager = { name: "pager", looked_at: null };
+  expect(isLeft(waiting, [pager])).toBe(true);
+  expect(isLeft(waiting, [pager, { ...pager, name: "fax" }])).toBe(false);
+  expect(isLeft({ ...waiting, state: "parked" }, [])).toBe(false);
 });

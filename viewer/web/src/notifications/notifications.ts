@@ -27,6 +27,7 @@ export interface Notification {
   changed_at: string;
   attempts: number;
   words: string; // what happened last
+  reached: string[]; // of several receivers those who have it, until all have
 }
 
 interface Page {
@@ -56,6 +57,11 @@ export function pathOf(state: State | null, before: number | null): string {
 /** Whether nobody looks for flags for a channel: its process does not run. */
 export function isSilent({ looked_at: lookedAt }: Channel, now: number): boolean {
   return lookedAt === null || Math.abs(now - new Date(lookedAt).getTime()) > SILENT_MS;
+}
+
+/** Whether it waits for a channel that the settings name no longer. */
+export function isLeft({ state, channel }: Notification, channels: readonly Channel[]): boolean {
+  return state === "waiting" && !channels.some((one) => one.name === channel);
 }
 
 export function useNotifications(state: State | null) {
