@@ -43,6 +43,7 @@ bench: setup
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/worklist.py
 	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/policy.py
 
 screenshots: setup
 	$(BIN)/python tests/acceptance/screenshots.py docs/images

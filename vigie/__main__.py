@@ -38,6 +38,7 @@ _COMMANDS = {  # in the order of `vigie --help`; where in vigie.commands each is
     "settings": "node:settings",
     "doctor": "node:doctor",
     "demo": "demo:demo",
+    "simulate": "simulating:simulate",
     "train": "detectors:train",
     "evaluate": "detectors:evaluate",
 }

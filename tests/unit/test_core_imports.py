@@ -9,6 +9,10 @@ import pytest
 
 _CORE = Path(__file__).parents[2] / "worklist"
 _ROOMS = sorted(_CORE.glob("*.py"))  # the store, a folder beside them, is not a rule
+_SEEDED = {
+    "simulation_ai.py",
+    "simulation_studies.py",
+}  # draw by chance, from a seed they are given
 _IMPURE = {"asyncio", "logging", "os", "random", "socket", "subprocess", "threading", "time"}
 
 
@@ -35,7 +39,29 @@ def foreign(source: str) -> set[str]:
 
 @pytest.mark.parametrize("room", _ROOMS, ids=lambda path: path.name)
 def test_a_rule_of_the_core_imports_the_standard_library_only(room: Path) -> None:
-    assert foreign(room.read_text(encoding="utf-8")) == set()
+    source = room.read_text(encoding="utf-8")
+    assert foreign(source) == ({"random"} if room.name in _SEEDED else set())
+
+
+@pytest.mark.parametrize("name", sorted(_SEEDED))
+def test_chance_is_only_that_of_a_seed(name: str) -> None:
+    """No function of `random` that all share, and no generator without its seed."""
+    tree = ast.parse((_CORE / name).read_text(encoding="utf-8"))
+    taken = [
+        one.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "random"
+        for one in node.names
+    ]
+    made = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Random"
+    ]
+    assert taken == ["Random"]
+    assert all(len(node.args) == 1 for node in made)
 
 
 def test_there_are_rules_to_look_at() -> None:

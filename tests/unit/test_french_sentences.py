@@ -65,6 +65,16 @@ NO_ANSWERS = {
     "viewer/build_hook.py",
     "viewer/serving.py",
     "viewer/translation.py",
+    "worklist/simulation.py",  # of the command line; the page sends nothing it refuses
+    "worklist/simulation_ai.py",
+    "worklist/simulation_estimates.py",
+    "worklist/simulation_expected.py",
+    "worklist/simulation_policies.py",
+    "worklist/simulation_reading.py",
+    "worklist/simulation_setting.py",
+    "worklist/simulation_studies.py",
+    "worklist/simulation_theory.py",
+    "worklist/simulation_two_rates.py",
     "worklist/history.py",  # sentences of parts: HISTORY holds one of each
 }
 NOT_SAID = {
