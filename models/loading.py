@@ -24,6 +24,11 @@ class Machine:
         return load_network(blueprint, device=self.device, threads=self.threads, cache=self.cache)
 
 
+def machine_of_run(folder: Path) -> Machine:
+    """What a training judges its networks on; what they became is kept in the run's folder."""
+    return Machine(cache=folder / "networks")
+
+
 class Load(Protocol[Loaded]):
     """Loads the detector that a card describes; an entry point of ``vigie.detectors``."""
 

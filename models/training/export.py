@@ -11,7 +11,7 @@ import numpy as np
 from models.calibration import LogisticCalibration
 from models.card import ModelCard, guard_limits_of, guards_of
 from models.fracture import CARD_PATH, assemble
-from models.loading import Machine
+from models.loading import machine_of_run
 from models.measures import match_boxes
 from models.training.calibrating import cross_fitted_evenly, operating_point
 from models.training.detector_files import LICENCE, install, write_card
@@ -86,7 +86,8 @@ def export(
     if weights != target:
         shutil.copyfile(weights, target)
     card = _neutral_card(target, image_size, version)
-    judged = look_at_all(assemble(card, target, Machine()), valid, progress)
+    machine = machine_of_run(folder)
+    judged = look_at_all(assemble(card, target, machine), valid, progress)
     seen = [one for one in judged if one.sight is not None]
     evidence = np.array([one.sight.evidence for one in seen if one.sight is not None])
     labels = np.array([one.row.fractured for one in seen], bool)
@@ -113,7 +114,7 @@ def export(
             "target_sensitivity": WANTED_SENSITIVITY,
             **measure(judged, point),
             **cross_fitted_evenly(evidence, labels, WANTED_SENSITIVITY),
-            "robustness": robustness(assemble(card, target, Machine()), judged[::2], progress),
+            "robustness": robustness(assemble(card, target, machine), judged[::2], progress),
         },
     )
     write_card(card, folder / CARD_NAME)

@@ -14,7 +14,7 @@ from models.card import ModelCard, guard_limits_of, guards_of
 from models.haemorrhage import CARD_PATH, FRACTURE, PLANES, WALLS, assemble
 from models.haemorrhage_answers import KINDS
 from models.haemorrhage_network import HaemorrhageNetwork
-from models.loading import Machine
+from models.loading import machine_of_run
 from models.skull_network import SkullNetwork
 from models.training.calibrating import cross_fitted, operating_point
 from models.training.detector_files import LICENCE, install, members_named, save_weights, write_card
@@ -117,7 +117,7 @@ def export(
     for fold, pair in enumerate(networks, start=1):
         weights = folder / f"fold_{fold}" / WEIGHTS_NAME
         save_pairs([pair], weights)
-        detector = assemble(_card(weights, _NEUTRAL, version), weights, Machine())
+        detector = assemble(_card(weights, _NEUTRAL, version), weights, machine_of_run(folder))
         for patient in (p for p in patients if folds[p.patient] == fold):
             judged.append(judge(detector, patient))
             progress("judging patients not learnt from", len(judged) / len(patients))
@@ -156,7 +156,7 @@ def write_calibrated(
     weights, members = folder / WEIGHTS_NAME, len(set(folds.values()))
     calibration = {**calibrated(_NEUTRAL, judged), "members": members}
     card = _card(weights, calibration, version)
-    detector = assemble(card, weights, Machine())
+    detector = assemble(card, weights, machine_of_run(folder))
     judged = [judge_again(detector, one) for one in judged]
     point = float(calibration["operating_point"])
     card = replace(

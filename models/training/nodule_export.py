@@ -7,7 +7,7 @@ from typing import Any
 
 from models.calibration import LogisticCalibration
 from models.card import ModelCard, read_card
-from models.loading import Machine
+from models.loading import machine_of_run
 from models.nodule import CARD_PATH, assemble
 from models.training.calibrating import cross_fitted_evenly, operating_point
 from models.training.detector_files import LICENCE, install, write_card
@@ -53,7 +53,7 @@ def export(
     """
     weights = folder / WEIGHTS_NAME
     neutral = _neutral_card(weights, members, version)
-    logits = logits_of(assemble(neutral, weights, Machine()), valid, progress)
+    logits = logits_of(assemble(neutral, weights, machine_of_run(folder)), valid, progress)
     calibrate = LogisticCalibration.fit(logits[:, None], valid.nodule)
     probabilities = calibrate(logits[:, None])
     threshold = operating_point(probabilities, valid.nodule, _WANTED_OF_CANDIDATES)

@@ -17,6 +17,7 @@ from models.training.evaluation import evaluate, read_pixels
 from models.training.export import CARD_NAME, WEIGHTS_NAME, promote
 from models.training.fracture import TrainingSettings, split_rows, train, train_network
 from models.training.labels import LabelsError, read_labels
+from tests.networks import networks_folder
 
 TINY = TrainingSettings(epochs=2, image_size=96, batch_size=4, warm_up_steps=2, threads=1)
 
@@ -145,7 +146,7 @@ def test_the_same_seed_trains_the_same_network(data: Path, tmp_path: Path) -> No
 
 def test_a_promoted_run_is_what_the_detector_loads(run_folder: Path, tmp_path: Path) -> None:
     promote(run_folder, tmp_path)
-    detector = load(card_path=tmp_path / CARD_NAME, threads=1)
+    detector = load(card_path=tmp_path / CARD_NAME, threads=1, cache=networks_folder())
     assert detector.card.weights_sha256 == read_card(run_folder / CARD_NAME).weights_sha256
 
 
@@ -156,7 +157,7 @@ def test_training_on_a_folder_without_labels_says_so(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def detector(run_folder: Path) -> FractureDetector:
-    return load(card_path=run_folder / CARD_NAME)
+    return load(card_path=run_folder / CARD_NAME, cache=run_folder / "networks")
 
 
 def test_an_evaluation_has_every_figure(data: Path, detector: FractureDetector) -> None:

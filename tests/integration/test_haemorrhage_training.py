@@ -21,6 +21,7 @@ from models.training.haemorrhage_export import CARD_NAME, WEIGHTS_NAME, promote
 from models.training.haemorrhage_planes import PlaneRecipe, heat_loss
 from models.training.labels import LabelsError
 from tests.haemorrhage_heads import GAP_MM, PIXEL_MM, SIDE, head
+from tests.networks import networks_folder
 
 TINY = TrainingSettings(
     folds=2,
@@ -142,7 +143,7 @@ def test_a_fold_trained_alone_is_not_trained_again(
 def detector(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> HaemorrhageDetector:
     installed = tmp_path_factory.mktemp("installed")
     promote(run_folder, installed)
-    return load(card_path=installed / CARD_NAME, threads=1, device="cpu")
+    return load(card_path=installed / CARD_NAME, threads=1, device="cpu", cache=networks_folder())
 
 
 def test_an_evaluation_has_every_figure(data: Path, detector: HaemorrhageDetector) -> None:

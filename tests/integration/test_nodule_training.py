@@ -16,6 +16,7 @@ from models.training.nodule import TrainingSettings, train
 from models.training.nodule_data import FILE_NAME
 from models.training.nodule_evaluation import evaluate
 from models.training.nodule_export import CARD_NAME, WEIGHTS_NAME, promote
+from tests.networks import networks_folder
 from vigie.__main__ import make_app
 
 TINY = TrainingSettings(epochs=2, members=2, batch_size=8, warm_up_steps=2, threads=1)
@@ -46,7 +47,7 @@ def run_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def detector(run_folder: Path) -> NoduleDetector:
-    return load(card_path=run_folder / CARD_NAME, device="cpu")
+    return load(card_path=run_folder / CARD_NAME, device="cpu", cache=run_folder / "networks")
 
 
 def test_a_training_leaves_a_detector_a_report_and_a_plot(run_folder: Path) -> None:
@@ -90,7 +91,9 @@ def test_the_same_seed_trains_the_same_network(data: Path, tmp_path: Path) -> No
 
 def test_a_promoted_run_is_what_the_detector_loads(run_folder: Path, tmp_path: Path) -> None:
     promote(run_folder, tmp_path)
-    installed = load(card_path=tmp_path / CARD_NAME, threads=1, device="cpu")
+    installed = load(
+        card_path=tmp_path / CARD_NAME, threads=1, device="cpu", cache=networks_folder()
+    )
     assert installed.card.weights_sha256 == read_card(run_folder / CARD_NAME).weights_sha256
 
 
