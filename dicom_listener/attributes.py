@@ -28,6 +28,13 @@ _SOP_CLASS_UID = 0x00080016
 _SOP_INSTANCE_UID = 0x00080018
 _STUDY_DATE = 0x00080020
 _STUDY_TIME = 0x00080030
+_MADE = (  # dates and times of images, in whichever of them the latest is
+    (0x00080021, 0x00080031),  # series
+    (0x00080022, 0x00080032),  # acquisition
+    (0x00080023, 0x00080033),  # content
+    (0x00080012, 0x00080013),  # instance creation
+)
+_ACQUISITION_DATETIME = 0x0008002A
 _ACCESSION_NUMBER = 0x00080050
 _MODALITY = 0x00080060
 _CONVERSION_TYPE = 0x00080064
@@ -61,7 +68,8 @@ WANTED = frozenset(
         _SERIES_INSTANCE_UID, _STUDY_ID, _SERIES_NUMBER, _INSTANCE_NUMBER,
         _NUMBER_OF_STUDY_RELATED_INSTANCES, _NUMBER_OF_FRAMES, _ROWS, _COLUMNS,
         _STUDY_PRIORITY_ID, _REQUESTED_PROCEDURE_PRIORITY, _CONVERSION_TYPE, _MANUFACTURER,
-        _MANUFACTURER_MODEL_NAME, _IMAGE_TYPE,
+        _MANUFACTURER_MODEL_NAME, _IMAGE_TYPE, _ACQUISITION_DATETIME,
+        *(tag for pair in _MADE for tag in pair),
     }
 )  # fmt: skip
 
@@ -150,6 +158,7 @@ def instance_arrival(
         number_of_frames=values.positive(_NUMBER_OF_FRAMES) or 1,
         rows=values.unsigned_short(_ROWS),
         columns=values.unsigned_short(_COLUMNS),
+        made_at=_made_at(values),
         expected_instance_count=values.positive(_NUMBER_OF_STUDY_RELATED_INSTANCES),
         role=_role(values, who.sop_class_uid),
     )
@@ -164,6 +173,19 @@ def _role(values: "_Values", sop_class_uid: str) -> ObjectRole:
         conversion_type=values.text(_CONVERSION_TYPE),
         image_type=values.text(_IMAGE_TYPE),
     )
+
+
+def _made_at(values: "_Values") -> datetime | None:
+    """The latest time that its header tells to the second, as written, taken as UTC.
+
+    A date without its time tells nothing: the image may have been made at any hour of that day.
+    Nor does midnight itself, which is put where nothing is known.
+    """
+    stamp = values.text(_ACQUISITION_DATETIME)
+    said = [(stamp[:8], re.split(r"[-+]", stamp[8:])[0])]
+    said += [(values.text(day), values.text(hour)) for day, hour in _MADE]
+    told = (parse_datetime(day, hour) for day, hour in said if len(hour) >= 6)
+    return max((at for at in told if at is not None and at.time() != time()), default=None)
 
 
 def _study(values: "_Values", study_instance_uid: StudyInstanceUID) -> StudyAttributes:

@@ -59,6 +59,7 @@ def arrival(
     instance_number: int | None = 1,
     expected_instance_count: int | None = None,
     role: ObjectRole = ObjectRole.IMAGE,
+    made_at: datetime | None = None,
 ) -> InstanceArrival:
     """One object that was filed; `content` stands for its bytes."""
     return InstanceArrival(
@@ -87,6 +88,7 @@ def arrival(
         instance_number=instance_number,
         rows=512,
         columns=512,
+        made_at=made_at,
         expected_instance_count=expected_instance_count,
         role=role,
     )

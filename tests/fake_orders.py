@@ -1,13 +1,15 @@
 """The part of the store in memory that orders, patients and reports need."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tests.fake_readings import ReadingTables
-from worklist.exchange_ports import KeptAnswer, ReceivedMessage
+from worklist.exchange_ports import KeptAnswer, KeptReport, ReceivedMessage
 from worklist.orders import MessageHeader, MessageState, Order, OrderedPatient, OrderedStudy, Report
+from worklist.reported import READING_ACTS
+from worklist.study import ObjectRole
 from worklist.uid import StudyInstanceUID
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ class OrderTables(ReadingTables):
 
     orders: list[Order] = field(default_factory=list)
     merges: list[tuple[str, str]] = field(default_factory=list)
-    reports: list[tuple[StudyInstanceUID | None, Report]] = field(default_factory=list)
+    reports: list[tuple[StudyInstanceUID | None, KeptReport]] = field(default_factory=list)
     received: dict[tuple[str, str, str], ReceivedMessage] = field(default_factory=dict)
 
 
@@ -91,7 +93,45 @@ class FakeOrders:
     def add_report(
         self, report: Report, uid: StudyInstanceUID | None, received_at: datetime
     ) -> None:
-        self._tables.reports.append((uid, report))
+        self._tables.reports.append((uid, KeptReport(report=report, received_at=received_at)))
+
+    def reports_of(self, uid: StudyInstanceUID) -> list[KeptReport]:
+        return [one for study, one in self._tables.reports if study == uid]
+
+    def missed_reports(
+        self, uids: Collection[StudyInstanceUID]
+    ) -> dict[StudyInstanceUID, Sequence[KeptReport]]:
+        found: dict[StudyInstanceUID, Sequence[KeptReport]] = {}
+        for uid in uids:
+            number = self._tables.attributes[uid].accession_number
+            mine = self.reports_of(uid)
+            missed = [
+                one
+                for _, one in self._tables.reports
+                if number and one.report.accession_number == number and one not in mine
+            ]
+            if missed:
+                found[uid] = list(dict.fromkeys(missed))
+        return found
+
+    def newest_image_at(self, uid: StudyInstanceUID) -> datetime | None:
+        images = [
+            one
+            for one in self._tables.instances.values()
+            if one.study.study_instance_uid == uid
+            and one.rows is not None
+            and one.role is not ObjectRole.RESULT
+        ]
+        made_at = [one.made_at for one in images if one.made_at is not None]
+        return max(made_at) if images and len(made_at) == len(images) else None
+
+    def last_reading_act(self, uid: StudyInstanceUID) -> str:
+        kinds = [
+            one.kind
+            for one in self._tables.events
+            if one.study_instance_uid == uid and one.kind in READING_ACTS
+        ]
+        return kinds[-1] if kinds else ""
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:
         kept = self._tables.received.get(_key(header))

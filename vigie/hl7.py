@@ -19,6 +19,7 @@ from results.hl7.message import Envelope, envelope, parse
 from results.hl7.outbound import Recipient, written
 from results.hl7.server import ServerSettings
 from vigie.settings import Settings
+from vigie.wiring import site_zone
 from worklist.errors import RefusedByStore, StoreUnavailable
 from worklist.exchange_views import LoggedMessage, MessageToSend, NoDeadLetter
 from worklist.orders import MessageHeader, MessageState, Order, Report, Statement
@@ -46,6 +47,8 @@ def site_of(settings: Settings) -> Site:
             for code, _, meant in (one.partition("=") for one in settings.hl7_priorities)
         },
         processing_id=settings.hl7_processing_id,
+        report_senders=frozenset(settings.hl7_report_senders),
+        zone=site_zone(settings.hl7_timezone or settings.timezone),
     )
 
 

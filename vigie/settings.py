@@ -321,6 +321,15 @@ class Settings(BaseSettings):
     hl7_patient_id_issuers: Names = Field(
         (), description="Assigning authorities whose patient IDs are those of images; none: any."
     )
+    hl7_report_senders: Names = Field(
+        (),
+        description="Applications (MSH-3) whose ORU^R01 are radiologists' reports; none: all of "
+        "them.",
+    )
+    hl7_timezone: str | None = Field(
+        None,
+        description="Time zone of HL7 times that tell none (Europe/Paris); none: that of timezone.",
+    )
     hl7_priorities: Names = Field(
         (), description="The RIS's own priorities: CODE=stat, urgent or routine."
     )
@@ -390,6 +399,7 @@ class Settings(BaseSettings):
         "hl7_allowed_addresses",
         "hl7_accession_fields",
         "hl7_patient_id_issuers",
+        "hl7_report_senders",
         "hl7_priorities",
         mode="before",
     )
@@ -548,7 +558,7 @@ class Settings(BaseSettings):
         check_names(value)
         return value
 
-    @field_validator("timezone")
+    @field_validator("timezone", "hl7_timezone")
     @classmethod
     def _zone_there_is(cls, value: str | None) -> str | None:
         if value is not None:

@@ -4,8 +4,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -39,6 +40,16 @@ log = structlog.get_logger(__name__)
 def utc_now() -> datetime:
     """The clock of everything that needs one."""
     return datetime.now(UTC)
+
+
+def site_zone(name: str | None) -> Callable[[datetime], tzinfo]:
+    """The site's clock at a time, also one on a clock face: that of the zone, or this machine's."""
+    zone = None if name is None else ZoneInfo(name)
+
+    def at_a_time(at: datetime) -> tzinfo:
+        return zone or at.astimezone().tzinfo or UTC
+
+    return at_a_time
 
 
 def due_targets(settings: Settings) -> DueTargets:
@@ -150,6 +161,7 @@ def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:
         due_targets(settings),
         claim_limit=claim_limit,
         modes=settings.highlighting_modes,
+        zone=site_zone(settings.timezone),
     )
 
 

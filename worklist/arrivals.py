@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 
 from worklist.due_time import due_time
-from worklist.exchange import OrderRules, ids_in_use
+from worklist.exchange import OrderRules
 from worklist.orders import is_changed
 from worklist.placement import (
     VIGIE,
@@ -20,6 +20,7 @@ from worklist.placement import (
 from worklist.ports import Event, KnownInstance, StudyRecord, Transaction
 from worklist.preview import choose_preview
 from worklist.reading import ReadingAct, ReadingState, after
+from worklist.reported import ids_in_use
 from worklist.study import (
     ArrivalResult,
     Completeness,
@@ -118,7 +119,8 @@ class Arrivals(OrderRules):
                     attributes.patient_id
                 )
                 transaction.fill_attributes(replace(attributes, patient_id=patient_id))
-        return events + self._ordered_before(transaction, list(named), begun, now)
+        events += self._ordered_before(transaction, list(named), begun, now)
+        return events + self._reported_before(transaction, list(named), now)
 
     def _begun(self, group: Sequence[InstanceArrival]) -> StudyRecord:
         received_at = min(one.received_at for one in group)
@@ -282,21 +284,15 @@ class Arrivals(OrderRules):
                 return
             record = queued(transaction, replace(record, arriving=False, completeness=completeness))
             transaction.save_preview(uid, choose_preview(transaction.study_images(uid)))
-            transaction.append_events(
-                [
-                    Event(
-                        kind="study_complete",
-                        at=now,
-                        actor=VIGIE,
-                        study_instance_uid=uid,
-                        details={
-                            "completeness": completeness,
-                            "instance_count": record.instance_count,
-                            "assessment_number": record.assessment_number,
-                        },
-                    )
-                ]
-            )
+            details = {
+                "completeness": completeness,
+                "instance_count": record.instance_count,
+                "assessment_number": record.assessment_number,
+            }
+            events = [_event("study_complete", record, now, **details)]
+            if completeness is Completeness.COMPLETE and record.assessment_number == 1:
+                events += self._reported_already(transaction, record, now)
+            transaction.append_events(events)
 
 
 _URGENCY = {priority: rank for rank, priority in enumerate(RequestedPriority)}

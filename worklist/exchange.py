@@ -7,11 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from worklist.claiming import claim_ended
-from worklist.claims import ClaimEnd
 from worklist.exchange_ports import KeptAnswer, ReceivedMessage
 from worklist.orders import (
-    InUse,
     MessageHeader,
     MessageState,
     Order,
@@ -22,21 +19,20 @@ from worklist.orders import (
     Statement,
     is_more_urgent,
     is_named,
-    merged_into,
     orders_of,
     requested_by,
     same_order,
     taken,
 )
-from worklist.placement import VIGIE, Rules, brought_forward, moved_event, requested_target_of
+from worklist.placement import VIGIE, brought_forward, moved_event, requested_target_of
 from worklist.ports import Event, StudyRecord, Transaction
-from worklist.reading import ReadingAct, ReadingState, after
+from worklist.reported import ReportRules, ids_in_use
 from worklist.uid import StudyInstanceUID
 
 ACCEPTED = KeptAnswer(code="AA", error="")
 
 
-class OrderRules(Rules):
+class OrderRules(ReportRules):
     """What orders do to studies, for messages that come and for images that come."""
 
     def _as_ordered(
@@ -230,30 +226,7 @@ class Exchange(OrderRules):
             transaction.add_report(report, None, now)
         events = [_other_patient(one, number, now) for one in strangers]
         for record in studies:
-            transaction.add_report(report, record.study_instance_uid, now)
-            details = {
-                "accession_number": number,
-                "status": report.status,
-            }
-            if not report.is_signed or record.reading_state is ReadingState.READ:
-                events.append(_event("report_observed", record, now, **details))
-                continue
-            read = replace(record, reading_state=after(record.reading_state, ReadingAct.MARK_READ))
-            transaction.save_study(read)
-            uid = record.study_instance_uid
-            events.append(
-                moved_event(
-                    transaction,
-                    record,
-                    read,
-                    kind="reported_elsewhere",
-                    actor=VIGIE,
-                    details=details,
-                    now=now,
-                )
-            )
-            how = ClaimEnd.READ_ELSEWHERE
-            events += claim_ended(transaction, uid, how, actor=VIGIE, now=now)
+            events += self._reported_on(transaction, report, record, now)
         return events
 
     def _patients_merged(
@@ -268,14 +241,10 @@ class Exchange(OrderRules):
         for record in records.values():
             details = {"from_patient_id": record.patient_id, "patient_id": in_use}
             events.append(_event("patient_merged", record, now, **details))
-        # Orders of either identifier are for studies of both now.
+        # Orders and reports of either identifier are for studies of both now.
         uids = transaction.studies_of_patients([in_use])
-        return events + self._ordered_before(transaction, uids, (), now)
-
-
-def ids_in_use(transaction: Transaction) -> InUse:
-    """What gives the patient ID that the RIS has put in place of another, or the same."""
-    return lambda patient_id: merged_into(patient_id, transaction.merges_of(patient_id))
+        events += self._ordered_before(transaction, uids, (), now)
+        return events + self._reported_before(transaction, uids, now)
 
 
 def _studies_of(

@@ -1,6 +1,6 @@
 """What the exchange with the RIS needs from a store; a part of `worklist.ports.Transaction`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +28,19 @@ class KeptAnswer:
 
     code: str
     error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptReport:
+    """A report that the RIS told of."""
+
+    report: Report
+    received_at: datetime
+
+    @property
+    def patient_ids(self) -> tuple[str, ...]:
+        """Of whom it is."""
+        return self.report.patient_ids
 
 
 class OrderTransaction(Protocol):
@@ -82,6 +95,24 @@ class OrderTransaction(Protocol):
         self, report: Report, uid: StudyInstanceUID | None, received_at: datetime
     ) -> None:
         """Insert what the RIS says of a report; rows are only ever added."""
+        ...
+
+    def reports_of(self, uid: StudyInstanceUID) -> list[KeptReport]:
+        """Reports that are of this study."""
+        ...
+
+    def missed_reports(
+        self, uids: Collection[StudyInstanceUID]
+    ) -> Mapping[StudyInstanceUID, Sequence[KeptReport]]:
+        """Reports of these studies' accession numbers that are not noted as theirs."""
+        ...
+
+    def newest_image_at(self, uid: StudyInstanceUID) -> datetime | None:
+        """When the last of its images was made, as headers write it; None: one does not say."""
+        ...
+
+    def last_reading_act(self, uid: StudyInstanceUID) -> str:
+        """The last event that took a study off the list or brought it back; empty: none did."""
         ...
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:

@@ -166,6 +166,10 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     ),
     "reported_elsewhere": lambda d: f"reported elsewhere: the report is {d['status']}",
     "report_observed": lambda d: f"the RIS told of a report: it is {d['status']}",
+    "earlier_report_found": lambda d: (
+        f"the RIS had told of a report at {_clock(d['received_at'])}: it is {d['status']}"
+    ),
+    "report_withdrawn": lambda d: f"the RIS withdrew its report; {_moved(d)}",
     "result_told_to_ris": lambda d: (
         f"the RIS has the result of assessment {d['assessment_number']}"
     ),

@@ -102,7 +102,7 @@ class Report:
     patient_ids: tuple[str, ...]
     status: ReportStatus
     text: str
-    said_at: datetime
+    said_at: datetime  # when it was given this status, else when the RIS said so
 
     @property
     def is_signed(self) -> bool:

@@ -1,8 +1,8 @@
 """Where the rules and the store meet: a study's due time, and the event that says it moved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from worklist.due_time import DueTargets, due_time
@@ -17,6 +17,22 @@ from worklist.uid import StudyInstanceUID
 VIGIE = "vigie"  # the actor of what happens by itself
 CLAIM_LIMIT = timedelta(hours=2)
 
+ZoneAt = Callable[[datetime], tzinfo]
+"""The site's clock at a time that somebody wrote without its zone."""
+
+
+def _utc(_: datetime) -> tzinfo:
+    return UTC
+
+
+def as_meant(written: datetime, zone: ZoneAt) -> datetime:
+    """The time that a clock on the wall showed, whatever zone it is given in.
+
+    Of an hour that comes twice the second is meant: a thing is never taken for older than it is.
+    """
+    naive = [written.replace(tzinfo=None, fold=fold) for fold in (0, 1)]
+    return max(one.replace(tzinfo=zone(one)).astimezone(UTC) for one in naive)
+
 
 class Rules:
     """What every part of the service shares: the store, and what the site has set."""
@@ -28,11 +44,13 @@ class Rules:
         *,
         claim_limit: timedelta = CLAIM_LIMIT,
         modes: Modes | None = None,
+        zone: ZoneAt = _utc,
     ) -> None:
         self._store = store
         self._targets = targets
         self._claim_limit = claim_limit
         self._modes = modes or Modes()  # when the marks of each detector are shown
+        self._zone = zone
 
     def _placed(
         self,

@@ -77,6 +77,7 @@ class InstanceArrival:
     number_of_frames: int = 1
     rows: int | None = None  # None: the object has no pixels
     columns: int | None = None
+    made_at: datetime | None = None  # the latest time in its header, as written, taken as UTC
     expected_instance_count: int | None = None  # Number of Study Related Instances, if said
     role: ObjectRole = ObjectRole.IMAGE
 

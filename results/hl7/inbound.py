@@ -1,8 +1,8 @@
 """What messages of the RIS say, as the core takes it: orders, patients and reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 
 from results.hl7.errors import REJECT, BadMessage
@@ -48,6 +48,10 @@ _LONGEST_KEY = 64  # characters of an identifier; DICOM's LO, four times its SH
 _MOST_STATEMENTS = 200  # orders, results or merges: filing waits while they are entered
 
 
+def _utc(_: datetime) -> tzinfo:
+    return UTC
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """How this site's RIS writes its messages, and who we are to it."""
@@ -59,6 +63,8 @@ class Site:
     patient_id_issuers: frozenset[str] = frozenset()  # assigning authorities; empty: any
     priorities: Mapping[str, RequestedPriority] = field(default_factory=dict)  # the site's own
     processing_id: str = "P"
+    report_senders: frozenset[str] = frozenset()  # applications (MSH-3) that report; empty: any
+    zone: Callable[[datetime], tzinfo] = _utc  # of times that are written without one
 
 
 def statements(
@@ -82,11 +88,13 @@ def statements(
         return ()
     if sum(one.name in ("ORC", "OBR", "MRG") for one in message.segments) > _MOST_STATEMENTS:
         raise BadMessage("the message says more at once than is taken", error_code=102)
-    reader = _Reader(message, site, _said_at(message, received_at))
+    reader = _Reader(message, site, _said_at(message, site, received_at))
     kind = said.message_type
     if kind in ORDERS:
         return reader.orders()
     if kind in REPORTS:
+        if site.report_senders and said.sending_application not in site.report_senders:
+            return ()  # a cart's measurements, a dose report: nobody has read the study by that
         return reader.reports()
     if kind in UPDATES:
         return reader.updates()
@@ -177,11 +185,15 @@ class _Reader:
                 patient_ids=patient_ids,
                 status=status_of(group),
                 text=text_of(group)[:LONGEST_TEXT],
-                said_at=self.said_at,
+                said_at=min(self._given_at(group), self.said_at),
             )
             before = reports.get(one.accession_number)
             reports[one.accession_number] = one if before is None else joined(before, one)
         return tuple(reports.values())
+
+    def _given_at(self, group: Group) -> datetime:
+        """When the report was given its status (OBR-22), where that is told."""
+        return parse_time(group.text("OBR", 22), self.site.zone) or self.said_at
 
     def updates(self) -> tuple[PatientUpdate, ...]:
         """Who the patient is now."""
@@ -375,12 +387,12 @@ def _key(value: str, location: str) -> str:
     return value
 
 
-def _said_at(message: Message, received_at: datetime) -> datetime:
-    """MSH-7; without its zone it is taken as UTC, which is the same for all of one sender.
+def _said_at(message: Message, site: Site, received_at: datetime) -> datetime:
+    """MSH-7, in the site's zone where it tells none.
 
     It is never much later than when the message came: a clock ahead, or a zone that was left
     out, would let every later message seem an old one.
     """
     header = message.first("MSH")
-    said_at = parse_time("" if header is None else header.text(7)) or received_at
+    said_at = parse_time("" if header is None else header.text(7), site.zone) or received_at
     return min(said_at, received_at + _CLOCKS_DIFFER)

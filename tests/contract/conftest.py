@@ -156,7 +156,8 @@ class FakeKept:
         return self._fake.tables.studies[study].patient_id, name
 
     def reports(self) -> list[tuple[str | None, str, str]]:
-        return [(uid, one.status, one.text) for uid, one in self._fake.tables.reports]
+        kept = self._fake.tables.reports
+        return [(uid, one.report.status, one.report.text) for uid, one in kept]
 
     def preview(self, uid: str) -> dict[str, Any] | None:
         chosen = self._fake.tables.previews.get(StudyInstanceUID(uid))

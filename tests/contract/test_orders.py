@@ -323,13 +323,6 @@ def test_images_after_the_report_bring_the_study_back(site: Site) -> None:
     assert site.kept.record(STUDY).reading_state is ReadingState.UNREAD
 
 
-def test_a_report_before_the_images_is_kept_and_hides_none_of_them(site: Site) -> None:
-    site.ris(REPORT)
-    site.images()
-    assert site.kept.reports() == [(None, "final", "No fracture.")]
-    assert site.kept.record(STUDY).reading_state is ReadingState.UNREAD
-
-
 def test_a_report_of_another_patient_marks_nothing(site: Site) -> None:
     site.images()
     site.ris(replace(REPORT, patient_ids=("P2",)))

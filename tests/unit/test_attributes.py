@@ -122,6 +122,38 @@ def test_attributes_are_read_in_every_encoding(tmp_path: Path, transfer_syntax: 
     assert (one.calling_ae_title, one.sender_address) == ("CT01", "::1")
 
 
+@pytest.mark.parametrize(
+    ("said", "made_at"),
+    [
+        ({}, None),
+        ({"ContentDate": "20260302"}, None),  # at any hour of that day
+        ({"ContentDate": "20260302", "ContentTime": "000000"}, None),  # put where nothing is known
+        ({"ContentDate": "20260302", "ContentTime": "256100"}, None),
+        ({"ContentDate": "20260302", "ContentTime": "12"}, None),
+        ({"SeriesDate": "20260302", "SeriesTime": "115900.5"}, (11, 59)),
+        ({"AcquisitionDateTime": "20260302121500.25+0100"}, (12, 15)),
+        ({"AcquisitionDate": "20260302", "AcquisitionTime": "120100"}, (12, 1)),
+        ({"InstanceCreationDate": "20260302", "InstanceCreationTime": "13:02:00"}, (13, 2)),
+        (
+            {
+                "SeriesDate": "20260302", "SeriesTime": "110000",
+                "ContentDate": "20260302", "ContentTime": "120200",
+                "AcquisitionDate": "20260301", "AcquisitionTime": "230000",
+            },
+            (12, 2),
+        ),
+    ],
+)  # fmt: skip
+def test_an_image_was_made_at_the_latest_time_that_its_header_tells_to_the_second(
+    tmp_path: Path, said: dict[str, str], made_at: tuple[int, int] | None
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = received_file(tmp_path, encoded(data_set(**said)))
+    found = arrival(path).made_at
+    assert (found and (found.hour, found.minute)) == made_at
+
+
 def test_an_object_that_contradicts_its_transfer_syntax_is_read_as_it_is(tmp_path: Path) -> None:
     path = received_file(tmp_path, encoded(data_set(), EXPLICIT), transfer_syntax=IMPLICIT)
     assert arrival(path).study.study_instance_uid == "1.2.3.1"

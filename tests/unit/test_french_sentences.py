@@ -176,6 +176,10 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "patient_merged": [{"patient_id": "P2", "from_patient_id": "P1"}],
     "reported_elsewhere": [{"status": status} for status in ("final", "corrected")],
     "report_observed": [{"status": status} for status in ReportStatus],
+    "earlier_report_found": [
+        {"status": status, "received_at": MOVED["due_at"]} for status in ReportStatus
+    ],
+    "report_withdrawn": [{**MOVED, "place_before": None}],
     "result_told_to_ris": [{"assessment_number": 2}],
     "priority_told_to_ris": [{"requested_priority": one} for one in RequestedPriority],
     "message_to_ris_parked": [{"message": "out-12"}],

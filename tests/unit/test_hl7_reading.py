@@ -1,6 +1,7 @@
 """Messages of the RIS are read into what they say, or refused with a sentence; never a crash."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -333,13 +334,41 @@ def test_escape_sequences_are_put_back(raw: str, meant: str) -> None:
     assert unescaped(raw, Separators(), "utf-8") == meant
 
 
+def utc(_: datetime) -> tzinfo:
+    return UTC
+
+
+def paris(_: datetime) -> tzinfo:
+    return ZoneInfo("Europe/Paris")
+
+
 def test_times_have_any_precision_and_zone() -> None:
-    assert parse_time("20260302") == datetime(2026, 3, 2, tzinfo=UTC)
-    assert parse_time("20260302130405.1234+0130") == datetime(
+    assert parse_time("20260302", utc) == datetime(2026, 3, 2, tzinfo=UTC)
+    assert parse_time("20260302130405.1234+0130", utc) == datetime(
         2026, 3, 2, 11, 34, 5, 123400, tzinfo=UTC
     )
     for bad in ("", "2026-03-02", "20261399", "00010101000000+2300", "x" * 30):
-        assert parse_time(bad) is None
+        assert parse_time(bad, utc) is None
+
+
+def test_times_without_a_zone_are_in_the_senders_and_one_that_tells_its_own_wins() -> None:
+    said = [parse_time(one, paris) for one in ("20260702120000", "20260702120000+0000")]
+    assert said == [datetime(2026, 7, 2, hour, tzinfo=UTC) for hour in (10, 12)]
+    assert one_order(order(), zone=paris).said_at == NOW - timedelta(hours=1)
+
+
+def test_a_report_is_as_old_as_its_status_and_not_as_the_message() -> None:
+    """One that is sent again bears a new MSH-7: images that were made meanwhile are newer."""
+    for at, hour in (("20260302113000", 11), ("20260302123000", 12), ("", 12)):
+        [one] = read(report().replace(b"|A1|||||||F", f"|A1||||{at}|||F".encode()))
+        assert isinstance(one, Report) and one.said_at.hour == hour
+
+
+def test_only_those_report_whom_the_site_names() -> None:
+    """Dose reports and measurements of a cart are ORU^R01 too."""
+    for application, count in (("RIS", 1), ("DOSE", 0)):
+        raw = report(application=application)
+        assert len(read(raw, report_senders=frozenset({"RIS"}))) == count
 
 
 pieces = st.sampled_from(

@@ -2,11 +2,9 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -23,7 +21,7 @@ from vigie.only_one import work_alone
 from vigie.processes import stop_event
 from vigie.result_facts import Site
 from vigie.settings import Settings
-from vigie.wiring import database_url, migrated_engine, utc_now, wait_for_database
+from vigie.wiring import database_url, migrated_engine, site_zone, utc_now, wait_for_database
 from worklist.errors import StoreUnavailable, VigieError
 from worklist.store.making import PostgresMaking
 from worklist.store.outbound import PostgresOutbound
@@ -133,16 +131,6 @@ def make_maker(settings: Settings, engine: sa.Engine, isolated: Isolated) -> Mak
         Subscription(wants=one.wants, since=since[one.name]) for one in settings.destinations
     ]
     return Maker(making, site, subscriptions, settings.results, utc_now)
-
-
-def site_zone(name: str | None) -> Callable[[datetime], tzinfo]:
-    """The site's clock at a time: that of the zone, or this machine's."""
-    zone = None if name is None else ZoneInfo(name)
-
-    def at_a_time(at: datetime) -> tzinfo:
-        return zone or at.astimezone().tzinfo or UTC
-
-    return at_a_time
 
 
 def _make(

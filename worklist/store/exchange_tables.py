@@ -53,6 +53,7 @@ report = sa.Table(
     sa.Column("said_at", AT, nullable=False),
     sa.Column("received_at", AT, nullable=False),
     sa.Index("report_of_study", "study_instance_uid"),
+    sa.Index("report_by_accession", sa.text("left(accession_number, 64)")),
 )
 
 hl7_received = sa.Table(

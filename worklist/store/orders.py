@@ -15,7 +15,6 @@ from worklist.orders import (
     Order,
     OrderedPatient,
     OrderedStudy,
-    Report,
 )
 from worklist.search import SEARCHED, study_words
 from worklist.store import exchange_tables as x
@@ -180,21 +179,6 @@ class OrderRows:
             found.append((asked, into))
             asked = into
         return found
-
-    def add_report(
-        self, report: Report, uid: StudyInstanceUID | None, received_at: datetime
-    ) -> None:
-        self._connection.execute(
-            sa.insert(x.report).values(
-                study_instance_uid=uid,
-                accession_number=storable_text(report.accession_number),
-                patient_ids=_texts(report.patient_ids),
-                status=report.status,
-                text=storable_text(report.text),
-                said_at=report.said_at,
-                received_at=received_at,
-            )
-        )
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:
         row = self._connection.execute(

@@ -101,6 +101,7 @@ def instance_values(arrival: InstanceArrival) -> dict[str, Any]:
         "number_of_frames": arrival.number_of_frames,
         "rows": arrival.rows,
         "columns": arrival.columns,
+        "made_at": arrival.made_at,
         "made_by_vigie": arrival.role is ObjectRole.RESULT,
     }
 

@@ -114,6 +114,7 @@ instance = sa.Table(
     sa.Column("rows", sa.Integer),
     sa.Column("columns", sa.Integer),
     sa.Column("made_by_vigie", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("made_at", _AT),  # as its header writes it, taken as UTC; null: it does not say
     sa.ForeignKeyConstraint(
         ["series_instance_uid", "study_instance_uid"],
         ["series.series_instance_uid", "series.study_instance_uid"],

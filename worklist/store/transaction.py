@@ -20,6 +20,7 @@ from worklist.store.images import ImageRows
 from worklist.store.jobs import defer_assessment
 from worklist.store.orders import OrderRows, searchable
 from worklist.store.readings import ReadingRows
+from worklist.store.reports import ReportRows
 from worklist.store.rows import (
     event_values,
     instance_values,
@@ -73,7 +74,7 @@ def _search(texts: Mapping[str, Any]) -> sa.Function[Any]:
     return searchable([texts[name] for name in SEARCHED])
 
 
-class PostgresTransaction(ClaimRows, ImageRows, OrderRows, ReadingRows):
+class PostgresTransaction(ClaimRows, ImageRows, OrderRows, ReadingRows, ReportRows):
     """One unit of work; see `worklist.ports.Transaction` for what each method promises."""
 
     def __init__(self, connection: sa.Connection) -> None:
