@@ -16,6 +16,7 @@ from viewer.ports import CannotDecode, Frame
 from worklist.api_tokens import ApiToken
 from worklist.due_time import DueTargets
 from worklist.errors import StoreUnavailable, UnknownDetector, UnknownStudy
+from worklist.exchange_ports import KeptReport
 from worklist.filters import EVERYTHING, ListFilter
 from worklist.finding import (
     ImageScore,
@@ -185,6 +186,10 @@ class FakeReader:
 
     def row(self, study_instance_uid: StudyInstanceUID) -> WorklistRow:
         return self.study(study_instance_uid, NOW).row
+
+    def reports(self, study_instance_uid: StudyInstanceUID) -> list[KeptReport]:
+        self.study(study_instance_uid, NOW)
+        return []
 
     def study(self, study_instance_uid: StudyInstanceUID, now: datetime) -> StudyView:
         if study_instance_uid != STUDY:

@@ -89,6 +89,7 @@ RULES = (
     Rule("GET", "/api/events", EVERY_ROLE, Scope.READ, by_itself=True),
     Rule("GET", _READ_STUDY, EVERY_ROLE, Scope.READ),
     Rule("GET", f"{_READ_STUDY}/priors", EVERY_ROLE, Scope.READ),
+    Rule("GET", f"{_READ_STUDY}/reports", RADIOLOGIST | QA_REVIEWER),
     Rule("POST", f"{_READ_STUDY}/first-look", RADIOLOGIST),
     Rule("POST", f"{_READ_STUDY}/reveal", EVERY_ROLE),
     Rule("POST", f"{_READ_STUDY}/agreements", RADIOLOGIST),

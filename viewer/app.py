@@ -22,6 +22,7 @@ from viewer import (
     page,
     personal_api,
     reading_api,
+    reports_api,
     session_api,
     sign_on_api,
     studies_api,
@@ -136,6 +137,7 @@ def create_app(
     translate_errors(app)
     app.include_router(worklist_api.make_router(reader, node, now))
     app.include_router(reading_api.make_router(reader, worklist, now, links))
+    app.include_router(reports_api.make_router(reader))
     app.include_router(studies_api.make_router(reader, decode_frame))
     app.include_router(acts_api.make_router(worklist, reader, now))
     app.include_router(deliveries_api.make_router(deliveries, test_destination, now))

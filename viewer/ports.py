@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from worklist.api_tokens import ApiToken
 from worklist.errors import VigieError
+from worklist.exchange_ports import KeptReport
 from worklist.exchange_views import LoggedMessage, UnknownMessage
 from worklist.filters import EVERYTHING, ListFilter
 from worklist.notifications import KeptNotification
@@ -100,6 +101,10 @@ class WorklistReader(Protocol):
 
     def priors(self, study_instance_uid: StudyInstanceUID) -> Priors:
         """Other studies of the same patient, newest first; raises UnknownStudy."""
+        ...
+
+    def reports(self, study_instance_uid: StudyInstanceUID) -> Sequence[KeptReport]:
+        """What the RIS told of reports on a study, oldest first; raises UnknownStudy."""
         ...
 
     def archived_path(

@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worklist.errors import UnknownDetector
+from worklist.errors import UnknownDetector, UnknownStudy
+from worklist.exchange_ports import KeptReport
 from worklist.history import in_a_sentence
 from worklist.priors import Priors
 from worklist.reading import ReadingState
@@ -18,6 +19,7 @@ from worklist.store.list_reader import ListReader, row_of
 from worklist.store.models import model_views
 from worklist.store.priors import priors_of
 from worklist.store.readings import readings_of
+from worklist.store.reports import reports_of
 from worklist.store.rows import evidence_from_json, region_from_json
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from worklist.views import (
@@ -101,6 +103,14 @@ class PostgresReader(ListReader):
         """Other studies of the same patient; see `viewer.ports.WorklistReader`."""
         with translated(), self._engine.begin() as connection:
             return priors_of(connection, study_instance_uid)
+
+    def reports(self, study_instance_uid: StudyInstanceUID) -> list[KeptReport]:
+        """What the RIS told of reports on a study; see `viewer.ports.WorklistReader`."""
+        with translated(), self._engine.begin() as connection:
+            is_known = t.study.c.study_instance_uid == study_instance_uid
+            if not connection.scalar(sa.select(sa.exists().where(is_known))):
+                raise UnknownStudy(f"no study {study_instance_uid} has been filed here")
+            return reports_of(connection, study_instance_uid)
 
     def models(self) -> list[ModelView]:
         """The installed detectors; see `viewer.ports.WorklistReader`."""

@@ -15,6 +15,7 @@ import { AgreeWhole } from "./reading/Agree";
 import { DrawnFindings } from "./reading/DrawnFindings";
 import { type ReadingActs, withheldResults } from "./reading/reading";
 import { ReadingPanel } from "./reading/ReadingPanel";
+import { Reports } from "./reading/Reports";
 import classes from "./StudySide.module.css";
 import {
   decimals,
@@ -63,6 +64,7 @@ export function StudySide({ study, acts, onShow, onRevealed }: SideProps) {
         <DrawnFindings study={study} reading={study.reading} acts={acts} onShow={onShow} />
       )}
       <Order study={study} />
+      <Reports study={study} />
       <ModelCardDrawer
         name={card}
         onClose={() => {
