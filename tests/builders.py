@@ -1,6 +1,6 @@
 """Values for tests of the worklist, with everything filled in that a test does not care about."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from worklist.due_time import DueTargets
 from worklist.finding import DetectorIdentity, Provenance, TargetFinding
@@ -52,6 +52,7 @@ def arrival(
     priority: RequestedPriority | None = None,
     patient_id: str = "P1",
     patient_name: str = "Doe^Jane",
+    birth_date: date | None = None,
     accession_number: str = "",
     series: str = "",
     calling_ae_title: str = "CT1",
@@ -67,6 +68,7 @@ def arrival(
             study_instance_uid=StudyInstanceUID(study),
             patient_id=patient_id,
             patient_name=patient_name,
+            patient_birth_date=birth_date,
             accession_number=accession_number,
             requested_priority=priority,
         ),

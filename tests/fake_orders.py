@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.fake_readings import ReadingTables
 from worklist.exchange_ports import KeptAnswer, KeptReport, ReceivedMessage
+from worklist.identity import KnownPatient
 from worklist.orders import MessageHeader, MessageState, Order, OrderedPatient, OrderedStudy, Report
 from worklist.reported import READING_ACTS
 from worklist.study import ObjectRole
@@ -82,6 +83,12 @@ class FakeOrders:
                 self._tables.studies[uid] = replace(record, patient_id=after.patient_id)
         return changed
 
+    def patients_of(self, uids: Collection[StudyInstanceUID]) -> list[KnownPatient]:
+        known = [self._tables.attributes[uid] for uid in uids]
+        return [
+            KnownPatient(name=one.patient_name, birth_date=one.patient_birth_date) for one in known
+        ]
+
     def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
         kept = [one for one in self._tables.merges if one[0] != patient_id]
         told = [(one, patient_id) for one in former_ids if one != patient_id]
@@ -135,7 +142,7 @@ class FakeOrders:
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:
         kept = self._tables.received.get(_key(header))
-        if kept is None or kept.state is MessageState.REFUSED:
+        if kept is None or kept.state in (MessageState.REFUSED, MessageState.DISMISSED):
             return None
         return KeptAnswer(code=kept.code, error=kept.error)
 

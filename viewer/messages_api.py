@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from viewer.acts_api import actor
+from viewer.asked import Asked
 from viewer.ports import Messages
 from viewer.session_api import WhoAsks
 from worklist.exchange_views import LoggedMessage
@@ -44,6 +45,12 @@ class DeadLetterAnswer(MessageAnswer):
         return cls(**told, content=content)
 
 
+class DismissRequest(Asked):
+    """Why a dead letter needs no more looking after."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
 def make_router(messages: Messages) -> APIRouter:
     """The routes under ``/api/hl7``; what is sent or read again is an event."""
     router = APIRouter(prefix="/api/hl7", tags=["hl7"])
@@ -66,5 +73,11 @@ def make_router(messages: Messages) -> APIRouter:
     def resend(message_id: str, caller: WhoAsks) -> MessageAnswer:
         """Send a message again that was given up, or read one again that was refused."""
         return MessageAnswer.model_validate(messages.again(message_id, actor(caller)))
+
+    @router.post("/messages/{message_id}/dismiss")
+    def dismiss(message_id: str, asked: DismissRequest, caller: WhoAsks) -> MessageAnswer:
+        """Let a dead letter be over; the reason stands in the event log."""
+        dismissed = messages.dismiss(message_id, actor(caller), asked.reason)
+        return MessageAnswer.model_validate(dismissed)
 
     return router

@@ -49,7 +49,16 @@ class NodeCollector(Collector):
         for (channel, state), count in counts.notifications.items():
             told.add_metric([channel, state], count)
         yield told
+        dead = GaugeMetricFamily(
+            "vigie_hl7_dead_letters",
+            "Messages of the RIS that need looking after",
+            labels=["direction", "type"],
+        )
+        for (direction, kind), count in counts.dead_letters.items():
+            dead.add_metric([direction, kind], count)
+        yield dead
         for name, words, value in (
+            ("vigie_hl7_messages_waiting", "To go to the RIS", counts.messages_waiting),
             ("vigie_inbox_objects", "Acknowledged, not filed yet", counts.inbox_objects),
             ("vigie_quarantined_objects", "Kept, cannot be filed", counts.quarantined_objects),
             ("vigie_conflicts", "Kept beside the first object of their UID", counts.conflicts),

@@ -191,6 +191,10 @@ class Messages(Protocol):
         """Send a dead letter again, or read it again; raises as `dead_letter` does."""
         ...
 
+    def dismiss(self, message_id: str, actor: str, reason: str) -> LoggedMessage:
+        """Let a dead letter be over; raises as `dead_letter` does, and MissingReason."""
+        ...
+
 
 class NoMessages:
     """Nothing is exchanged with a RIS."""
@@ -207,6 +211,11 @@ class NoMessages:
     def again(self, message_id: str, actor: str) -> LoggedMessage:
         """None of any number."""
         del actor
+        return self.dead_letter(message_id)
+
+    def dismiss(self, message_id: str, actor: str, reason: str) -> LoggedMessage:
+        """None of any number."""
+        del actor, reason
         return self.dead_letter(message_id)
 
 

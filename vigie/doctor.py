@@ -27,6 +27,7 @@ from worklist.errors import VigieError
 from worklist.finding import TargetFinding
 from worklist.highlighting import ALL_OTHERS
 from worklist.notifying import NotificationState
+from worklist.store.message_log import dead_letters
 from worklist.store.notifying import PostgresNotifications
 
 _TOLERATED_S = 2.0
@@ -73,6 +74,8 @@ def _database_and_clock(settings: Settings) -> Iterator[Check]:
             yield _clock(engine)
             if settings.notifications:
                 yield check_channels(settings, engine, utc_now())
+            if settings.hl7_port is not None or settings.hl7_peer is not None:
+                yield check_dead_letters(engine)
     except (VigieError, DatabaseStartFailed, sa.exc.SQLAlchemyError, psycopg.Error) as error:
         yield Check(name="database", ok=False, detail=str(error).splitlines()[0])
 
@@ -92,6 +95,17 @@ def check_channels(settings: Settings, engine: sa.Engine, now: datetime) -> Chec
         detail = "people were not told of a flag: vigie notifications --state parked"
         return Check(name="notifications", ok=True, warns=True, detail=detail)
     return Check(name="notifications", ok=True, detail=f"{', '.join(names)}: flags are looked for")
+
+
+def check_dead_letters(engine: sa.Engine) -> Check:
+    """Whether messages of the RIS need looking after."""
+    with engine.connect() as connection:
+        counts = dead_letters(connection)
+    if not counts:
+        return Check(name="hl7_messages", ok=True, detail="nothing needs looking after")
+    said = ", ".join(f"{count} {kind} {way}" for (way, kind), count in sorted(counts.items()))
+    detail = f"refused or given up: {said}; see vigie hl7 dead-letters"
+    return Check(name="hl7_messages", ok=True, warns=True, detail=detail)
 
 
 def _clock(engine: sa.Engine) -> Check:

@@ -1,11 +1,12 @@
 """The HL7 interface, put together: messages of the RIS to the worklist, and results to the RIS."""
 
 import hashlib
-import threading
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
@@ -20,8 +21,9 @@ from results.hl7.outbound import Recipient, written
 from results.hl7.server import ServerSettings
 from vigie.settings import Settings
 from vigie.wiring import site_zone
-from worklist.errors import RefusedByStore, StoreUnavailable
+from worklist.errors import MissingReason, RefusedByStore, StoreUnavailable
 from worklist.exchange_views import LoggedMessage, MessageToSend, NoDeadLetter
+from worklist.identity import AnotherPatient
 from worklist.orders import MessageHeader, MessageState, Order, Report, Statement
 from worklist.service import Worklist
 from worklist.store.message_log import PostgresMessageLog
@@ -32,6 +34,13 @@ log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE_S = 300.0  # between attempts at one message
 _LONGEST_AWAY_S = 60.0  # between attempts to connect
+
+
+def fault(error: Exception) -> dict[str, object]:
+    """What failed and where, for the log: never its words, which may name a patient."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(one.filename).name}:{one.lineno} in {one.name}" for one in frames]
+    return {"error": type(error).__name__, "where": where[-8:]}
 
 
 def site_of(settings: Settings) -> Site:
@@ -101,8 +110,13 @@ class Inbound:
         self._site = site
         self._now = now
 
-    def handle(self, raw: bytes) -> bytes | None:
+    def handle(self, raw: bytes, *, same_patient: bool = False) -> bytes | None:
         """The acknowledgement of a message.
+
+        Parameters
+        ----------
+        same_patient
+            A person says that its patient is that of the studies, although he is called otherwise.
 
         Returns
         -------
@@ -112,14 +126,14 @@ class Inbound:
         """
         said = envelope(raw, self._site.assumed_character_set)
         try:
-            return self._taken(said, raw)
+            return self._taken(said, raw, same_patient=same_patient)
         except BadMessage as problem:
             return self._refused(said, raw, problem)
         except StoreUnavailable as error:
             log.warning("hl7_not_answered", control_id=said.control_id, reason=str(error))
             return None
-        except Exception:  # the boundary of one message: kept as a dead letter, not tried for ever
-            log.exception("hl7_message_failed", control_id=said.control_id)
+        except Exception as error:  # noqa: BLE001  (the boundary of one message: a dead letter)
+            log.error("hl7_message_failed", control_id=said.control_id, **fault(error))
             failed = BadMessage("the message cannot be processed here", error_code=207)
             return self._refused(said, raw, failed)
 
@@ -129,14 +143,18 @@ class Inbound:
         problem = BadMessage(reason, error_code=102, code=REJECT)
         return self._refused(said, beginning, problem, is_whole=False)
 
-    def _taken(self, said: Envelope, raw: bytes) -> bytes:
+    def _taken(self, said: Envelope, raw: bytes, *, same_patient: bool) -> bytes:
         now = self._now()
         message = parse(raw, self._site.assumed_character_set)
         found = statements(message, said, self._site, now)
         try:
-            kept = self._worklist.receive(_header(said, raw, found), found, now=now)
+            kept = self._worklist.receive(
+                _header(said, raw, found), found, same_patient=same_patient, now=now
+            )
         except RefusedByStore as error:
             raise BadMessage(str(error), error_code=207) from error
+        except AnotherPatient as error:
+            raise BadMessage(str(error), error_code=204, location="PID^1^5") from error
         log.info("hl7_received", type=said.message_type, control_id=said.control_id)
         return acknowledgement(said, self._site, code=kept.code, now=now)
 
@@ -193,9 +211,15 @@ class Outbound:
         self._now = now
         self._tries = 0  # to connect, since it worked
 
-    def flush(self, stop: threading.Event) -> None:
-        """Queue what is due and send what is queued, once."""
-        while not stop.is_set() and self._messages.queue_due(self._told, self._now()):
+    def flush(self, is_over: Callable[[], bool]) -> None:
+        """Queue what is due and send what is queued, once.
+
+        Parameters
+        ----------
+        is_over
+            Whether somebody else sends from now on, or nobody.
+        """
+        while not is_over() and self._messages.queue_due(self._told, self._now()):
             pass
         due = self._messages.due(self._now())
         if self._receiver is None or not due:
@@ -207,29 +231,42 @@ class Outbound:
                 self._away(due, str(error))
                 return
             self._tries = 0
-            for waiting in due:
-                message = self._messages.renewed(waiting, self._now())
-                if message is not None and (stop.is_set() or not self._sent(link, message)):
+            for number in due:
+                if is_over() or not self._settled(link, number):
                     return
 
-    def _away(self, due: Sequence[MessageToSend], error: str) -> None:
+    def _settled(self, link: Link, number: int) -> bool:
+        """Send one message as it is true now; False: the connection is of no use any more."""
+        try:
+            message = self._messages.renewed(number, self._now())
+            if message is None:
+                return True
+            raw = written(message, self._site, self._recipient, self._now())
+        except (StoreUnavailable, RefusedByStore):
+            raise
+        except Exception as error:  # noqa: BLE001  (the boundary of one message: a dead letter)
+            log.error("hl7_message_failed", message=f"out-{number}", **fault(error))
+            self._messages.unwritable(number, f"it cannot be told: {type(error).__name__}")
+            return True
+        return self._sent(link, message, raw)
+
+    def _away(self, due: Sequence[int], error: str) -> None:
         """Nobody is there: everything waits, for as long as it takes, and counts no attempt."""
         pause = timedelta(seconds=min(2.0 ** min(self._tries, 20), _LONGEST_AWAY_S))
         self._tries += 1
         log.warning("hl7_peer_away", waiting=len(due), reason=error)
         self._messages.put_off(due, error, self._now() + pause)
 
-    def _sent(self, link: Link, message: MessageToSend) -> bool:
+    def _sent(self, link: Link, message: MessageToSend, raw: bytes) -> bool:
         """Send one message; False: the connection is of no use any more."""
-        raw = written(message, self._site, self._recipient, self._now())
         try:
             bytes_back = link.ask(raw)
         except NoAnswer as error:
-            self._put_off(message, str(error))
+            self._put_off(message, raw, str(error))
             return False
         answer = read_answer(bytes_back, self._site.assumed_character_set)
         if answer.control_id != message.control_id:
-            self._put_off(message, "the answer was to another message")
+            self._put_off(message, raw, "the answer was to another message")
             return False
         if answer.is_accepted:
             self._messages.delivered(message, answer.code, self._now())
@@ -251,13 +288,12 @@ class Outbound:
                 message, error, code=answer.code, raw=raw, answer=bytes_back, now=self._now()
             )
             return
-        self._put_off(message, error, code=answer.code)
+        self._put_off(message, raw, error, code=answer.code)
 
-    def _put_off(self, message: MessageToSend, error: str, code: str = "") -> None:
+    def _put_off(self, message: MessageToSend, raw: bytes, error: str, code: str = "") -> None:
         now = self._now()
         log.warning("hl7_not_sent", control_id=message.control_id, reason=error)
         if message.attempts + 1 >= self._attempts:
-            raw = written(message, self._site, self._recipient, now)
             self._messages.parked(message, error, code=code, raw=raw, answer=None, now=now)
             return
         pause = timedelta(seconds=min(2.0 ** min(message.attempts, 20), _LONGEST_PAUSE_S))
@@ -297,6 +333,24 @@ class MessageDesk:
             raise NoDeadLetter("only a message that was refused or given up can be sent again")
         return found
 
+    def dismiss(self, message_id: str, actor: str, reason: str) -> LoggedMessage:
+        """Let a dead letter be over.
+
+        Raises
+        ------
+        UnknownMessage
+            If there is none of this number.
+        NoDeadLetter
+            If nobody has to look after it.
+        MissingReason
+            If nothing is said of why.
+        """
+        if not reason.strip():
+            raise MissingReason("say why: the reason stands in the event log")
+        self.dead_letter(message_id)
+        self._log.dismiss(message_id, actor=actor, reason=reason.strip(), now=self._now())
+        return self._log.message(message_id)
+
     def again(self, message_id: str, actor: str) -> LoggedMessage:
         """Send a dead letter again, or read it again.
 
@@ -311,7 +365,9 @@ class MessageDesk:
         if not found.is_whole:
             raise NoDeadLetter("only its beginning was kept; let its sender send it again")
         if found.state is MessageState.REFUSED:
-            self._inbound.handle(found.raw or b"")
+            # Who reads it again was told why it was refused, and says that it is the same patient.
+            confirms = found.error == str(AnotherPatient())
+            self._inbound.handle(found.raw or b"", same_patient=confirms)
         else:
             self._log.send_again(message_id, self._now())
         self._log.note_resent(message_id, actor, self._now())

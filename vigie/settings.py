@@ -362,6 +362,9 @@ class Settings(BaseSettings):
     hl7_attempts: int = Field(
         60, ge=1, description="Times a message is sent until it is given up as a dead letter."
     )
+    hl7_dead_letter_limit_days: float = Field(
+        90, gt=0, description="Days that HL7 dead letters are kept; older ones are dismissed."
+    )
     destinations: Annotated[tuple[DestinationSettings, ...], NoDecode] = Field(
         (), description="Where results are sent: tables in TOML, JSON in a variable; none: nowhere."
     )

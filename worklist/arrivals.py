@@ -138,6 +138,7 @@ class Arrivals(OrderRules):
             completeness=None,
             assessment_number=0,
             requested_priority=priority,
+            requested_by_order=False,
             priority_override=None,
             pinned=False,
             reading_state=ReadingState.UNREAD,
@@ -224,7 +225,7 @@ class Arrivals(OrderRules):
         number = transaction.accession_numbers_of([uid]).get(uid)
         if number and is_changed(self._orders_for(transaction, record, number)):
             return record, []
-        changed = replace(record, requested_priority=asked)
+        changed = replace(record, requested_priority=asked, requested_by_order=False)
         target = requested_target_of(record)
         if record.priority_override is None:
             target = min(target, self._targets.requested[asked])

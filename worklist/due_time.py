@@ -76,11 +76,13 @@ class DueTime:
     requested_priority: RequestedPriority
     requested_target: timedelta
     terms: tuple[DueTerm, ...]  # the strongest first
+    by_order: bool = False  # the RIS asked for it so; else image headers, or a person
 
     @property
     def reason(self) -> str:
         """The sum in words, for example ``routine 24 h; haemorrhage 0.91 → 11 min``."""
-        parts = [f"{self.requested_priority} {in_words(self.requested_target)}"]
+        asked = f"{self.requested_priority} {in_words(self.requested_target)}"
+        parts = [f"{asked} by the order" if self.by_order else asked]
         parts += [
             f"{term.finding.words} {probability_in_words(term.probability)}"
             f" → {in_words(term.alone)}"
@@ -94,6 +96,8 @@ def due_time(
     requested_priority: RequestedPriority,
     targets: DueTargets,
     probabilities: Mapping[TargetFinding, float] = _NOTHING,
+    *,
+    by_order: bool = False,
 ) -> DueTime:
     """When a study should be read by.
 
@@ -106,6 +110,8 @@ def due_time(
     probabilities
         For each finding that a detector has looked for, the calibrated probability that it is
         present, 0 to 1. Findings nobody looked for, or could not, are left out.
+    by_order
+        Whether the requested priority is that of the RIS's order; only said in the reason.
 
     Returns
     -------
@@ -131,6 +137,7 @@ def due_time(
         requested_priority=requested_priority,
         requested_target=target,
         terms=_terms(probabilities, shares),
+        by_order=by_order,
     )
 
 

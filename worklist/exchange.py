@@ -4,15 +4,17 @@ A message is acknowledged after its transaction; the same message again changes 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from worklist.exchange_ports import KeptAnswer, ReceivedMessage
+from worklist.identity import AnotherPatient, is_another
 from worklist.orders import (
     MessageHeader,
     MessageState,
     Order,
     OrderControl,
+    OrderedPatient,
     PatientMerge,
     PatientUpdate,
     Report,
@@ -46,7 +48,7 @@ class OrderRules(ReportRules):
         asked = requested_by(orders, record.requested_priority)
         if asked is record.requested_priority:
             return record, []
-        changed = replace(record, requested_priority=asked)
+        changed = replace(record, requested_priority=asked, requested_by_order=True)
         if record.priority_override is None:
             changed = self._asked_anew(transaction, record, changed)
         event = moved_event(
@@ -111,7 +113,12 @@ class Exchange(OrderRules):
     """The part of the service that the HL7 interface calls."""
 
     def receive(
-        self, header: MessageHeader, said: Sequence[Statement], *, now: datetime
+        self,
+        header: MessageHeader,
+        said: Sequence[Statement],
+        *,
+        same_patient: bool = False,
+        now: datetime,
     ) -> KeptAnswer:
         """Do what a message says, all of it or nothing; the same message again does nothing.
 
@@ -119,6 +126,8 @@ class Exchange(OrderRules):
         ----------
         said
             In the message's order; empty: nothing that matters here.
+        same_patient
+            A person says that it is the patient of the studies, although he is called otherwise.
 
         Returns
         -------
@@ -131,6 +140,8 @@ class Exchange(OrderRules):
             If the database does not answer; nothing was changed, and nothing may be answered.
         RefusedByStore
             If the database does not take these very data; nothing was changed.
+        AnotherPatient
+            If name and birth date are others than those of the studies; nothing was changed.
         """
         with self._store.transaction() as transaction:
             # As filing does: an order and the images it is for never miss each other.
@@ -139,11 +150,14 @@ class Exchange(OrderRules):
             kept = transaction.answer_to(header)
             if kept is not None:
                 return kept
-            events = [event for one in said for event in self._told(transaction, one, now)]
+            for one in () if same_patient else said:
+                _check_patient(transaction, one, now)
+            done = [self._told(transaction, one, now) for one in said]
+            events = [event for one in done for event in one.events]
             transaction.add_received(
                 ReceivedMessage(
                     header=header,
-                    state=MessageState.ACCEPTED if said else MessageState.IGNORED,
+                    state=_state_after(done),
                     code=ACCEPTED.code,
                     error="",
                     received_at=now,
@@ -186,38 +200,39 @@ class Exchange(OrderRules):
             )
         return KeptAnswer(code=code, error=error)
 
-    def _told(self, transaction: Transaction, one: Statement, now: datetime) -> list[Event]:
+    def _told(self, transaction: Transaction, one: Statement, now: datetime) -> "_Done":
         match one:
             case PatientUpdate():
-                return _patient_updated(transaction, one, now)
+                return _Done(_patient_updated(transaction, one, now))
             case PatientMerge():
-                return self._patients_merged(transaction, one, now)
+                return _Done(self._patients_merged(transaction, one, now))
             case Report():
-                return self._reported(transaction, one, now)
+                return _Done(self._reported(transaction, one, now))
         return self._ordered(transaction, one, now)
 
-    def _ordered(self, transaction: Transaction, order: Order, now: datetime) -> list[Event]:
+    def _ordered(self, transaction: Transaction, order: Order, now: datetime) -> "_Done":
         known = transaction.orders_with(order.accession_number)
         in_use = ids_in_use(transaction)
         before = next((one for one in known if same_order(one, order, in_use)), None)
         latest = taken(order, before)
         if latest is None:
-            return _outdated(transaction, order, now)
+            return _Done(_outdated(transaction, order, now), is_outdated=True)
         if latest == before:
-            return []
+            return _Done([])
         transaction.save_order(latest, before)
         events: list[Event] = []
         studies, strangers = _studies_of(transaction, order.accession_number, latest.patient_ids)
         events += [_other_patient(one, order.accession_number, now) for one in strangers]
         for record in studies:
-            if latest.control is OrderControl.CANCELLED:
+            kind = _turn_of(latest, before)
+            if kind:
                 details = {"accession_number": order.accession_number}
-                events.append(_event("order_cancelled", record, now, **details))
+                events.append(_event(kind, record, now, **details))
             orders = self._orders_for(transaction, record, order.accession_number)
             changed, moved = self._as_ordered(transaction, record, orders, now)
             transaction.save_study(changed)
             events += moved
-        return events
+        return _Done(events)
 
     def _reported(self, transaction: Transaction, report: Report, now: datetime) -> list[Event]:
         number = report.accession_number
@@ -245,6 +260,50 @@ class Exchange(OrderRules):
         uids = transaction.studies_of_patients([in_use])
         events += self._ordered_before(transaction, uids, (), now)
         return events + self._reported_before(transaction, uids, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What one thing that a message says has come to."""
+
+    events: Sequence[Event]
+    is_outdated: bool = False  # it is older than what is known, and changed nothing
+
+
+def _state_after(done: Sequence[_Done]) -> MessageState:
+    if not done:
+        return MessageState.IGNORED
+    outdated = all(one.is_outdated for one in done)
+    return MessageState.OUTDATED if outdated else MessageState.ACCEPTED
+
+
+def _turn_of(latest: Order, before: Order | None) -> str:
+    """The kind of event that tells of an order's end, or of its coming back; empty: of neither."""
+    was, is_now = (
+        one is not None and one.control is OrderControl.CANCELLED for one in (before, latest)
+    )
+    if was == is_now:
+        return ""
+    return "order_cancelled" if is_now else "ordered_again"
+
+
+def _check_patient(transaction: Transaction, said: Statement, now: datetime) -> None:
+    """Raise AnotherPatient before a stranger's study leaves the list or gets another's name.
+
+    An order can do neither: it needs the accession number and a patient ID, and no more.
+    """
+    match said:
+        case Report(patient=OrderedPatient() as patient):
+            studies, _ = _studies_of(transaction, said.accession_number, said.patient_ids)
+            uids = [one.study_instance_uid for one in studies]
+        case PatientUpdate(patient=patient):
+            uids = transaction.studies_of_patients(patient.patient_ids)
+        case PatientMerge(patient=patient):
+            uids = transaction.studies_of_patients(said.former_ids)
+        case _:
+            return
+    if any(is_another(patient, known, now) for known in transaction.patients_of(uids)):
+        raise AnotherPatient
 
 
 def _studies_of(

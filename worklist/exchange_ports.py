@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from worklist.identity import KnownPatient
 from worklist.orders import MessageHeader, MessageState, Order, OrderedPatient, OrderedStudy, Report
 from worklist.uid import StudyInstanceUID
 
@@ -80,6 +81,10 @@ class OrderTransaction(Protocol):
         """
         ...
 
+    def patients_of(self, uids: Collection[StudyInstanceUID]) -> Collection[KnownPatient]:
+        """Who these studies are of, as the list shows them."""
+        ...
+
     def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
         """Note what images with a former identifier are to be filed under.
 
@@ -116,7 +121,7 @@ class OrderTransaction(Protocol):
         ...
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:
-        """How this very message was acknowledged before; None: it is new."""
+        """How this very message was acknowledged before; None: it is new, or was refused."""
         ...
 
     def add_received(self, message: ReceivedMessage) -> int:

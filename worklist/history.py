@@ -154,6 +154,7 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
         f"the order asks for it as {d['requested_priority']}; {_moved(d)}"
     ),
     "order_cancelled": lambda d: f"the RIS cancelled the order {d['accession_number']}",
+    "ordered_again": lambda d: f"the RIS ordered {d['accession_number']} again",
     "older_order_ignored": lambda d: (
         f"an older message on the order {d['accession_number']} changed nothing"
     ),

@@ -50,6 +50,8 @@ class MessageState(StrEnum):
     WAITING = "waiting"  # out: not acknowledged yet
     PARKED = "parked"  # out: a dead letter; given up, or refused by the receiver
     SUPERSEDED = "superseded"  # out: a newer one took its place before it was sent
+    OUTDATED = "outdated"  # in: older than what is known of its orders; it changed nothing
+    DISMISSED = "dismissed"  # a dead letter that nobody has to look after any more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +105,7 @@ class Report:
     status: ReportStatus
     text: str
     said_at: datetime  # when it was given this status, else when the RIS said so
+    patient: OrderedPatient | None = None  # as the message describes him; None: it does not
 
     @property
     def is_signed(self) -> bool:

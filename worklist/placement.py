@@ -87,7 +87,8 @@ def placed(
     priority = record.priority_in_force
     target = requested_target or requested_target_of(record)
     in_force = replace(targets, requested={**targets.requested, priority: target})
-    due = due_time(record.received_at, priority, in_force, probabilities)
+    by_order = record.requested_by_order and record.priority_override is None
+    due = due_time(record.received_at, priority, in_force, probabilities, by_order=by_order)
     without = due_time(record.received_at, priority, in_force)
     return replace(record, due_at=due.due_at, due_without_ai_at=without.due_at, reason=due.reason)
 

@@ -49,6 +49,7 @@ class StudyRecord:
     completeness: Completeness | None  # None: not handed to the detectors yet
     assessment_number: int  # counts from 1; 0: none queued yet
     requested_priority: RequestedPriority
+    requested_by_order: bool  # the RIS's priority; else that of image headers
     priority_override: RequestedPriority | None  # a person's; None: as requested
     pinned: bool
     reading_state: ReadingState

@@ -233,6 +233,8 @@ class NodeCounts:
     jobs_waiting: int
     jobs_failed: int
     notifications: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (channel, state)
+    messages_waiting: int = 0  # to go to the RIS
+    dead_letters: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (in or out, type)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

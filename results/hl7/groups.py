@@ -60,6 +60,7 @@ def joined(before: Report, one: Report) -> Report:
         status=status,
         text=text,
         said_at=one.said_at,
+        patient=one.patient,
     )
 
 

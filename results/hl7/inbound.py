@@ -8,10 +8,10 @@ from types import MappingProxyType
 from results.hl7.errors import REJECT, BadMessage
 from results.hl7.groups import LONGEST_TEXT, Group, joined, lacks, status_of, text_of
 from results.hl7.message import Envelope, Message, Segment
+from results.hl7.order_control import control_of
 from results.hl7.times import parse_date, parse_time
 from worklist.orders import (
     Order,
-    OrderControl,
     OrderedPatient,
     PatientMerge,
     PatientUpdate,
@@ -39,8 +39,6 @@ UPDATES = ("ADT^A08", "ADT^A31")
 MERGES = ("ADT^A40",)
 REPORTS = ("ORU^R01",)
 
-_CHANGES = frozenset({"XO", "XX", "XR", "RO", "RP", "RQ", "RU"})
-_CANCELS = frozenset({"CA", "CR", "OC", "DC", "DR", "OD"})
 _PRIORITY_FIELDS = (("TQ1", 9, 1), ("ORC", 7, 6), ("OBR", 27, 6), ("OBR", 5, 1))
 _HOSPITALS_OWN = frozenset({"MR", "PI"})  # HL7 table 0203
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -167,17 +165,19 @@ class _Reader:
                     "ORC^1^2",
                 ),
                 patient_ids=patient_ids,
-                control=_control(group.text("ORC", 1)),
+                control=control,
                 requested_priority=self._priority(group),
                 patient_class=patient_class,
                 said_at=self.said_at,
             )
             for group in self._groups("ORC", "OBR")
+            if (control := control_of(group.text("ORC", 1))) is not None
         )
 
     def reports(self) -> tuple[Report, ...]:
         """One for each accession number; several results of one are one report."""
-        patient_ids = self._patient_ids(self._patient())
+        who = self._ordered_patient(self._patient())
+        patient_ids = who.patient_ids
         reports: dict[str, Report] = {}
         for group in self._groups("ORC", "OBR", needed="OBR"):
             one = Report(
@@ -186,6 +186,7 @@ class _Reader:
                 status=status_of(group),
                 text=text_of(group)[:LONGEST_TEXT],
                 said_at=min(self._given_at(group), self.said_at),
+                patient=who,
             )
             before = reports.get(one.accession_number)
             reports[one.accession_number] = one if before is None else joined(before, one)
@@ -359,13 +360,6 @@ class _Reader:
             if said:
                 return more_urgent([known[one] for one in said])
         return None
-
-
-def _control(code: str) -> OrderControl:
-    code = code.upper()
-    if code in _CANCELS:
-        return OrderControl.CANCELLED
-    return OrderControl.CHANGED if code in _CHANGES else OrderControl.PLACED
 
 
 def _person_name(patient: Segment) -> str | None:

@@ -20,6 +20,7 @@ from worklist.finding import (
     Outcome,
     Region,
 )
+from worklist.orders import MessageState
 from worklist.ports import Event, StudyRecord, WorklistStore
 from worklist.readings import Readings
 from worklist.service import Worklist
@@ -85,6 +86,10 @@ class Kept(Protocol):
 
     def reports(self) -> list[tuple[str | None, str, str]]:
         """Study, status and text of the reports that the RIS told of, oldest first."""
+        ...
+
+    def message_states(self) -> list[MessageState]:
+        """What became of the messages that came in, in the order of their first coming."""
         ...
 
     def preview(self, uid: str) -> dict[str, Any] | None:
@@ -158,6 +163,9 @@ class FakeKept:
     def reports(self) -> list[tuple[str | None, str, str]]:
         kept = self._fake.tables.reports
         return [(uid, one.report.status, one.report.text) for uid, one in kept]
+
+    def message_states(self) -> list[MessageState]:
+        return [one.state for one in self._fake.tables.received.values()]
 
     def preview(self, uid: str) -> dict[str, Any] | None:
         chosen = self._fake.tables.previews.get(StudyInstanceUID(uid))
@@ -237,6 +245,10 @@ class PostgresKept:
     def reports(self) -> list[tuple[str | None, str, str]]:
         rows = self._rows("SELECT * FROM report ORDER BY report_id")
         return [(row.study_instance_uid, row.status, row.text) for row in rows]
+
+    def message_states(self) -> list[MessageState]:
+        rows = self._rows("SELECT state FROM hl7_received ORDER BY message_id")
+        return [MessageState(row.state) for row in rows]
 
     def preview(self, uid: str) -> dict[str, Any] | None:
         [row] = self._rows("SELECT preview FROM study WHERE study_instance_uid = :uid", uid=uid)

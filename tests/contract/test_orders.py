@@ -36,7 +36,7 @@ def test_an_order_before_the_images_raises_them_when_they_come(site: Site) -> No
     record = site.kept.record(STUDY)
     assert record.requested_priority is STAT
     assert record.due_at == NOON + timedelta(minutes=60)
-    assert record.reason == "stat 1 h"
+    assert record.reason == "stat 1 h by the order"
     assert site.kinds() == ["study_arrived", "order_priority_changed"]
 
 
@@ -51,7 +51,7 @@ def test_an_order_after_the_images_raises_them_with_its_reason_p3(site: Site) ->
     )  # fmt: skip
     assert event.details["accession_number"] == "A1"
     assert in_a_sentence(event.kind, event.details).startswith(
-        "the order asks for it as stat; due 2026-03-02 13:00:00 UTC (stat 1 h), place 1"
+        "the order asks for it as stat; due 2026-03-02 13:00:00 UTC (stat 1 h by the order), place"
     )
 
 

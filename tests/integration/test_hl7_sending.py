@@ -1,114 +1,30 @@
 """What goes to the RIS: nothing lost, nothing doubled, whatever the receiver does."""
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import hl7
 import pytest
 import sqlalchemy as sa
 
 from results.hl7.framing import framed
-from tests.builders import FRACTURE, HAEMORRHAGE, NOON, STUDY, arrival, provenance
+from tests.builders import FRACTURE, HAEMORRHAGE, STUDY, arrival, provenance
 from tests.hl7_messages import order
+from tests.hl7_node import NEVER, Node, connected_node
 from tests.mllp_peers import FakeRis, accepts, asked, serving
 from vigie.hl7 import MessageDesk, Outbound
-from vigie.roles import exchange
-from vigie.settings import Settings, load_settings
-from worklist.due_time import DueTargets
 from worklist.exchange_views import NoDeadLetter, UnknownMessage
-from worklist.finding import Flagged, NotFlagged, Outcome
+from worklist.finding import Flagged, NotFlagged
 from worklist.highlighting import Highlighting, Modes
 from worklist.orders import MessageState
-from worklist.service import Worklist
-from worklist.store.message_log import PostgresMessageLog
-from worklist.store.messages import PostgresMessages
-from worklist.store.postgres import PostgresStore
-from worklist.study import Completeness, RequestedPriority
-from worklist.uid import StudyInstanceUID
-
-_NEVER = threading.Event()
-
-
-@dataclass
-class Node:
-    """A list, a RIS, and what carries results from one to the other."""
-
-    engine: sa.Engine
-    ris: FakeRis
-    folder: Path
-    now: datetime = NOON
-
-    def __post_init__(self) -> None:
-        self.worklist = Worklist(PostgresStore(self.engine), DueTargets())
-        self.log = PostgresMessageLog(self.engine)
-
-    def settings(self, **given: Any) -> Settings:
-        peer = f"127.0.0.1:{self.ris.port}"
-        usual = {"data": self.folder, "hl7_peer": peer, "hl7_peer_application": "RIS"}
-        return load_settings(**{**usual, "hl7_message_timeout_s": 1, **given})
-
-    def messages(self, modes: Modes | None = None) -> PostgresMessages:
-        return PostgresMessages(self.engine, modes or Modes(), DueTargets())
-
-    def begin(self) -> None:
-        self.messages().begin(self.now)
-
-    def flush(self, modes: Modes | None = None, **settings: Any) -> None:
-        outbound = Outbound(self.messages(modes), self.settings(**settings), lambda: self.now)
-        outbound.flush(_NEVER)
-
-    def assessed(
-        self,
-        outcome: Outcome | None = None,
-        *,
-        number: int = 1,
-        study: str = STUDY,
-        accession_number: str = "A1",
-    ) -> None:
-        """Images come, the detectors look, and are done."""
-        uid = StudyInstanceUID(study)
-        one = arrival(
-            f"{study}.1.{number}",
-            study=study,
-            accession_number=accession_number,
-            received_at=self.now,
-        )
-        self.worklist.record_arrivals([one], now=self.now)
-        self.worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=self.now)
-        self.worklist.begin_assessment(uid, number, now=self.now)
-        said = outcome or Flagged(probability=0.9)
-        self.worklist.record_outcome(uid, number, said, provenance(HAEMORRHAGE), now=self.now)
-        self.worklist.finish_assessment(uid, number, now=self.finished_at)
-
-    @property
-    def finished_at(self) -> datetime:
-        """The database stamps when an assessment is queued: it ends after that."""
-        return max(self.now, datetime.now(UTC))
-
-    def later(self, **pause: float) -> None:
-        self.now += timedelta(**pause)
-
-    def states(self) -> list[tuple[str, MessageState, str]]:
-        return [(one.message_id, one.state, one.code) for one in self.log.messages(50)]
-
-    def told(self) -> list[hl7.Message]:
-        return [hl7.parse(one.decode()) for one in self.ris.received]
+from worklist.study import RequestedPriority
 
 
 @pytest.fixture
 def node(emptied_engine: sa.Engine, tmp_path: Path) -> Iterator[Node]:
-    ris = FakeRis()
-    with emptied_engine.begin() as connection:  # so that numbers are the same in each test
-        connection.execute(sa.text("ALTER SEQUENCE hl7_sent_message_id_seq RESTART"))
-        connection.execute(sa.text("ALTER SEQUENCE hl7_received_message_id_seq RESTART"))
-    made = Node(emptied_engine, ris, tmp_path)
-    made.begin()
-    yield made
-    ris.close()
+    with connected_node(emptied_engine, tmp_path) as made:
+        yield made
 
 
 def test_a_result_is_told_once(node: Node) -> None:
@@ -273,7 +189,7 @@ def test_while_it_is_away_it_is_not_asked_at_every_event(node: Node) -> None:
     outbound = Outbound(node.messages(), node.settings(), lambda: node.now)
     waits = []
     for _ in range(9):
-        outbound.flush(_NEVER)
+        outbound.flush(NEVER)
         [one] = node.log.messages(10)
         assert one.next_try_at is not None
         waits.append((one.next_try_at - node.now).total_seconds())
@@ -383,16 +299,3 @@ def test_detectors_that_a_person_stopped_say_nothing_the_others_do(node: Node) -
     node.flush()
     [message] = node.told()
     assert {str(one(17)).partition("^")[0] for one in message.segments("OBX")} == {"fracture"}
-
-
-def test_a_sender_that_fails_ends_the_role_so_that_it_is_started_anew(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*_given: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(exchange, "send_until", fails)
-    stop = threading.Event()
-    with exchange._sending(node.settings(), node.engine, stop) as failures:
-        assert stop.wait(20)
-    assert [type(one) for one in failures] == [ZeroDivisionError]

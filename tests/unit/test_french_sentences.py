@@ -78,6 +78,7 @@ NO_ANSWERS = {
     "worklist/history.py",  # sentences of parts: HISTORY holds one of each
 }
 NOT_SAID = {
+    "{} by the order",  # of a reason: the slot {span} is between
     "{}; and {} more",  # its parts are
     "{} haemorrhage",
     "{}, because {}{}",
@@ -170,6 +171,7 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "requested_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
     "order_priority_changed": [{**MOVED, "requested_priority": "urgent"}],
     "order_cancelled": [{"accession_number": "A-1"}],
+    "ordered_again": [{"accession_number": "A-1"}],
     "older_order_ignored": [{"accession_number": "A-1"}],
     "ris_names_another_patient": [{"accession_number": "A-1"}],
     "patient_updated": [{}],
@@ -304,6 +306,7 @@ MADE_OF_PARTS = [
     "person root (no account)",
     "detector fracture 0.4.0",
     "routine 24 h",
+    "stat 1 h by the order",
     "haemorrhage > 0.99 → 10 min",
     "haemorrhage not shown",
     *(f"fracture {one.words}" for one in Answer),

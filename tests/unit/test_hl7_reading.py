@@ -334,6 +334,12 @@ def test_escape_sequences_are_put_back(raw: str, meant: str) -> None:
     assert unescaped(raw, Separators(), "utf-8") == meant
 
 
+@pytest.mark.parametrize("control", ["UX", "UA", "UC", "DE"])
+def test_who_was_unable_to_change_an_order_says_nothing_of_it(control: str) -> None:
+    """The refusal of a change repeats its priority: it would lower the order after all."""
+    assert read(order("R", control=control)) == ()
+
+
 def utc(_: datetime) -> tzinfo:
     return UTC
 

@@ -97,6 +97,24 @@ def resend(message: Message, account: Account = None, data: Data = None) -> None
 
 
 @hl7.command()
+def dismiss(
+    message: Message,
+    reason: Annotated[str, typer.Option(help="Why nobody has to look after it; kept for good.")],
+    account: Account = None,
+    data: Data = None,
+) -> None:
+    """Let a dead letter be over; what it said is not kept.
+
+    Example: vigie hl7 dismiss in-12 --reason "a test of the RIS"
+
+    Exit codes: 0 done, 1 there is no such dead letter or no reason, 2 a setting cannot be meant.
+    """
+    with _desk(data) as (desk, engine):
+        found = desk.dismiss(message, acting(engine, account), reason)
+    out.print(f"{found.message_id}: {found.state}", markup=False)
+
+
+@hl7.command()
 def test(data: Data = None) -> None:
     """Look whether the HL7 port answers and the peer can be reached; no message is sent.
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from worklist.exchange_views import LoggedMessage, NoDeadLetter, UnknownMessage, control_id
 from worklist.orders import MessageKind, MessageState
+from worklist.placement import VIGIE
 from worklist.ports import Event
 from worklist.store import exchange_tables as x
 from worklist.store import tables as t
@@ -18,6 +19,7 @@ _IN, _OUT = "in", "out"
 _SENT = x.hl7_sent.c
 _RECEIVED = x.hl7_received.c
 _MOST_DIGITS = 18  # of a number in the database
+TAKEN = ("ORM^O01", "OMI^O23", "ORU^R01", "ADT^A08", "ADT^A31", "ADT^A40")
 _TYPES = {MessageKind.OBSERVATION: "ORU^R01", MessageKind.PRIORITY: "XO"}
 
 
@@ -87,6 +89,54 @@ class PostgresMessageLog:
         if not changed.rowcount:
             raise NoDeadLetter("only a message that was refused or given up can be sent again")
 
+    def dismiss(self, message_id: str, *, actor: str, reason: str, now: datetime) -> None:
+        """Let a dead letter be over, with the reason in the event log; its bytes are not kept.
+
+        Raises
+        ------
+        UnknownMessage
+            If there is none of this number.
+        NoDeadLetter
+            If nobody has to look after it.
+        """
+        direction, number = _split(message_id)
+        table = x.hl7_received if direction == _IN else x.hl7_sent
+        with translated(), self._engine.begin() as connection:
+            if not connection.execute(
+                _over(table, now).where(table.c.message_id == number)
+            ).rowcount:
+                raise NoDeadLetter("only a message that was refused or given up can be dismissed")
+            event = Event(
+                kind="message_dismissed",
+                at=now,
+                actor=f"person {actor}",
+                study_instance_uid=None,
+                details={"message": message_id, "why": reason},
+            )
+            PostgresTransaction(connection).append_events([event])
+
+    def expire(self, until: datetime, now: datetime) -> int:
+        """Let dead letters of before a time be over; how many there were."""
+        with translated(), self._engine.begin() as connection:
+            counts = {
+                _IN: connection.execute(
+                    _over(x.hl7_received, now).where(_RECEIVED.received_at < until)
+                ).rowcount,
+                _OUT: connection.execute(
+                    _over(x.hl7_sent, now).where(_SENT.queued_at < until)
+                ).rowcount,
+            }
+            if any(counts.values()):
+                event = Event(
+                    kind="dead_letters_expired",
+                    at=now,
+                    actor=VIGIE,
+                    study_instance_uid=None,
+                    details={**counts, "until": until.isoformat()},
+                )
+                PostgresTransaction(connection).append_events([event])
+        return sum(counts.values())
+
     def note_resent(self, message_id: str, actor: str, now: datetime) -> None:
         """Note that a person had a dead letter sent or read again (P10)."""
         event = Event(
@@ -98,6 +148,38 @@ class PostgresMessageLog:
         )
         with translated(), self._engine.begin() as connection:
             PostgresTransaction(connection).append_events([event])
+
+
+def dead_letters(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """How many there are, by direction and type; of types that nobody takes in one."""
+    kind = sa.case((_RECEIVED.message_type.in_(TAKEN), _RECEIVED.message_type), else_="other")
+    received = connection.execute(
+        sa.select(kind, sa.func.count())
+        .where(_RECEIVED.state == MessageState.REFUSED)
+        .group_by(sa.literal_column("1"))
+    )
+    counts = {(_IN, row[0]): row[1] for row in received}
+    sent = connection.execute(
+        sa.select(_SENT.kind, sa.func.count())
+        .where(_SENT.state == MessageState.PARKED)
+        .group_by(_SENT.kind)
+    )
+    return counts | {(_OUT, _TYPES[row[0]]): row[1] for row in sent}
+
+
+def messages_waiting(connection: sa.Connection) -> int:
+    """How many are to go to the RIS."""
+    waiting = sa.select(sa.func.count()).where(_SENT.state == MessageState.WAITING)
+    return connection.scalar(waiting) or 0
+
+
+def _over(table: sa.Table, now: datetime) -> sa.Update:
+    """Dead letters of a table become dismissed ones."""
+    values: dict[str, Any] = {"state": MessageState.DISMISSED, "raw": None}
+    if table is x.hl7_sent:
+        values |= {"done_at": now, "answer": None}
+    dead = [MessageState.REFUSED, MessageState.PARKED]
+    return sa.update(table).where(table.c.state.in_(dead)).values(values)
 
 
 def _received() -> sa.Select[Any]:

@@ -4,7 +4,8 @@ What is due is found from what is recorded: an assessment that finished and of w
 not told. The unique constraint of `hl7_sent` makes a repeat harmless.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,7 +65,8 @@ class PostgresMessages:
         with translated(), self._engine.begin() as connection:
             finished = connection.execute(_finished(now - _LONGEST_AGO)).all()
             for one in finished:
-                self._queue(connection, one, told, now)
+                with _unless_it_fails(connection, one, now):
+                    self._queue(connection, one, told, now)
                 connection.execute(
                     sa.update(t.assessment)
                     .where(
@@ -112,21 +114,22 @@ class PostgresMessages:
         wait = study.due_at - study.received_at
         return priority_for(wait, self._targets.requested, study.requested_priority)
 
-    def due(self, now: datetime, limit: int = 50) -> list[MessageToSend]:
-        """Messages whose time has come, in the order in which they were queued."""
+    def due(self, now: datetime, limit: int = 50) -> list[int]:
+        """Numbers of the messages whose time has come, in the order in which they were queued."""
         with translated(), self._engine.begin() as connection:
-            rows = connection.execute(
-                sa.select(x.hl7_sent)
-                .where(_SENT.state == MessageState.WAITING, _SENT.next_try_at <= now)
-                .order_by(_SENT.message_id)
-                .limit(limit)
-            ).all()
-            return [self._to_send(connection, row) for row in rows]
+            return list(
+                connection.scalars(
+                    sa.select(_SENT.message_id)
+                    .where(_SENT.state == MessageState.WAITING, _SENT.next_try_at <= now)
+                    .order_by(_SENT.message_id)
+                    .limit(limit)
+                )
+            )
 
-    def renewed(self, message: MessageToSend, now: datetime) -> MessageToSend | None:
+    def renewed(self, message_id: int, now: datetime) -> MessageToSend | None:
         """A message as it is true now; None: it is not any more, and will not be sent."""
         with translated(), self._engine.begin() as connection:
-            mine = _SENT.message_id == message.message_id
+            mine = _SENT.message_id == message_id
             row = connection.execute(
                 sa.select(x.hl7_sent)
                 .where(mine, _SENT.state == MessageState.WAITING)
@@ -162,13 +165,22 @@ class PostgresMessages:
             queued_at=row.queued_at,
         )
 
-    def put_off(self, messages: Sequence[MessageToSend], error: str, next_try_at: datetime) -> None:
+    def unwritable(self, message_id: int, error: str) -> None:
+        """What is known of its study makes no message: a dead letter, and no other waits for it."""
+        with translated(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(x.hl7_sent)
+                .where(_SENT.message_id == message_id, _SENT.state == MessageState.WAITING)
+                .values(state=MessageState.PARKED, error=storable_text(error))
+            )
+
+    def put_off(self, message_ids: Sequence[int], error: str, next_try_at: datetime) -> None:
         """The receiver cannot be reached: these were not sent, and no attempt counts."""
         with translated(), self._engine.begin() as connection:
             connection.execute(
                 sa.update(x.hl7_sent)
                 .where(
-                    _SENT.message_id.in_([one.message_id for one in messages]),
+                    _SENT.message_id.in_(message_ids),
                     _SENT.state == MessageState.WAITING,
                 )
                 .values(error=storable_text(error), next_try_at=next_try_at)
@@ -242,6 +254,26 @@ class PostgresMessages:
                     },
                 )
                 PostgresTransaction(connection).append_events([event])
+
+
+@contextmanager
+def _unless_it_fails(connection: sa.Connection, one: sa.Row[Any], now: datetime) -> Iterator[None]:
+    """What one assessment is like keeps no other from being told; its own is a dead letter."""
+    try:
+        with connection.begin_nested():
+            yield
+    except sa.exc.OperationalError:
+        raise  # the database is away
+    except Exception as error:  # noqa: BLE001  (the boundary of one assessment: kept as a dead letter)
+        told = f"it cannot be told: {type(error).__name__}"
+        _add(connection, MessageKind.OBSERVATION, one, None, now)
+        mine = (
+            _SENT.study_instance_uid == one.study_instance_uid,
+            _SENT.assessment_number == one.number,
+            _SENT.state == MessageState.WAITING,
+        )
+        values = {"state": MessageState.PARKED, "error": told}
+        connection.execute(sa.update(x.hl7_sent).where(*mine).values(values))
 
 
 def _finished(at_earliest: datetime) -> sa.Select[Any]:

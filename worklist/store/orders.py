@@ -1,6 +1,6 @@
 """What the RIS said, in PostgreSQL: the part of a transaction for orders, patients and reports."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.exchange_ports import KeptAnswer, ReceivedMessage
+from worklist.identity import KnownPatient
 from worklist.orders import (
     MessageHeader,
     MessageState,
@@ -152,6 +153,16 @@ class OrderRows:
             changed.append(uid)
         return changed
 
+    def patients_of(self, uids: Collection[StudyInstanceUID]) -> list[KnownPatient]:
+        rows = self._connection.execute(
+            sa.select(_STUDY.patient_name, _STUDY.patient_birth_date).where(
+                _STUDY.study_instance_uid == sa.any_(sa.literal(sorted(uids), _UIDS))
+            )
+        )
+        return [
+            KnownPatient(name=row.patient_name, birth_date=row.patient_birth_date) for row in rows
+        ]
+
     def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
         into = storable_text(patient_id)
         self._connection.execute(
@@ -183,7 +194,8 @@ class OrderRows:
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:
         row = self._connection.execute(
             sa.select(x.hl7_received.c.code, x.hl7_received.c.error).where(
-                *_is_message(header), x.hl7_received.c.state != MessageState.REFUSED
+                *_is_message(header),
+                x.hl7_received.c.state.not_in([MessageState.REFUSED, MessageState.DISMISSED]),
             )
         ).first()
         return None if row is None else KeptAnswer(code=row.code, error=row.error)

@@ -16,6 +16,7 @@ from worklist.store import tables as t
 from worklist.store.engine import translated
 from worklist.store.jobs import ASSESSMENT_QUEUE
 from worklist.store.list_reader import ListReader, row_of
+from worklist.store.message_log import dead_letters, messages_waiting
 from worklist.store.models import model_views
 from worklist.store.priors import priors_of
 from worklist.store.readings import readings_of
@@ -138,6 +139,8 @@ class PostgresReader(ListReader):
                 jobs_waiting=jobs.get("todo", 0),
                 jobs_failed=jobs.get("failed", 0),
                 notifications=_notifications_by_state(connection),
+                messages_waiting=messages_waiting(connection),
+                dead_letters=dead_letters(connection),
             )
 
 

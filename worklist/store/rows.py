@@ -38,6 +38,7 @@ _RECORD_COLUMNS = (
     "completeness",
     "assessment_number",
     "requested_priority",
+    "requested_by_order",
     "priority_override",
     "reading_state",
     "due_at",

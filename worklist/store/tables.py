@@ -66,6 +66,7 @@ study = sa.Table(
     sa.Column("completeness", completeness_type),
     sa.Column("assessment_number", sa.Integer, nullable=False),
     sa.Column("requested_priority", requested_priority_type, nullable=False),
+    sa.Column("requested_by_order", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("priority_override", requested_priority_type),
     sa.Column("unpinned", sa.Boolean, nullable=False),
     sa.Column("reading_state", reading_state_type, nullable=False),

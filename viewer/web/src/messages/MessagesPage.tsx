@@ -4,11 +4,20 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { useNow } from "../clock";
+import { ReasonDialog } from "../list/ReasonDialog";
 import type { LiveState } from "../live";
 import { openList } from "../route";
 import { TopBar } from "../TopBar";
 import { fullTime, sentence, timeToTheSecond } from "../words";
-import { isDead, type Message, segmentsOf, useAgain, useDeadLetter, useMessages } from "./messages";
+import {
+  isDead,
+  type Message,
+  segmentsOf,
+  useAgain,
+  useDeadLetter,
+  useDismiss,
+  useMessages,
+} from "./messages";
 import classes from "./Messages.module.css";
 
 /** For administrators: what was exchanged with the RIS, and what needs looking after. */
@@ -16,6 +25,7 @@ export function MessagesPage({ live }: { live: LiveState }) {
   const { t } = useTranslation();
   const [onlyDead, setOnlyDead] = useState(false);
   const [shown, setShown] = useState<string | null>(null);
+  const [dismissed, setDismissed] = useState<string | null>(null);
   const asked = useMessages(onlyDead);
   return (
     <div className={classes.page}>
@@ -45,7 +55,7 @@ export function MessagesPage({ live }: { live: LiveState }) {
           <p className={classes.said}>{t(onlyDead ? "messages.none_dead" : "messages.none")}</p>
         )}
         {asked.data !== undefined && asked.data.length > 0 && (
-          <MessageTable messages={asked.data} onShow={setShown} />
+          <MessageTable messages={asked.data} onShow={setShown} onDismiss={setDismissed} />
         )}
       </main>
       {shown !== null && (
@@ -53,6 +63,14 @@ export function MessagesPage({ live }: { live: LiveState }) {
           id={shown}
           onClose={() => {
             setShown(null);
+          }}
+        />
+      )}
+      {dismissed !== null && (
+        <DismissDialog
+          id={dismissed}
+          onClose={() => {
+            setDismissed(null);
           }}
         />
       )}
@@ -72,12 +90,16 @@ function Refusal({ error }: { error: Error }) {
 
 const COLUMNS = ["at", "message", "type", "control_id", "state", "accession_number", "why"] as const;
 
-interface TableProps {
-  messages: readonly Message[];
+interface Acts {
   onShow: (id: string) => void;
+  onDismiss: (id: string) => void;
 }
 
-function MessageTable({ messages, onShow }: TableProps) {
+interface TableProps extends Acts {
+  messages: readonly Message[];
+}
+
+function MessageTable({ messages, onShow, onDismiss }: TableProps) {
   const { t } = useTranslation();
   return (
     <Table className={classes.table ?? ""} verticalSpacing={7} horizontalSpacing={14}>
@@ -93,19 +115,18 @@ function MessageTable({ messages, onShow }: TableProps) {
       </Table.Thead>
       <Table.Tbody>
         {messages.map((one) => (
-          <MessageRow key={one.message_id} message={one} onShow={onShow} />
+          <MessageRow key={one.message_id} message={one} onShow={onShow} onDismiss={onDismiss} />
         ))}
       </Table.Tbody>
     </Table>
   );
 }
 
-interface RowProps {
+interface RowProps extends Acts {
   message: Message;
-  onShow: (id: string) => void;
 }
 
-function MessageRow({ message: one, onShow }: RowProps) {
+function MessageRow({ message: one, onShow, onDismiss }: RowProps) {
   const { t } = useTranslation();
   const now = useNow();
   const again = useAgain();
@@ -150,10 +171,40 @@ function MessageRow({ message: one, onShow }: RowProps) {
             >
               {t(isOurs ? "messages.send_again" : "messages.read_again")}
             </Button>
+            <Button
+              variant="subtle"
+              size="compact-sm"
+              aria-label={t("messages.dismiss_of", { id: one.message_id })}
+              onClick={() => {
+                onDismiss(one.message_id);
+              }}
+            >
+              {t("messages.dismiss")}
+            </Button>
           </>
         )}
       </Table.Td>
     </Table.Tr>
+  );
+}
+
+/** A dead letter that needs no more looking after, and why. */
+function DismissDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const { t } = useTranslation();
+  const dismiss = useDismiss();
+  return (
+    <ReasonDialog
+      title={t("messages.dismiss_of", { id })}
+      confirm={t("messages.dismiss")}
+      pending={dismiss.isPending}
+      error={dismiss.error}
+      onClose={onClose}
+      onConfirm={(reason) => {
+        dismiss.mutate({ id, reason }, { onSuccess: onClose });
+      }}
+    >
+      <p>{t("messages.dismiss_hint")}</p>
+    </ReasonDialog>
   );
 }
 

@@ -10,7 +10,7 @@ it("all messages are asked for, or those that somebody has to look after", () =>
 it("what was refused or given up is a dead letter, and nothing else", () => {
   const of = (state: State) => isDead({ state } as Message);
   expect((["refused", "parked"] as const).every(of)).toBe(true);
-  expect((["accepted", "ignored", "waiting", "superseded"] as const).some(of)).toBe(false);
+  expect((["accepted", "ignored", "waiting", "superseded", "outdated", "dismissed"] as const).some(of)).toBe(false);
 });
 
 it("a message is shown segment by segment, however its lines end", () => {

@@ -5,7 +5,15 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { ask } from "../api";
 import { useAct } from "../session";
 
-export type State = "accepted" | "ignored" | "refused" | "waiting" | "parked" | "superseded";
+export type State =
+  | "accepted"
+  | "ignored"
+  | "refused"
+  | "waiting"
+  | "parked"
+  | "superseded"
+  | "outdated"
+  | "dismissed";
 
 export interface Message {
   message_id: string; // in-12 or out-12
@@ -68,6 +76,17 @@ export function useAgain() {
   const act = useAct();
   return useMutation({
     mutationFn: (id: string) => act<Message>("POST", `${PATH}/messages/${id}/resend`),
+    onSettled: () => client.invalidateQueries({ queryKey: KEY }),
+  });
+}
+
+/** Let a dead letter be over; an event with the administrator's name and reason. */
+export function useDismiss() {
+  const client = useQueryClient();
+  const act = useAct();
+  return useMutation({
+    mutationFn: ({ id, reason }: { id: string; reason: string }) =>
+      act<Message>("POST", `${PATH}/messages/${id}/dismiss`, { reason }),
     onSettled: () => client.invalidateQueries({ queryKey: KEY }),
   });
 }
