@@ -45,6 +45,7 @@ _SERIES_DESCRIPTION = 0x0008103E
 _MANUFACTURER_MODEL_NAME = 0x00081090
 _PATIENT_NAME = 0x00100010
 _PATIENT_ID = 0x00100020
+_ISSUER_OF_PATIENT_ID = 0x00100021
 _PATIENT_BIRTH_DATE = 0x00100030
 _PATIENT_SEX = 0x00100040
 _BODY_PART_EXAMINED = 0x00180015
@@ -69,7 +70,7 @@ WANTED = frozenset(
         _NUMBER_OF_STUDY_RELATED_INSTANCES, _NUMBER_OF_FRAMES, _ROWS, _COLUMNS,
         _STUDY_PRIORITY_ID, _REQUESTED_PROCEDURE_PRIORITY, _CONVERSION_TYPE, _MANUFACTURER,
         _MANUFACTURER_MODEL_NAME, _IMAGE_TYPE, _ACQUISITION_DATETIME,
-        *(tag for pair in _MADE for tag in pair),
+        _ISSUER_OF_PATIENT_ID, *(tag for pair in _MADE for tag in pair),
     }
 )  # fmt: skip
 
@@ -192,6 +193,7 @@ def _study(values: "_Values", study_instance_uid: StudyInstanceUID) -> StudyAttr
     return StudyAttributes(
         study_instance_uid=study_instance_uid,
         patient_id=values.text(_PATIENT_ID),
+        issuer_of_patient_id=values.text(_ISSUER_OF_PATIENT_ID),
         patient_name=values.text(_PATIENT_NAME),
         patient_birth_date=parse_date(values.text(_PATIENT_BIRTH_DATE)),
         patient_sex=values.sex(),

@@ -51,6 +51,7 @@ def arrival(
     content: str = "bytes",
     priority: RequestedPriority | None = None,
     patient_id: str = "P1",
+    issuer: str = "",
     patient_name: str = "Doe^Jane",
     birth_date: date | None = None,
     accession_number: str = "",
@@ -67,6 +68,7 @@ def arrival(
         study=StudyAttributes(
             study_instance_uid=StudyInstanceUID(study),
             patient_id=patient_id,
+            issuer_of_patient_id=issuer,
             patient_name=patient_name,
             patient_birth_date=birth_date,
             accession_number=accession_number,

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from tests.fake_readings import ReadingTables
 from worklist.exchange_ports import KeptAnswer, KeptReport, ReceivedMessage
 from worklist.identity import KnownPatient
-from worklist.orders import MessageHeader, MessageState, Order, OrderedPatient, OrderedStudy, Report
+from worklist.orders import (
+    MessageHeader,
+    MessageState,
+    Order,
+    OrderedPatient,
+    OrderedStudy,
+    Report,
+    are_foreign,
+)
 from worklist.reported import READING_ACTS
 from worklist.study import ObjectRole
 from worklist.uid import StudyInstanceUID
@@ -22,7 +30,7 @@ class OrderTables(ReadingTables):
     """What is kept of the RIS."""
 
     orders: list[Order] = field(default_factory=list)
-    merges: list[tuple[str, str]] = field(default_factory=list)
+    merges: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     reports: list[tuple[StudyInstanceUID | None, KeptReport]] = field(default_factory=list)
     received: dict[tuple[str, str, str], ReceivedMessage] = field(default_factory=dict)
 
@@ -89,13 +97,23 @@ class FakeOrders:
             KnownPatient(name=one.patient_name, birth_date=one.patient_birth_date) for one in known
         ]
 
-    def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
-        kept = [one for one in self._tables.merges if one[0] != patient_id]
-        told = [(one, patient_id) for one in former_ids if one != patient_id]
+    def add_merges(
+        self, former_ids: Sequence[str], patient_id: str, issuers: Collection[str], now: datetime
+    ) -> None:
+        kept = [
+            one
+            for one in self._tables.merges
+            if one[0] != patient_id or are_foreign(one[2], issuers)
+        ]
+        told = [(one, patient_id, tuple(issuers)) for one in former_ids if one != patient_id]
         self._tables.merges = kept + told
 
-    def merges_of(self, patient_id: str) -> list[tuple[str, str]]:
-        return list(self._tables.merges)
+    def merges_of(self, patient_id: str, issuers: Collection[str]) -> list[tuple[str, str]]:
+        return [
+            (former, into)
+            for former, into, gave in self._tables.merges
+            if not are_foreign(gave, issuers)
+        ]
 
     def add_report(
         self, report: Report, uid: StudyInstanceUID | None, received_at: datetime

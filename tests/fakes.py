@@ -136,6 +136,10 @@ class FakeTransaction(FakeReadings, FakeOrders):
         if "patient_id" in empty:
             record = self._tables.studies[attributes.study_instance_uid]
             self.save_study(replace(record, patient_id=attributes.patient_id))
+        if "issuer_of_patient_id" in empty:
+            record = self._tables.studies[attributes.study_instance_uid]
+            issuer = attributes.issuer_of_patient_id
+            self.save_study(replace(record, issuer_of_patient_id=issuer))
 
     def save_study(self, record: StudyRecord) -> None:
         assert record.due_at <= record.due_without_ai_at

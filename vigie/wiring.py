@@ -162,6 +162,7 @@ def make_worklist(settings: Settings, engine: sa.Engine) -> Worklist:
         claim_limit=claim_limit,
         modes=settings.highlighting_modes,
         zone=site_zone(settings.timezone),
+        issuers=settings.hl7_patient_id_issuers,
     )
 
 

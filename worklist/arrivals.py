@@ -100,7 +100,7 @@ class Arrivals(OrderRules):
         events: list[Event] = []
         for uid, group in named.items():
             if uid not in records:
-                records[uid] = _under_id_in_use(transaction, self._begun(group))
+                records[uid] = self._under_id_in_use(transaction, self._begun(group))
                 transaction.add_study(records[uid], group[0].study)
                 events.append(_arrived_event(transaction, records[uid], group[0], now))
         transaction.add_instances(new)
@@ -114,13 +114,26 @@ class Arrivals(OrderRules):
             record, changes = self._asked_for(transaction, record, said, now)
             events += changes
             transaction.save_study(record)
-            for attributes in {one.study for one in said}:
-                patient_id = attributes.patient_id and ids_in_use(transaction)(
-                    attributes.patient_id
-                )
-                transaction.fill_attributes(replace(attributes, patient_id=patient_id))
+            self._fill_attributes(transaction, record, said)
         events += self._ordered_before(transaction, list(named), begun, now)
         return events + self._reported_before(transaction, list(named), now)
+
+    def _fill_attributes(
+        self, transaction: Transaction, record: StudyRecord, said: Sequence[InstanceArrival]
+    ) -> None:
+        """What the first object left empty; a patient ID as the one that is in use."""
+        for one in {each.study for each in said}:
+            issuer = one.issuer_of_patient_id or record.issuer_of_patient_id
+            who = replace(record, issuer_of_patient_id=issuer)
+            in_use = ids_in_use(transaction, self._issuers_of(who))
+            patient_id = one.patient_id and in_use(one.patient_id)
+            transaction.fill_attributes(replace(one, patient_id=patient_id))
+
+    def _under_id_in_use(self, transaction: Transaction, record: StudyRecord) -> StudyRecord:
+        if not record.patient_id:
+            return record
+        in_use = ids_in_use(transaction, self._issuers_of(record))
+        return replace(record, patient_id=in_use(record.patient_id))
 
     def _begun(self, group: Sequence[InstanceArrival]) -> StudyRecord:
         received_at = min(one.received_at for one in group)
@@ -129,6 +142,7 @@ class Arrivals(OrderRules):
         return StudyRecord(
             study_instance_uid=_study_uid(group[0]),
             patient_id=group[0].study.patient_id,
+            issuer_of_patient_id=group[0].study.issuer_of_patient_id,
             received_at=received_at,
             last_received_at=max(one.received_at for one in group),
             instance_count=0,
@@ -202,7 +216,8 @@ class Arrivals(OrderRules):
                 )
             )
         others = {one.study.patient_id for one in group} - {record.patient_id, ""}
-        others = set(map(ids_in_use(transaction), others)) - {record.patient_id}
+        in_use = ids_in_use(transaction, self._issuers_of(record))
+        others = set(map(in_use, others)) - {record.patient_id}
         if others and record.patient_id:
             events.append(_event("patient_id_differs", record, now, objects=len(group)))
         return changed, events
@@ -302,12 +317,6 @@ _URGENCY = {priority: rank for rank, priority in enumerate(RequestedPriority)}
 def _most_urgent(group: Iterable[InstanceArrival]) -> RequestedPriority | None:
     said = [one.study.requested_priority for one in group if one.study.requested_priority]
     return min(said, key=_URGENCY.__getitem__, default=None)
-
-
-def _under_id_in_use(transaction: Transaction, record: StudyRecord) -> StudyRecord:
-    if not record.patient_id:
-        return record
-    return replace(record, patient_id=ids_in_use(transaction)(record.patient_id))
 
 
 def _study_uid(arrival: InstanceArrival) -> StudyInstanceUID:

@@ -19,16 +19,15 @@ from worklist.orders import (
     PatientUpdate,
     Report,
     Statement,
+    are_foreign,
     is_more_urgent,
-    is_named,
-    orders_of,
     requested_by,
     same_order,
     taken,
 )
 from worklist.placement import VIGIE, brought_forward, moved_event, requested_target_of
 from worklist.ports import Event, StudyRecord, Transaction
-from worklist.reported import ReportRules, ids_in_use
+from worklist.reported import ReportRules, ids_in_use, is_of
 from worklist.uid import StudyInstanceUID
 
 ACCEPTED = KeptAnswer(code="AA", error="")
@@ -106,7 +105,8 @@ class OrderRules(ReportRules):
         self, transaction: Transaction, record: StudyRecord, accession_number: str
     ) -> list[Order]:
         orders = transaction.orders_with(accession_number)
-        return orders_of(orders, record.patient_id, ids_in_use(transaction))
+        who = record.patient_id, self._issuers_of(record)
+        return [one for one in orders if is_of(transaction, *who, one)]
 
 
 class Exchange(OrderRules):
@@ -151,7 +151,7 @@ class Exchange(OrderRules):
             if kept is not None:
                 return kept
             for one in () if same_patient else said:
-                _check_patient(transaction, one, now)
+                self._check_patient(transaction, one, now)
             done = [self._told(transaction, one, now) for one in said]
             events = [event for one in done for event in one.events]
             transaction.add_received(
@@ -203,7 +203,7 @@ class Exchange(OrderRules):
     def _told(self, transaction: Transaction, one: Statement, now: datetime) -> "_Done":
         match one:
             case PatientUpdate():
-                return _Done(_patient_updated(transaction, one, now))
+                return _Done(self._patient_updated(transaction, one, now))
             case PatientMerge():
                 return _Done(self._patients_merged(transaction, one, now))
             case Report():
@@ -212,16 +212,16 @@ class Exchange(OrderRules):
 
     def _ordered(self, transaction: Transaction, order: Order, now: datetime) -> "_Done":
         known = transaction.orders_with(order.accession_number)
-        in_use = ids_in_use(transaction)
+        in_use = ids_in_use(transaction, order.issuers)
         before = next((one for one in known if same_order(one, order, in_use)), None)
         latest = taken(order, before)
         if latest is None:
-            return _Done(_outdated(transaction, order, now), is_outdated=True)
+            return _Done(self._outdated(transaction, order, now), is_outdated=True)
         if latest == before:
             return _Done([])
         transaction.save_order(latest, before)
         events: list[Event] = []
-        studies, strangers = _studies_of(transaction, order.accession_number, latest.patient_ids)
+        studies, strangers = self._studies_of(transaction, latest)
         events += [_other_patient(one, order.accession_number, now) for one in strangers]
         for record in studies:
             kind = _turn_of(latest, before)
@@ -236,7 +236,7 @@ class Exchange(OrderRules):
 
     def _reported(self, transaction: Transaction, report: Report, now: datetime) -> list[Event]:
         number = report.accession_number
-        studies, strangers = _studies_of(transaction, number, report.patient_ids)
+        studies, strangers = self._studies_of(transaction, report)
         if not studies:
             transaction.add_report(report, None, now)
         events = [_other_patient(one, number, now) for one in strangers]
@@ -249,8 +249,8 @@ class Exchange(OrderRules):
     ) -> list[Event]:
         in_use = merge.patient.patient_ids[0]
         former = [one for one in merge.former_ids if one != in_use]
-        transaction.add_merges(former, in_use, now)
-        records = transaction.lock_studies(transaction.studies_of_patients(former))
+        transaction.add_merges(former, in_use, merge.patient.issuers, now)
+        records = self._records_of(transaction, former, merge.patient)
         transaction.update_patient(list(records), merge.patient, in_use)
         events: list[Event] = []
         for record in records.values():
@@ -260,6 +260,61 @@ class Exchange(OrderRules):
         uids = transaction.studies_of_patients([in_use])
         events += self._ordered_before(transaction, uids, (), now)
         return events + self._reported_before(transaction, uids, now)
+
+    def _studies_of(
+        self, transaction: Transaction, told: Order | Report
+    ) -> tuple[list[StudyRecord], list[StudyRecord]]:
+        """The studies of its accession number, held against change: its patient's, and others'."""
+        uids = [one.study_instance_uid for one in transaction.studies_with(told.accession_number)]
+        mine: list[StudyRecord] = []
+        strangers: list[StudyRecord] = []
+        for record in transaction.lock_studies(uids).values():
+            is_mine = is_of(transaction, record.patient_id, self._issuers_of(record), told)
+            (mine if is_mine else strangers).append(record)
+        return mine, strangers
+
+    def _records_of(
+        self, transaction: Transaction, patient_ids: Sequence[str], patient: OrderedPatient
+    ) -> dict[StudyInstanceUID, StudyRecord]:
+        """The studies with these patient IDs, held against change; none of another authority."""
+        records = transaction.lock_studies(transaction.studies_of_patients(patient_ids))
+        return {
+            uid: one
+            for uid, one in records.items()
+            if not are_foreign(self._issuers_of(one), patient.issuers)
+        }
+
+    def _check_patient(self, transaction: Transaction, said: Statement, now: datetime) -> None:
+        """Raise AnotherPatient before a stranger's study leaves the list or gets another's name.
+
+        An order can do neither: it needs the accession number and a patient ID, and no more.
+        """
+        match said:
+            case Report(patient=OrderedPatient() as patient):
+                studies, _ = self._studies_of(transaction, said)
+                uids = [one.study_instance_uid for one in studies]
+            case PatientUpdate(patient=patient):
+                uids = list(self._records_of(transaction, patient.patient_ids, patient))
+            case PatientMerge(patient=patient):
+                uids = list(self._records_of(transaction, said.former_ids, patient))
+            case _:
+                return
+        if any(is_another(patient, known, now) for known in transaction.patients_of(uids)):
+            raise AnotherPatient
+
+    def _outdated(self, transaction: Transaction, order: Order, now: datetime) -> list[Event]:
+        """An older message changed nothing: whoever wonders about its priority finds it."""
+        studies, _ = self._studies_of(transaction, order)
+        number = order.accession_number
+        return [_event("older_order_ignored", one, now, accession_number=number) for one in studies]
+
+    def _patient_updated(
+        self, transaction: Transaction, update: PatientUpdate, now: datetime
+    ) -> list[Event]:
+        patient = update.patient
+        records = self._records_of(transaction, patient.patient_ids, patient)
+        changed = transaction.update_patient(list(records), patient, None)
+        return [_event("patient_updated", records[uid], now) for uid in changed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,55 +342,10 @@ def _turn_of(latest: Order, before: Order | None) -> str:
     return "order_cancelled" if is_now else "ordered_again"
 
 
-def _check_patient(transaction: Transaction, said: Statement, now: datetime) -> None:
-    """Raise AnotherPatient before a stranger's study leaves the list or gets another's name.
-
-    An order can do neither: it needs the accession number and a patient ID, and no more.
-    """
-    match said:
-        case Report(patient=OrderedPatient() as patient):
-            studies, _ = _studies_of(transaction, said.accession_number, said.patient_ids)
-            uids = [one.study_instance_uid for one in studies]
-        case PatientUpdate(patient=patient):
-            uids = transaction.studies_of_patients(patient.patient_ids)
-        case PatientMerge(patient=patient):
-            uids = transaction.studies_of_patients(said.former_ids)
-        case _:
-            return
-    if any(is_another(patient, known, now) for known in transaction.patients_of(uids)):
-        raise AnotherPatient
-
-
-def _studies_of(
-    transaction: Transaction, accession_number: str, patient_ids: Sequence[str]
-) -> tuple[list[StudyRecord], list[StudyRecord]]:
-    """The studies of an accession number, held against change: this patient's, and others'."""
-    uids = [one.study_instance_uid for one in transaction.studies_with(accession_number)]
-    records = list(transaction.lock_studies(uids).values())
-    in_use = ids_in_use(transaction)
-    mine = [one for one in records if is_named(one.patient_id, patient_ids, in_use)]
-    return mine, [one for one in records if one not in mine]
-
-
-def _outdated(transaction: Transaction, order: Order, now: datetime) -> list[Event]:
-    """An older message changed nothing: whoever wonders about its priority finds it."""
-    studies, _ = _studies_of(transaction, order.accession_number, order.patient_ids)
-    number = order.accession_number
-    return [_event("older_order_ignored", one, now, accession_number=number) for one in studies]
-
-
 def _other_patient(record: StudyRecord, accession_number: str, now: datetime) -> Event:
     """Nothing was done to it, and somebody should know why."""
     details = {"accession_number": accession_number}
     return _event("ris_names_another_patient", record, now, **details)
-
-
-def _patient_updated(transaction: Transaction, update: PatientUpdate, now: datetime) -> list[Event]:
-    patient = update.patient
-    uids = transaction.studies_of_patients(patient.patient_ids)
-    records = transaction.lock_studies(uids)
-    changed = transaction.update_patient(list(records), patient, None)
-    return [_event("patient_updated", records[uid], now) for uid in changed]
 
 
 def _event(kind: str, record: StudyRecord, now: datetime, **details: object) -> Event:

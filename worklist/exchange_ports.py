@@ -38,11 +38,6 @@ class KeptReport:
     report: Report
     received_at: datetime
 
-    @property
-    def patient_ids(self) -> tuple[str, ...]:
-        """Of whom it is."""
-        return self.report.patient_ids
-
 
 class OrderTransaction(Protocol):
     """The methods of a transaction that orders, patients and reports need."""
@@ -85,15 +80,23 @@ class OrderTransaction(Protocol):
         """Who these studies are of, as the list shows them."""
         ...
 
-    def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
-        """Note what images with a former identifier are to be filed under.
+    def add_merges(
+        self, former_ids: Sequence[str], patient_id: str, issuers: Collection[str], now: datetime
+    ) -> None:
+        """Note what images with a former identifier of these authorities are to be filed under.
 
         The identifier is in use again, if it was not: what it became before counts no more.
         """
         ...
 
-    def merges_of(self, patient_id: str) -> list[tuple[str, str]]:
-        """Merges that begin with this identifier or follow from it, oldest first."""
+    def merges_of(self, patient_id: str, issuers: Collection[str]) -> list[tuple[str, str]]:
+        """Merges that begin with this identifier or follow from it, oldest first.
+
+        Parameters
+        ----------
+        issuers
+            Those of other authorities are left out; empty: none is.
+        """
         ...
 
     def add_report(

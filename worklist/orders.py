@@ -62,6 +62,7 @@ class OrderedPatient:
     name: str | None = None  # family^given^..., None: not said
     birth_date: date | None = None
     sex: str | None = None  # M, F, O; None: not said
+    issuers: tuple[str, ...] = ()  # assigning authorities of the site that gave them; empty: any
 
     def may_be(self, patient_id: str) -> bool:
         """Whether a study with this patient ID is of this patient."""
@@ -79,6 +80,7 @@ class Order:
     requested_priority: RequestedPriority | None  # None: the message does not say
     patient_class: str  # HL7 table 0004: E emergency, I inpatient, O outpatient, ...
     said_at: datetime  # when the RIS said so
+    issuers: tuple[str, ...] = ()  # of the patient IDs, as in `OrderedPatient`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,7 @@ class Report:
     text: str
     said_at: datetime  # when it was given this status, else when the RIS said so
     patient: OrderedPatient | None = None  # as the message describes him; None: it does not
+    issuers: tuple[str, ...] = ()  # of the patient IDs, as in `OrderedPatient`
 
     @property
     def is_signed(self) -> bool:
@@ -163,6 +166,7 @@ def taken(order: Order, before: Order | None) -> Order | None:
         control=control,
         requested_priority=priority,
         patient_ids=tuple(dict.fromkeys([*order.patient_ids, *before.patient_ids])),
+        issuers=of_both(order.issuers, before.issuers),
         patient_class=order.patient_class or before.patient_class,
         said_at=max(order.said_at, before.said_at),
     )
@@ -179,6 +183,19 @@ def _raises(order: Order, before: Order) -> bool:
     )
 
 
+def are_foreign(issuers: Collection[str], others: Collection[str]) -> bool:
+    """Whether the same number of these authorities is of two patients.
+
+    Where one side does not say who gave it, it may be one.
+    """
+    return bool(issuers) and bool(others) and not set(issuers) & set(others)
+
+
+def of_both(issuers: Collection[str], others: Collection[str]) -> tuple[str, ...]:
+    """Who may have given identifiers of either; empty: anybody."""
+    return tuple(sorted({*issuers, *others})) if issuers and others else ()
+
+
 InUse = Callable[[str], str]
 """Gives the identifier that is in use for one that may have been merged into another."""
 
@@ -188,6 +205,7 @@ def same_order(one: Order, other: Order, in_use: InUse) -> bool:
     return (
         one.accession_number == other.accession_number
         and one.order_number == other.order_number
+        and not are_foreign(one.issuers, other.issuers)
         and any(is_named(each, other.patient_ids, in_use) for each in one.patient_ids)
     )
 

@@ -1,6 +1,6 @@
 """Where the rules and the store meet: a study's due time, and the event that says it moved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -45,12 +45,19 @@ class Rules:
         claim_limit: timedelta = CLAIM_LIMIT,
         modes: Modes | None = None,
         zone: ZoneAt = _utc,
+        issuers: Collection[str] = (),
     ) -> None:
         self._store = store
         self._targets = targets
         self._claim_limit = claim_limit
         self._modes = modes or Modes()  # when the marks of each detector are shown
         self._zone = zone
+        self._issuers = frozenset(issuers)  # assigning authorities of patient IDs that the site has
+
+    def _issuers_of(self, record: StudyRecord) -> tuple[str, ...]:
+        """Who gave its patient ID; empty: images do not say, or name nobody whom the site has."""
+        named = record.issuer_of_patient_id
+        return (named,) if named in self._issuers else ()
 
     def _placed(
         self,

@@ -40,6 +40,7 @@ class StudyRecord:
 
     study_instance_uid: StudyInstanceUID
     patient_id: str
+    issuer_of_patient_id: str  # as its images name it; empty: they do not
     received_at: datetime  # when its first image was acknowledged
     last_received_at: datetime
     instance_count: int

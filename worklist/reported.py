@@ -3,14 +3,22 @@
 A report is kept as it was said, and once more for each study that it turns out to be of.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from worklist.claiming import claim_ended
 from worklist.claims import ClaimEnd
 from worklist.exchange_ports import KeptReport
-from worklist.orders import InUse, Report, ReportStatus, is_named, merged_into
+from worklist.orders import (
+    InUse,
+    Order,
+    Report,
+    ReportStatus,
+    are_foreign,
+    is_named,
+    merged_into,
+)
 from worklist.placement import VIGIE, Rules, as_meant, moved_event
 from worklist.ports import Event, StudyRecord, Transaction
 from worklist.reading import ReadingAct, ReadingState, after
@@ -102,11 +110,11 @@ class ReportRules(Rules):
         patients told only later whose it was. For images that come later see `_reported_already`.
         """
         events: list[Event] = []
-        in_use = ids_in_use(transaction)
         missed = transaction.missed_reports(uids)
         for uid, record in transaction.lock_studies(missed).items():
             found = _newest_last(missed[uid])
-            mine = [one for one in found if is_named(record.patient_id, one.patient_ids, in_use)]
+            who = record.patient_id, self._issuers_of(record)
+            mine = [one for one in found if is_of(transaction, *who, one.report)]
             for one in mine:
                 transaction.add_report(one.report, uid, one.received_at)
                 events.append(_event("earlier_report_found", record, now, **_told(one)))
@@ -134,9 +142,24 @@ class ReportRules(Rules):
         return self._read_elsewhere(transaction, record, _told(reports[-1]), now)
 
 
-def ids_in_use(transaction: Transaction) -> InUse:
-    """What gives the patient ID that the RIS has put in place of another, or the same."""
-    return lambda patient_id: merged_into(patient_id, transaction.merges_of(patient_id))
+def ids_in_use(transaction: Transaction, issuers: Collection[str]) -> InUse:
+    """What gives the patient ID that the RIS has put in place of another, or the same.
+
+    Parameters
+    ----------
+    issuers
+        Who gave them; empty: anybody.
+    """
+    return lambda patient_id: merged_into(patient_id, transaction.merges_of(patient_id, issuers))
+
+
+def is_of(
+    transaction: Transaction, patient_id: str, issuers: Collection[str], told: Order | Report
+) -> bool:
+    """Whether a study with this patient ID is of whom the RIS names."""
+    if are_foreign(issuers, told.issuers):
+        return False
+    return is_named(patient_id, told.patient_ids, ids_in_use(transaction, issuers))
 
 
 def _newest_last(reports: Sequence[KeptReport]) -> list[KeptReport]:

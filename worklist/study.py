@@ -28,6 +28,7 @@ class StudyAttributes:
 
     study_instance_uid: StudyInstanceUID
     patient_id: str = ""
+    issuer_of_patient_id: str = ""
     patient_name: str = ""  # family^given^..., decoded by the object's character set
     patient_birth_date: date | None = None
     patient_sex: str = ""  # M, F, O or empty

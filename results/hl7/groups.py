@@ -61,6 +61,7 @@ def joined(before: Report, one: Report) -> Report:
         text=text,
         said_at=one.said_at,
         patient=one.patient,
+        issuers=one.issuers,
     )
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from results.hl7.errors import REJECT, BadMessage
 from results.hl7.groups import LONGEST_TEXT, Group, joined, lacks, status_of, text_of
+from results.hl7.identifiers import Identifier
 from results.hl7.message import Envelope, Message, Segment
 from results.hl7.order_control import control_of
 from results.hl7.times import parse_date, parse_time
@@ -125,22 +126,6 @@ def _check_header(said: Envelope, site: Site) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Identifier:
-    """An identifier of a patient (CX): the same number of another authority is another."""
-
-    value: str
-    issuer: str  # assigning authority, its name; empty: not said
-    kind: str  # HL7 table 0203: MR, PI, VN, SS ...; empty: not said
-
-    def is_beside(self, other: "_Identifier") -> bool:
-        """Whether both may be of one authority and type, as far as they say."""
-        return all(
-            not mine or not theirs or mine == theirs
-            for mine, theirs in ((self.issuer, other.issuer), (self.kind, other.kind))
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads one message."""
@@ -151,7 +136,8 @@ class _Reader:
 
     def orders(self) -> tuple[Order, ...]:
         """One for each order of the message."""
-        patient_ids = self._patient_ids(self._patient())
+        patient = self._patient()
+        patient_ids, issuers = self._patient_ids(patient), self._issuers(patient)
         visit = self.message.first("PV1")
         patient_class = "" if visit is None else visit.text(2)[:20]
         return tuple(
@@ -169,6 +155,7 @@ class _Reader:
                 requested_priority=self._priority(group),
                 patient_class=patient_class,
                 said_at=self.said_at,
+                issuers=issuers,
             )
             for group in self._groups("ORC", "OBR")
             if (control := control_of(group.text("ORC", 1))) is not None
@@ -187,6 +174,7 @@ class _Reader:
                 text=text_of(group)[:LONGEST_TEXT],
                 said_at=min(self._given_at(group), self.said_at),
                 patient=who,
+                issuers=who.issuers,
             )
             before = reports.get(one.accession_number)
             reports[one.accession_number] = one if before is None else joined(before, one)
@@ -233,7 +221,9 @@ class _Reader:
             ids = tuple(each.value for each in before if each.is_beside(one))
             others = [each for each in after if each.is_beside(one) and each.value != into]
             if ids and not others:
-                who = replace(self._ordered_patient(patient), patient_ids=(into,))
+                gave = (one.issuer,) if self.site.patient_id_issuers else ()
+                who = self._ordered_patient(patient)
+                who = replace(who, patient_ids=(into,), issuers=gave)
                 return PatientMerge(patient=who, former_ids=tuple(dict.fromkeys(ids)))
         raise BadMessage(
             "which patient ID takes the place of the former one is not clear: both need the same "
@@ -293,14 +283,14 @@ class _Reader:
         found = [one.value for one in self._identifiers(segment, number)]
         return tuple(dict.fromkeys(found))
 
-    def _identifiers(self, segment: Segment, number: int) -> list["_Identifier"]:
+    def _identifiers(self, segment: Segment, number: int) -> list[Identifier]:
         issuers = self.site.patient_id_issuers
         found = []
         for index in range(1, min(segment.repetitions(number), 100) + 1):
             value, issuer, kind = (segment.text(number, n, repetition=index) for n in (1, 4, 5))
             if value and (not issuers or issuer in issuers):
                 value = _key(value, f"{segment.name}^1^{number}")
-                found.append(_Identifier(value=value, issuer=issuer, kind=kind))
+                found.append(Identifier(value=value, issuer=issuer, kind=kind))
         return found
 
     def _ordered_patient(self, patient: Segment) -> OrderedPatient:
@@ -310,7 +300,15 @@ class _Reader:
             name=_person_name(patient),
             birth_date=parse_date(patient.text(7)),
             sex=sex if sex in ("M", "F", "O") else None,
+            issuers=self._issuers(patient),
         )
+
+    def _issuers(self, patient: Segment) -> tuple[str, ...]:
+        """The site's assigning authorities that gave his identifiers; none where it names none."""
+        if not self.site.patient_id_issuers:
+            return ()
+        found = self._identifiers(patient, 3) or self._identifiers(patient, 2)
+        return tuple(sorted({one.issuer for one in found}))
 
     def _groups(self, *starts: str, needed: str = "") -> Iterator[Group]:
         """Segments from each ORC to the next; an OBR without an ORC of its own begins one too."""

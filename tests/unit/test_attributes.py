@@ -154,6 +154,12 @@ def test_an_image_was_made_at_the_latest_time_that_its_header_tells_to_the_secon
     assert (found and (found.hour, found.minute)) == made_at
 
 
+def test_who_gave_the_patient_id_is_read_where_it_is_told(tmp_path: Path) -> None:
+    for issuer in ("NORTH", ""):
+        path = received_file(tmp_path, encoded(data_set(PatientID="1", IssuerOfPatientID=issuer)))
+        assert arrival(path).study.issuer_of_patient_id == issuer
+
+
 def test_an_object_that_contradicts_its_transfer_syntax_is_read_as_it_is(tmp_path: Path) -> None:
     path = received_file(tmp_path, encoded(data_set(), EXPLICIT), transfer_syntax=IMPLICIT)
     assert arrival(path).study.study_instance_uid == "1.2.3.1"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.hl7_messages import header, message, order, patient
+from tests.hl7_messages import header, message, order, patient, report
 from tests.unit.test_hl7_reading import NOW, read, refused
 from worklist.orders import Order, PatientMerge, PatientUpdate, Report
 
@@ -109,3 +109,16 @@ def test_an_update_is_for_the_hospitals_own_number_and_no_other() -> None:
         problem = refused(message(header("ADT^A08"), patient(unclear)))
         assert (problem.error_code, problem.location) == (204, "PID^1^3")
         assert "hl7_patient_id_issuers" in str(problem)
+
+
+def test_what_is_said_bears_the_authorities_that_the_site_has_named() -> None:
+    ids = "P1^^^SOUTH^MR~4711^^^VISITS"
+    for issuers, expected in ((("NORTH", "SOUTH"), ("SOUTH",)), ((), ())):
+        site = {"patient_id_issuers": frozenset(issuers)}
+        told = [read(raw, **site)[0] for raw in (order(ids=ids), report(ids=ids))]
+        assert [one.issuers for one in told] == [expected] * 2  # type: ignore[union-attr]
+        [update] = read(message(header("ADT^A08"), patient(ids)), **site)
+        [merge] = read(message(header("ADT^A40"), patient(ids), "MRG|P2^^^SOUTH^MR"), **site)
+        for one in (update, merge):
+            assert isinstance(one, PatientUpdate | PatientMerge)
+            assert one.patient.issuers == expected

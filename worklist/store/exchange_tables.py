@@ -13,6 +13,12 @@ message_kind_type = enumeration(MessageKind, "message_kind")
 message_state_type = enumeration(MessageState, "message_state")
 requested_priority_type = enumeration(RequestedPriority, "requested_priority")
 
+
+def _issuers() -> sa.Column[list[str]]:
+    """Assigning authorities of the patient IDs; none: anybody."""
+    return sa.Column("issuers", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'"))
+
+
 imaging_order = sa.Table(
     "imaging_order",
     metadata,
@@ -24,6 +30,7 @@ imaging_order = sa.Table(
     sa.Column("requested_priority", requested_priority_type),
     sa.Column("patient_class", sa.Text, nullable=False),
     sa.Column("said_at", AT, nullable=False),
+    _issuers(),
     sa.CheckConstraint("accession_number <> ''", name="has_an_accession_number"),
     sa.CheckConstraint("cardinality(patient_ids) > 0", name="has_a_patient"),
     sa.Index("order_by_accession", sa.text("left(accession_number, 64)")),
@@ -36,6 +43,7 @@ patient_merge = sa.Table(
     sa.Column("former_id", NAME, nullable=False),
     sa.Column("patient_id", NAME, nullable=False),
     sa.Column("at", AT, nullable=False),
+    _issuers(),
     sa.CheckConstraint("former_id <> patient_id", name="into_another"),
     sa.Index("merge_of_former", "former_id"),
 )
@@ -52,6 +60,7 @@ report = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("said_at", AT, nullable=False),
     sa.Column("received_at", AT, nullable=False),
+    _issuers(),
     sa.Index("report_of_study", "study_instance_uid"),
     sa.Index("report_by_accession", sa.text("left(accession_number, 64)")),
 )

@@ -65,6 +65,7 @@ class OrderRows:
                 requested_priority=row.requested_priority,
                 patient_class=row.patient_class,
                 said_at=row.said_at,
+                issuers=tuple(row.issuers),
             )
             for row in rows
         ]
@@ -76,6 +77,7 @@ class OrderRows:
             "order_number": storable_text(order.order_number),
             "patient_class": storable_text(order.patient_class),
             "patient_ids": _texts(order.patient_ids),
+            "issuers": _texts(order.issuers),
         }
         if before is None:
             self._connection.execute(sa.insert(x.imaging_order).values(values))
@@ -86,6 +88,7 @@ class OrderRows:
                 _has(_ORDER.accession_number, before.accession_number),
                 _ORDER.order_number == before.order_number,
                 _ORDER.patient_ids == list(before.patient_ids),
+                _ORDER.issuers == list(before.issuers),
             )
             .values(values)
         )
@@ -163,25 +166,29 @@ class OrderRows:
             KnownPatient(name=row.patient_name, birth_date=row.patient_birth_date) for row in rows
         ]
 
-    def add_merges(self, former_ids: Sequence[str], patient_id: str, now: datetime) -> None:
-        into = storable_text(patient_id)
+    def add_merges(
+        self, former_ids: Sequence[str], patient_id: str, issuers: Collection[str], now: datetime
+    ) -> None:
+        into, gave = storable_text(patient_id), _texts(sorted(issuers))
         self._connection.execute(
-            sa.delete(x.patient_merge).where(x.patient_merge.c.former_id == into)
+            sa.delete(x.patient_merge).where(x.patient_merge.c.former_id == into, _may_be_of(gave))
         )
         for former in dict.fromkeys(_texts(former_ids)):
             if former and former != into:
                 self._connection.execute(
-                    sa.insert(x.patient_merge).values(former_id=former, patient_id=into, at=now)
+                    sa.insert(x.patient_merge).values(
+                        former_id=former, patient_id=into, issuers=gave, at=now
+                    )
                 )
 
-    def merges_of(self, patient_id: str) -> list[tuple[str, str]]:
+    def merges_of(self, patient_id: str, issuers: Collection[str]) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         asked = storable_text(patient_id)
         columns = x.patient_merge.c
         for _ in range(_LONGEST_CHAIN):
             into = self._connection.scalar(
                 sa.select(columns.patient_id)
-                .where(columns.former_id == asked)
+                .where(columns.former_id == asked, _may_be_of(_texts(sorted(issuers))))
                 .order_by(columns.merge_id.desc())
                 .limit(1)
             )
@@ -219,6 +226,14 @@ class OrderRows:
             ).returning(x.hl7_received.c.message_id)
         )
         return int(number or 0)
+
+
+def _may_be_of(issuers: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Merges within one of these authorities, or of anybody."""
+    gave = x.patient_merge.c.issuers
+    if not issuers:
+        return sa.true()
+    return sa.or_(gave == sa.literal([], _TEXTS), gave.overlap(sa.literal(list(issuers), _TEXTS)))
 
 
 def _is_message(header: MessageHeader) -> tuple[sa.ColumnElement[bool], ...]:

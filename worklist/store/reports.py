@@ -17,7 +17,9 @@ from worklist.uid import StudyInstanceUID
 _REPORT = x.report.c
 _STUDY = t.study.c
 _UIDS = sa.ARRAY(sa.Text(collation="C"))
-_SAID = ("accession_number", "patient_ids", "status", "text", "said_at", "received_at")
+_SAID = (
+    "accession_number", "patient_ids", "status", "text", "said_at", "received_at", "issuers",
+)  # fmt: skip
 
 
 class ReportRows:
@@ -37,6 +39,7 @@ class ReportRows:
                 text=storable_text(report.text),
                 said_at=report.said_at,
                 received_at=received_at,
+                issuers=[storable_text(one) for one in report.issuers],
             )
         )
 
@@ -118,5 +121,6 @@ def _kept(row: sa.Row[Any]) -> KeptReport:
         status=row.status,
         text=row.text,
         said_at=row.said_at,
+        issuers=tuple(row.issuers),
     )
     return KeptReport(report=report, received_at=row.received_at)

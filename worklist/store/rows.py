@@ -53,6 +53,7 @@ def record_from_row(row: sa.Row[Any]) -> StudyRecord:
     return StudyRecord(
         study_instance_uid=StudyInstanceUID(values["study_instance_uid"]),
         patient_id=values["patient_id"],
+        issuer_of_patient_id=values["issuer_of_patient_id"],
         pinned=not values["unpinned"],
         **{name: values[name] for name in _RECORD_COLUMNS},
     )

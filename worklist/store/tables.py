@@ -50,6 +50,7 @@ study = sa.Table(
     metadata,
     sa.Column("study_instance_uid", _UID, primary_key=True),
     sa.Column("patient_id", sa.Text, nullable=False),
+    sa.Column("issuer_of_patient_id", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("patient_name", sa.Text, nullable=False),
     sa.Column("patient_birth_date", sa.Date),
     sa.Column("patient_sex", sa.Text, nullable=False),

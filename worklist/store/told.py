@@ -47,7 +47,7 @@ def told_study(connection: sa.Connection, message: sa.Row[Any], modes: Modes) ->
     orders = orders_of(
         transaction.orders_with(study.accession_number),
         study.patient_id,
-        lambda one: merged_into(one, transaction.merges_of(one)),
+        lambda one: merged_into(one, transaction.merges_of(one, ())),
     )
     finished_at = connection.scalar(
         sa.select(t.assessment.c.finished_at).where(

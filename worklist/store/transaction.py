@@ -59,6 +59,7 @@ def _is_assessment(uid: StudyInstanceUID, number: int) -> sa.ColumnElement[bool]
 
 def _attribute_values(attributes: StudyAttributes) -> dict[str, Any]:
     return {
+        "issuer_of_patient_id": storable_text(attributes.issuer_of_patient_id),
         "patient_name": storable_text(attributes.patient_name),
         "patient_birth_date": attributes.patient_birth_date,
         "patient_sex": storable_text(attributes.patient_sex),
