@@ -146,3 +146,41 @@ def test_an_administrator_sees_a_dead_letter_at_the_page_and_sends_it_again(
         page.get_by_label("only what needs looking after").uncheck()
         row = page.locator(f'tr[data-message="{number}"]')
         expect(row).to_have_attribute("data-state", "accepted", timeout=60_000)
+
+
+def test_an_administrator_dismisses_one_and_says_why(
+    node: Node, browser: Browser, ris: FakeRis
+) -> None:
+    person(node, "chief", Role.ADMINISTRATOR)
+    with open_list(browser, node, "chief", locale="en-GB") as page:
+        page.get_by_role("button", name="Account of Dr Chief").click()
+        page.get_by_role("menuitem", name="Messages of the RIS").click()
+        page.get_by_role("button", name="Dismiss in-4").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert serious(page) == []
+        page.get_by_label("Reason").fill("a test of the RIS")
+        page.get_by_role("dialog").get_by_role("button", name="Dismiss").click()
+        row = page.locator('tr[data-message="in-4"]')
+        expect(row).to_have_attribute("data-state", "dismissed", timeout=60_000)
+    again = node.run("hl7", "dismiss", "in-4", "--reason", "twice")
+    assert again.returncode == 1 and "can be" in again.stderr
+
+
+def test_who_reads_sees_the_report_of_the_ris_beside_the_images(
+    node: Node, browser: Browser
+) -> None:
+    """Plain text, whatever it holds (P9), and said not to be Vigie's (P5)."""
+    words = "No fracture. <img src=x onerror=alert(1)>"
+    late = report("C", accession="A1", text=words, control_id="late")
+    assert told(node, late) == "AA"
+    person(node, "anna", Role.RADIOLOGIST)
+    with open_list(browser, node, "anna", locale="en-GB") as page:
+        page.goto(f"{node.url}/#/studies/1.2.3")
+        shown = page.get_by_test_id("reports")
+        expect(shown).to_contain_text("Report from the RIS, not written by Vigie", timeout=60_000)
+        expect(shown.get_by_role("listitem")).to_have_count(2)
+        expect(shown.get_by_role("listitem").first).to_contain_text(words)
+        expect(shown.get_by_role("listitem").first).to_contain_text("Status: corrected")
+        expect(shown.get_by_role("listitem").last).to_contain_text("Status: final")
+        assert shown.locator("img").count() == 0
+        assert serious(page) == []
