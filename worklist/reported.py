@@ -43,8 +43,11 @@ class ReportRules(Rules):
         self, transaction: Transaction, report: Report, record: StudyRecord, now: datetime
     ) -> list[Event]:
         """What a report that comes now does to a study that is here."""
+        is_overtaken = _is_overtaken(report, transaction.reports_of(record.study_instance_uid))
         transaction.add_report(report, record.study_instance_uid, now)
         details = {"accession_number": report.accession_number, "status": report.status}
+        if is_overtaken:
+            return [_event("report_observed", record, now, **details)]
         is_read = record.reading_state is ReadingState.READ
         if report.is_signed and not is_read:
             return self._read_elsewhere(transaction, record, details, now)
@@ -160,6 +163,13 @@ def is_of(
     if are_foreign(issuers, told.issuers):
         return False
     return is_named(patient_id, told.patient_ids, ids_in_use(transaction, issuers))
+
+
+def _is_overtaken(report: Report, known: Sequence[KeptReport]) -> bool:
+    """Whether it was signed before it was withdrawn, or withdrawn before it was signed anew."""
+    decided = [one.report for one in known if one.report.status is not ReportStatus.PRELIMINARY]
+    newer = [one for one in decided if one.said_at > report.said_at]
+    return any(one.is_signed is not report.is_signed for one in newer)
 
 
 def _newest_last(reports: Sequence[KeptReport]) -> list[KeptReport]:

@@ -194,6 +194,20 @@ def test_a_report_that_is_withdrawn_brings_its_study_back(site: Site) -> None:
     assert len(site.kept.events("report_withdrawn")) == 1
 
 
+@pytest.mark.parametrize("is_last_signed", [True, False])
+def test_what_was_said_before_and_comes_after_counts_no_more(
+    site: Site, is_last_signed: bool
+) -> None:
+    """A message that was held up, or a dead letter that a person has read again."""
+    site.images()
+    order = [ReportStatus.FINAL, ReportStatus.CANCELLED]
+    late, last = reversed(order) if is_last_signed else order
+    site.ris(replace(REPORT, status=last, said_at=LATER))
+    site.ris(replace(REPORT, status=late))
+    assert (state(site) is ReadingState.READ) == is_last_signed
+    assert len(site.kept.reports()) == 2
+
+
 def test_a_withdrawn_report_does_not_undo_what_a_person_did(site: Site) -> None:
     site.images()
     site.worklist.mark_read(STUDY, actor="anna", reason="seen", now=NOON)
