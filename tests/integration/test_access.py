@@ -38,6 +38,7 @@ ADMINISTRATORS = {
     ("GET", "/api/hl7/messages"),
     ("GET", "/api/hl7/dead-letters/{message_id}"),
     ("POST", "/api/hl7/messages/{message_id}/resend"),
+    ("POST", "/api/hl7/messages/{message_id}/dismiss"),
     ("GET", "/api/accounts"),
     ("POST", "/api/accounts"),
     ("PUT", f"{ACCOUNT}/roles"),
@@ -68,6 +69,7 @@ BOTH = {
     ("POST", f"{UID}/pin"),
     ("POST", f"{UID}/reopen"),
 }
+REPORTS = {("GET", f"{UID}/reports")}
 PERSONS = {  # not machines
     ("POST", f"{UID}/reveal"),
     ("GET", "/api/me/preferences"),
@@ -119,7 +121,10 @@ EVERY_ROLE = {
     ("GET", INSTANCE_ + "/frames/{frames}/thumbnail"),
     ("GET", INSTANCE_ + "/bulkdata/{address:path}"),
 }
-ALL = ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS | STORING
+ALL = (
+    ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS | REPORTS
+    | STORING
+)  # fmt: skip
 PEOPLE = {
     "stranger": ANYONE,
     "disabled": ANYONE,
@@ -127,8 +132,8 @@ PEOPLE = {
     "signed out": ANYONE,
     "made up": ANYONE,
     "one-time password": ANYONE | HERSELF,
-    "radiologist": ANYONE | HERSELF | EVERY_ROLE | PERSONS | RADIOLOGISTS | BOTH,
-    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS,
+    "radiologist": ANYONE | HERSELF | EVERY_ROLE | PERSONS | RADIOLOGISTS | BOTH | REPORTS,
+    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS | REPORTS,
     "administrator": ANYONE | HERSELF | EVERY_ROLE | PERSONS | ADMINISTRATORS | BOTH | STORING,
 }
 MACHINES = {
