@@ -4,6 +4,8 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 from pynetdicom.dsutils import split_dataset
 from vigie_node import Node, wait_until
 
@@ -22,6 +24,19 @@ def digest(path: Path) -> str:
 def digests(folder: Path) -> Counter[str]:
     """Of every DICOM file below a folder, however often each occurs."""
     return Counter(digest(path) for path in sorted(folder.rglob("*.dcm")))
+
+
+def another_slice(last: Path, folder: Path) -> Path:
+    """An image that comes late: one slice beyond the last of a series."""
+    image = dcmread(last)
+    uid = generate_uid()
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = uid
+    image.InstanceNumber = int(image.InstanceNumber) + 1
+    x, y, z = image.ImagePositionPatient
+    image.ImagePositionPatient = [x, y, float(z) + float(image.SliceThickness)]
+    path = folder / f"{uid}.dcm"
+    image.save_as(path, enforce_file_format=True)
+    return path
 
 
 def wait_until_filed(node: Node, limit_s: float = 60) -> None:

@@ -1,25 +1,29 @@
-"""Results in PACSs that are not ours: DCMTK's storescp, down at first, and Orthanc beside it.
+"""Results in PACSs that are not ours: DCMTK's storescp, which is down at first, then refuses, hangs
+and dies, and Orthanc beside it.
 
 One node for all: the tests go on where the one before stopped.
 """
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from axe_core import serious
+from dicom_files import another_slice
 from playwright.sync_api import Browser
 from pydicom import dcmread
-from reference_receiver import running_storescp
+from reference_receiver import rough_storescp, running_storescp
 from signed_in import person, sign_in
 from test_orthanc import Orthanc, running_orthanc
-from validated import judge
+from validated import as_json, judge
 from vigie_node import Node, free_port, wait_until
 
 from worklist.deliveries import Asked
@@ -29,7 +33,8 @@ from worklist.store.outbound import PostgresOutbound
 from worklist.uid import StudyInstanceUID
 
 PHANTOMS = Path(__file__).parents[2] / "test_images"
-CASES = ("forearm_fracture", "leg_fracture", "head_ct_bleed")
+CT = "head_ct_bleed"
+CASES = ("forearm_fracture", "leg_fracture", CT)
 KINDS = ["report", "segmentation", "presentation", "key_image", "selection"]
 
 
@@ -66,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, program: Callable[[str], str]
     storescp_port, dicom_port = free_port(), free_port()
     with running_orthanc(program, folder / "orthanc", vigie=dicom_port) as orthanc:
         destinations = [
-            _destination("Archive", storescp_port),
+            _destination("Archive", storescp_port) | {"answer_timeout_s": 5},
             _destination("Orthanc", orthanc.dicom_port),
         ]
         node = Node(
@@ -163,6 +168,17 @@ def test_an_administrator_sees_it_at_a_page_and_tests_a_destination(
     context.close()
 
 
+def _next_try(site: Site) -> datetime:
+    """Of what waits for the archive, the last."""
+    listed = [one.delivery for one in site.deliveries(destination="Archive")]
+    return max(one.next_try_at for one in listed if one.next_try_at is not None)
+
+
+def _study_of(case: str) -> StudyInstanceUID:
+    header = dcmread(PHANTOMS / case / "001.dcm", stop_before_pixels=True)
+    return StudyInstanceUID(str(header.StudyInstanceUID))
+
+
 def _studies(deliveries: Sequence[DeliveryView]) -> set[str]:
     return {str(one.study_instance_uid) for one in deliveries}
 
@@ -172,10 +188,60 @@ def _instances(orthanc: Orthanc, study: str) -> set[str]:
     return {one["MainDicomTags"]["SOPInstanceUID"] for one in listed}
 
 
+ROUGH = {  # how storescp misbehaves, and how that is told
+    ("--refuse",): "refused the association|takes no association",
+    ("--sleep-during", "60"): "no answer",
+    ("--abort-during",): "abort",
+    ("--sleep-after", "60"): "no answer",
+    ("--abort-after",): "abort",
+}
+
+
+def test_p1_what_a_pacs_refuses_or_breaks_off_waits_and_what_it_took_before_it_died_is_not_repeated(
+    site: Site, program: Callable[[str], str]
+) -> None:
+    def is_told(words: str) -> bool:
+        listed = [one.delivery.words for one in site.deliveries(destination="Archive")]
+        return any(re.search(words, one) for one in listed)
+
+    taken: set[str] = set()
+    for number, (options, words) in enumerate(ROUGH.items()):
+        wait_until(lambda words=words: not is_told(words), "what was before is over", 60)
+        folder = site.folder / f"rough{number}"
+        with rough_storescp(program, folder, site.storescp_port, *options):
+            wait_until(lambda words=words: is_told(words), f"{options} is told", 60, site.node.tail)
+        taken |= _newly_taken(site, folder, taken)
+    folder = site.folder / "rough_end"
+    with rough_storescp(program, folder, site.storescp_port, "--sleep-after", "1") as receiver:
+        wait_until(
+            lambda: len(_uids(site, "sent")) > len(taken) + 1, "it takes some", 60, site.node.tail
+        )
+        receiver.kill()
+    before = _next_try(site)
+    wait_until(lambda: _next_try(site) > before, "its end is noticed", 60, site.node.tail)
+    assert _newly_taken(site, folder, taken)
+    assert _uids(site, "waiting")
+
+
+def _uids(site: Site, state: str) -> set[str]:
+    """Of what is for the archive, in one state."""
+    return {uid for uid, one in site.states("Archive").items() if one == state}
+
+
+def _newly_taken(site: Site, folder: Path, taken: set[str]) -> set[str]:
+    """What a receiver has taken that has ended: it was sent nothing that was taken before."""
+    assert set(site.states("Archive").values()) <= {"waiting", "sent"}
+    kept = {str(dcmread(path).SOPInstanceUID) for path in folder.glob("*.dcm")}
+    assert not kept & taken
+    new = _uids(site, "sent") - taken
+    assert new <= kept
+    return new
+
+
 def test_p1_killed_again_and_again_nothing_is_lost_or_doubled_when_the_pacs_comes_up(
     site: Site, program: Callable[[str], str]
 ) -> None:
-    expected = set(site.states("Archive"))
+    expected = _uids(site, "waiting")
     received = site.folder / "storescp"
     with running_storescp(program, received, site.storescp_port):
         wait_until(lambda: any(received.glob("*.dcm")), "something lands", 120, site.node.tail)
@@ -190,9 +256,16 @@ def test_p1_killed_again_and_again_nothing_is_lost_or_doubled_when_the_pacs_come
             )
         wait_until(lambda: site.all_landed("Archive"), "all lands", 120, site.node.tail)
     files = [dcmread(path) for path in sorted(received.glob("*.dcm"))]
+    # Neither lost nor doubled: what it took before it died is not sent again.
     assert sorted(str(one.SOPInstanceUID) for one in files) == sorted(expected)
-    judge(program, sorted(received.glob("*.dcm")))
-    reports = [one for one in files if one.Modality == "SR"]
+    earlier = {
+        str(one.SOPInstanceUID): path
+        for path in sorted(site.folder.glob("rough*/*.dcm"))
+        if (one := dcmread(path)).SOPInstanceUID not in expected
+    }
+    assert expected | set(earlier) == set(site.states("Archive"))
+    judge(program, [*sorted(received.glob("*.dcm")), *earlier.values()])
+    reports = [one for one in (*files, *map(dcmread, earlier.values())) if one.Modality == "SR"]
     assert len(reports) == len(CASES)
 
 
@@ -226,8 +299,79 @@ def _count(node: Node, statement: str) -> int:
         return int(connection.scalar(sa.text(statement)) or 0)
 
 
-def test_retracted_results_are_rejected_wherever_they_were_sent(site: Site) -> None:
-    uid = StudyInstanceUID(min(_studies(site.deliveries())))
+def test_a_late_image_makes_new_results_that_name_the_old_ones_and_reject_them(
+    site: Site, program: Callable[[str], str]
+) -> None:
+    uid = _study_of(CT)
+    old = {
+        str(one.delivery.sop_instance_uid): one.kind
+        for one in site.deliveries(study=uid, destination="Orthanc")
+    }
+    late = another_slice(max((PHANTOMS / CT).glob("*.dcm")), site.folder)
+    sent = site.node.run("send", "127.0.0.1", str(site.node.dicom_port), str(late))
+    assert sent.returncode == 0, sent.stderr
+
+    def landed() -> dict[str, str] | None:
+        rows = [
+            one
+            for one in site.deliveries(study=uid, destination="Orthanc")
+            if one.delivery.sop_instance_uid not in old
+        ]
+        kinds = {str(one.delivery.sop_instance_uid): str(one.kind) for one in rows}
+        states = {str(one.delivery.state) for one in rows}
+        is_whole = {"report", "rejection"} <= set(kinds.values())
+        return kinds if is_whole and states <= {"sent", "committed"} else None
+
+    new = wait_until(landed, "new results and a rejection land", 180, site.node.tail)
+    files = _files(site, uid, list(new), "superseding")
+    judge(program, list(files.values()))
+    [report] = [one for one, kind in new.items() if kind == "report"]
+    [predecessor] = as_json(program, files[report])["0040A360"]["Value"]
+    [earlier] = [one for one, kind in old.items() if kind == "report"]
+    assert _referenced([predecessor]) == {earlier}
+    [note] = [one for one, kind in new.items() if kind == "rejection"]
+    said = as_json(program, files[note])
+    assert (_title(said), _named(said)) == ("113001", set(old))  # quality reasons
+
+
+def _files(site: Site, study: str, uids: Sequence[str], name: str) -> dict[str, Path]:
+    """These as they lie in Orthanc, by SOP Instance UID, in a new folder."""
+    folder = site.folder / name
+    folder.mkdir()
+    found = {}
+    for one in site.orthanc.ask(f"/studies/{site.orthanc.studies()[study]}/instances"):
+        uid = one["MainDicomTags"]["SOPInstanceUID"]
+        if uid in uids:
+            found[uid] = folder / f"{uid}.dcm"
+            found[uid].write_bytes(site.orthanc.file(one["ID"]))
+    assert set(found) == set(uids)
+    return found
+
+
+def _title(said: dict[str, Any]) -> str:
+    """The code of a document's title, in the JSON of dcm2json."""
+    [code] = said["0040A043"]["Value"]
+    return str(code["00080100"]["Value"][0])
+
+
+def _named(said: dict[str, Any]) -> set[str]:
+    """What a document has as its evidence: SOP Instance UIDs."""
+    return _referenced(said["0040A375"]["Value"])
+
+
+def _referenced(studies: Sequence[dict[str, Any]]) -> set[str]:
+    return {
+        str(one["00081155"]["Value"][0])
+        for study in studies
+        for series in study["00081115"]["Value"]
+        for one in series["00081199"]["Value"]
+    }
+
+
+def test_retracted_results_are_rejected_wherever_they_were_sent(
+    site: Site, program: Callable[[str], str]
+) -> None:
+    uid = _study_of(CASES[0])
     done = site.node.run("results", "retract", uid, "--reason", "acceptance test")
     assert done.returncode == 0, done.stderr
 
@@ -238,19 +382,15 @@ def test_retracted_results_are_rejected_wherever_they_were_sent(site: Site) -> N
         )
 
     wait_until(rejected, "the rejection lands", 60, site.node.tail)
-    study = site.orthanc.studies()[uid]
-    [note] = [
-        one["ID"]
-        for one in site.orthanc.ask(f"/studies/{study}/instances")
-        if "113037" in json.dumps(site.orthanc.ask(f"/instances/{one['ID']}/tags?simplify"))
-    ]
-    named = json.dumps(site.orthanc.ask(f"/instances/{note}/tags?simplify"))
-    sent = [
-        one.delivery.sop_instance_uid
-        for one in site.deliveries(study=uid, destination="Orthanc")
-        if one.kind != "rejection"
-    ]
-    assert all(one in named for one in sent)
+    rows = site.deliveries(study=uid, destination="Orthanc")
+    landed = _files(site, uid, [one.delivery.sop_instance_uid for one in rows], "retracted")
+    judge(program, list(landed.values()))
+    notes = {one.delivery.sop_instance_uid for one in rows if one.kind == "rejection"}
+    titled = {one: _title(as_json(program, landed[one])) for one in notes}
+    [note] = [one for one, title in titled.items() if title == "113037"]  # patient safety reasons
+    assert _named(as_json(program, landed[note])) == {
+        one.delivery.sop_instance_uid for one in rows if one.kind != "rejection"
+    }
 
 
 def test_a_node_stops_while_it_delivers(site: Site) -> None:
