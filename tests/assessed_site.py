@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -20,6 +20,7 @@ from vigie.delivering import Outbox, Sender
 from vigie.frames import decode_frame
 from vigie.making import Maker, Subscription
 from vigie.result_facts import Site
+from vigie.result_files import ResultFolder
 from worklist.commitment import CommitmentAnswer, ObjectReference
 from worklist.deliveries import Asked, Deliveries
 from worklist.due_time import DueTargets
@@ -31,11 +32,22 @@ from worklist.finding import (
     Provenance,
 )
 from worklist.highlighting import Modes
-from worklist.outbound import DeliveryView, DestinationView, ObjectKind, Patience, Wants, Worth
+from worklist.outbound import (
+    DeliveryView,
+    DestinationView,
+    ObjectKind,
+    Patience,
+    Wants,
+    Worth,
+    rules_of,
+)
 from worklist.service import Worklist
+from worklist.store.committing import PostgresCommitting
+from worklist.store.destinations import PostgresDestinations
 from worklist.store.making import PostgresMaking
 from worklist.store.outbound import PostgresOutbound
 from worklist.store.postgres import PostgresStore
+from worklist.store.result_files import PostgresResultFiles
 from worklist.study import (
     Completeness,
     InstanceArrival,
@@ -96,6 +108,7 @@ class FakePeer:
         destination: Destination,
         transaction_uid: TransactionUID,
         references: Sequence[ObjectReference],
+        record: Callable[[CommitmentAnswer], None],
     ) -> CommitmentAnswer | None:
         self.asked.append(references)
         if self.answers_commitment is None:
@@ -114,6 +127,8 @@ class AssessedSite:
     worth: Worth = Worth.EVALUATED
     modes: Modes = field(default_factory=Modes)
     commitment: bool = False
+    addresses: Mapping[str, str] = field(default_factory=dict)  # of destinations that moved
+    software: str = "0.1.0"
     now: datetime = NOON
     peer: FakePeer = field(default_factory=FakePeer)
 
@@ -122,16 +137,19 @@ class AssessedSite:
         self.store = PostgresOutbound(self.engine)
         self.making = PostgresMaking(self.engine, self.folder / "archive")
         self.results = self.folder / "results"
-        since = self.store.note_destinations(self.names, self.now)
+        addresses = {name: self.addresses.get(name, f"at {name}") for name in self.names}
+        since = PostgresDestinations(self.engine).note(addresses, self.now)
         self.making.make_again_what_waits(self.modes, min(since.values()))
+        self.files = PostgresResultFiles(self.engine)
         self.maker = Maker(
             self.making,
+            self.files,
             Site(
                 modes=self.modes,
                 device=Device(
                     uid=self.making.installation_uid("2.25.1"),
                     station_name="VIGIE",
-                    software_version="0.1.0",
+                    software_version=self.software,
                 ),
                 zone=_utc,
                 decode_frame=decode_frame,
@@ -142,11 +160,13 @@ class AssessedSite:
                 )
                 for name in self.names
             ],
-            self.results,
+            ResultFolder(self.results),
             lambda: self.now,
         )
         outbox = Outbox(
             store=self.store,
+            committing=PostgresCommitting(self.engine),
+            files=self.files,
             transport=self.peer,
             patience=PATIENCE,
             folder=self.results,
@@ -157,7 +177,8 @@ class AssessedSite:
             name: Sender(outbox, destination(name), asks_commitment=self.commitment)
             for name in self.names
         }
-        self.deliveries = Deliveries(self.store, [view(name) for name in self.names])
+        rules = rules_of(self.software, self.modes)
+        self.deliveries = Deliveries(self.store, [view(name) for name in self.names], rules)
 
     def later(self, **pause: float) -> datetime:
         """Let time go by."""

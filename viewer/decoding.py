@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, Self, TypeVar
 
-from viewer.ports import CannotDecode
+from viewer.ports import CannotDecode, DecoderDied
 
 _START_S = 60.0  # the first frame of a process waits for its imports
 _MEMORY_BYTES = 8 * 1024**3
@@ -107,14 +107,14 @@ class _Worker:
             pipe.send((number, arguments, named))
             if not pipe.poll(self._limit_s):
                 self.end()
-                raise CannotDecode(f"the frame took longer than {self._limit_s:g} s to decode")
+                raise DecoderDied(f"the frame took longer than {self._limit_s:g} s to decode")
             answer = pipe.recv()
         except (EOFError, OSError) as error:
             self.end()
-            raise CannotDecode("the frame's decoder crashed") from error
+            raise DecoderDied("the frame's decoder crashed") from error
         if isinstance(answer, _Answer):
             return answer.value
-        raise CannotDecode(str(answer))
+        raise answer if isinstance(answer, CannotDecode) else CannotDecode(str(answer))
 
     def start(self) -> Connection:
         """The pipe to the process, which is started if it does not run."""
@@ -135,7 +135,7 @@ class _Worker:
         except (EOFError, OSError):
             pass
         self.end()
-        raise CannotDecode("the frame decoder does not start")
+        raise DecoderDied("the frame decoder does not start")
 
     def end(self) -> None:
         """Kill the process; a next frame starts another."""
@@ -149,7 +149,7 @@ class _Worker:
 
 
 def _serve(pipe: Connection, functions: Sequence[Callable[..., Any]]) -> None:
-    """The other process: answers each call with an _Answer or a sentence."""
+    """The other process: answers each call with an _Answer or what it ends in."""
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -159,12 +159,28 @@ def _serve(pipe: Connection, functions: Sequence[Callable[..., Any]]) -> None:
         while True:
             number, arguments, named = pipe.recv()
             try:
-                answer: _Answer | str = _Answer(functions[number](*arguments, **named))
+                answer: _Answer | CannotDecode = _Answer(functions[number](*arguments, **named))
             except CannotDecode as error:
-                answer = str(error)
+                answer = _as_it_ends(error, str(error))
             except Exception as error:  # noqa: BLE001 - the boundary of the decoding process
-                answer = f"the frame cannot be decoded ({type(error).__name__})"
+                sentence = f"the frame cannot be decoded ({type(error).__name__})"
+                answer = _as_it_ends(error, sentence)
             pipe.send(answer)
+
+
+def _as_it_ends(error: BaseException, sentence: str) -> CannotDecode:
+    """Whether it was the frame, or that there was no memory or no disk to look at it."""
+    kind = DecoderDied if may_pass(error) else CannotDecode
+    return kind(sentence)
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether an error is of the machine and the moment, not of what was looked at."""
+    while error is not None:
+        if isinstance(error, OSError | MemoryError | DecoderDied):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _die_with_parent() -> None:

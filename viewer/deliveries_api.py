@@ -8,9 +8,12 @@ from fastapi import APIRouter, Path, Query
 
 from viewer.acts_api import actor
 from viewer.deliveries_schemas import (
+    AnewRequest,
     DeliveriesAnswer,
     DeliveryAnswer,
     DestinationAnswer,
+    ProblemAnswer,
+    ReleasedAnswer,
     ResendRequest,
     ResentAnswer,
     RetractedAnswer,
@@ -66,14 +69,22 @@ def make_router(
             next_before=page.next_before,
         )
 
+    _add_made(router, deliveries)
+    _add_acts(router, deliveries, now)
+    return router
+
+
+def _add_made(router: APIRouter, deliveries: Deliveries) -> None:
+    @router.get("/deliveries/problems")
+    def problems(limit: _Limit = LONGEST_PAGE) -> list[ProblemAnswer]:
+        """What could not be made, the last tried first."""
+        return [ProblemAnswer.of(one) for one in deliveries.problems(limit=limit)]
+
     @router.get("/studies/{study_instance_uid}/deliveries")
     def of_study(study_instance_uid: str) -> list[DeliveryAnswer]:
         """What was made of a study, and where each object stands."""
         found = deliveries.of_study(StudyInstanceUID(study_instance_uid))
         return [DeliveryAnswer.of(one) for one in found]
-
-    _add_acts(router, deliveries, now)
-    return router
 
 
 def _add_acts(router: APIRouter, deliveries: Deliveries, now: Callable[[], datetime]) -> None:
@@ -87,6 +98,18 @@ def _add_acts(router: APIRouter, deliveries: Deliveries, now: Callable[[], datet
             destination=asked.destination,
         )
         return ResentAnswer(resent=deliveries.resend(meant, actor=actor(caller), now=now()))
+
+    @router.post("/destinations/{name}/release")
+    def release(name: _DestinationName, caller: WhoAsks) -> ReleasedAnswer:
+        """Let go to its new address what was held since the address of a destination changed."""
+        count = deliveries.release(name, actor=actor(caller), now=now())
+        return ReleasedAnswer(released=count)
+
+    @router.post("/studies/{study_instance_uid}/make-results-anew", status_code=204)
+    def make_anew(study_instance_uid: str, asked: AnewRequest, caller: WhoAsks) -> None:
+        """Make the results of a study again of what holds now, for every destination."""
+        uid = StudyInstanceUID(study_instance_uid)
+        deliveries.make_anew(uid, actor=actor(caller), now=now(), reason=asked.reason)
 
     @router.post("/studies/{study_instance_uid}/retract-results")
     def retract(study_instance_uid: str, asked: RetractRequest, caller: WhoAsks) -> RetractedAnswer:

@@ -6,7 +6,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from viewer.asked import Asked
-from worklist.outbound import DeliveryState, DeliveryView, DestinationView, ObjectKind, Worth
+from worklist.outbound import (
+    DeliveryState,
+    DeliveryView,
+    DestinationView,
+    MakingProblem,
+    ObjectKind,
+    Worth,
+)
 
 _MOST_AT_ONCE = 500
 
@@ -24,6 +31,7 @@ class DestinationAnswer(_Answer):
     objects: list[ObjectKind]  # the kinds it gets
     studies: Worth | None  # of which studies
     counts: dict[DeliveryState, int]
+    held: int  # of those that wait: until a person says that they may go to a new address
 
     @classmethod
     def of(cls, one: DestinationView) -> "DestinationAnswer":
@@ -35,6 +43,7 @@ class DestinationAnswer(_Answer):
             objects=list(one.objects),
             studies=one.worth,
             counts=dict(one.counts),
+            held=one.held,
         )
 
 
@@ -65,6 +74,7 @@ class DeliveryAnswer(_Answer):
     committed_at: datetime | None
     status: int | None  # of the last answer
     words: str
+    counts: bool  # neither superseded nor retracted
 
     @classmethod
     def of(cls, view: DeliveryView) -> "DeliveryAnswer":
@@ -86,6 +96,7 @@ class DeliveryAnswer(_Answer):
             committed_at=one.committed_at,
             status=one.status,
             words=one.words,
+            counts=view.counts,
         )
 
 
@@ -115,6 +126,39 @@ class ResentAnswer(_Answer):
     """How many deliveries wait again."""
 
     resent: int
+
+
+class ReleasedAnswer(_Answer):
+    """How many objects may go to a destination's new address."""
+
+    released: int
+
+
+class ProblemAnswer(_Answer):
+    """Results of a study that could not be made, or not all of them."""
+
+    study_instance_uid: str
+    assessment_number: int
+    problem: str
+    at: datetime  # of the last try
+    next_try_at: datetime | None  # null: it is tried no more, unless a person asks for it
+
+    @classmethod
+    def of(cls, one: MakingProblem) -> "ProblemAnswer":
+        """As people are shown it."""
+        return cls(
+            study_instance_uid=one.study_instance_uid,
+            assessment_number=one.assessment_number,
+            problem=one.problem,
+            at=one.at,
+            next_try_at=one.next_try_at,
+        )
+
+
+class AnewRequest(Asked):
+    """Why results of a study are to be made anew."""
+
+    reason: str = Field(max_length=1000)
 
 
 class RetractRequest(Asked):

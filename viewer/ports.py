@@ -39,6 +39,10 @@ class CannotDecode(VigieError):
     """The archived object holds no such frame, or pixels nobody can decode."""
 
 
+class DecoderDied(CannotDecode):
+    """What decodes took too long, was killed or had no memory: another time it may do."""
+
+
 class WorklistReader(Protocol):
     """Reads the worklist; every method may raise StoreUnavailable. Called from many threads."""
 

@@ -22,6 +22,7 @@ from results.sending.errors import (
 )
 from results.sending.heard import heard
 from results.sending.ports import Transport
+from vigie.result_files import holds
 from worklist.commitment import CommitmentAnswer, FailureReason, ObjectReference
 from worklist.deliveries import Asked
 from worklist.errors import StoreUnavailable
@@ -37,8 +38,10 @@ from worklist.outbound import (
     refused,
 )
 from worklist.ports import Event
-from worklist.store.made import VIGIE
+from worklist.store.committing import PostgresCommitting
+from worklist.store.destinations import VIGIE
 from worklist.store.outbound import Outgoing, PostgresOutbound
+from worklist.store.result_files import PostgresResultFiles
 from worklist.uid import StudyInstanceUID, TransactionUID
 
 log = structlog.get_logger(__name__)
@@ -59,6 +62,8 @@ class Outbox:
     """What every sender shares."""
 
     store: PostgresOutbound
+    committing: PostgresCommitting
+    files: PostgresResultFiles
     transport: Transport
     patience: Patience
     folder: Path  # that the paths of objects are relative to
@@ -79,7 +84,9 @@ class Sender:
         self._destination = destination
         self._asks_commitment = asks_commitment and isinstance(destination, DimseDestination)
         self._wake = threading.Event()
-        self._failures = 0  # tries in vain since it answered last
+        self._failures = 0  # tries in vain since it took or refused something last
+        self._was_away = False
+        self._has_answered = False  # in this round
         self._batch = _BATCH  # after trouble each by itself: one object then holds up no other
         self._try_again_at: datetime | None = None
 
@@ -106,10 +113,12 @@ class Sender:
 
     def _round_and_pause(self, stop: threading.Event) -> float:
         """Seconds until something is to be done again, if nobody wakes us."""
+        self._has_answered = False
         try:
             while not stop.is_set() and self.send_due():
                 pass
-            if self._asks_commitment and self._failures == 0 and not stop.is_set():
+            is_there = self._has_answered or self._failures == 0
+            if self._asks_commitment and is_there and not stop.is_set():
                 self.ask_commitment()
             return self._pause_s()
         except StoreUnavailable as error:
@@ -132,33 +141,59 @@ class Sender:
         now = self._outbox.now()
         if self._try_again_at is not None and now < self._try_again_at:
             return False
-        if self._failures and not self._answers(now):
+        name, store = self._destination.name, self._outbox.store
+        if self._failures and (store.next_try_at(name) is None or not self._answers(now)):
             return False
-        taken = self._outbox.store.take(self._destination.name, now, self._batch)
-        if not taken:
+        taken = self._as_they_were_made(store.take(name, now, self._batch), now)
+        if taken is None:
             return False
-        delivered, trouble, begun = self._sent(taken)
+        delivered, trouble, begun = self._sent(taken) if taken else ({}, None, None)
         self._keep(taken, delivered, trouble, begun)
+        if delivered and trouble is None:
+            self._failures = 0
         if trouble is not None:
             self._in_trouble(now)
             return False
         self._batch = min(2 * self._batch, _BATCH)
         return True
 
+    def _as_they_were_made(
+        self, taken: Sequence[Outgoing], now: datetime
+    ) -> Sequence[Outgoing] | None:
+        """Those whose files hold what was made (P6); others are made again. None: nothing is due.
+
+        Nothing else may leave under a UID that is known, whatever happened to the disk.
+        """
+        if not taken:
+            return None
+        whole = [one for one in taken if holds(self._outbox.folder / one.path, one.sha256)]
+        broken = [one for one in taken if one not in whole]
+        if broken:
+            paths = [one.path for one in broken]
+            log.warning("result_files_gone", destination=self._destination.name, paths=paths)
+            self._outbox.files.gone([one.delivery.sop_instance_uid for one in broken], now)
+            self._keep(broken, {}, None, frozenset())
+        return whole
+
     def _answers(self, now: datetime) -> bool:
-        """Whether the destination answers again, so that nothing leaves for nobody."""
+        """Whether the destination answers again, so that nothing leaves for nobody.
+
+        One that answers, and then takes nothing, is left alone for longer each time all the same.
+        """
         try:
             self._outbox.transport.test(self._destination)
         except DestinationUnavailable as error:
-            name = self._destination.name
-            due = self._outbox.store.take(name, now, _PUT_OFF_AT_ONCE, sending=False)
-            self._keep(due, {}, str(error))
-            self._in_trouble(now)
-            return False
-        if self._failures > 1:  # it was away: what waits need wait no longer
+            if not error.is_alive:
+                name = self._destination.name
+                due = self._outbox.store.take(name, now, _PUT_OFF_AT_ONCE, sending=False)
+                self._keep(due, {}, str(error))
+                self._was_away = True
+                self._in_trouble(now)
+                return False
+        if self._was_away:  # what waits need wait no longer
+            self._was_away, self._batch = False, _BATCH
             self._outbox.store.try_now(self._destination.name, self._outbox.now())
-            self._batch = _BATCH
-        self._failures, self._try_again_at = 0, None
+        self._has_answered, self._try_again_at = True, None
         return True
 
     def _in_trouble(self, now: datetime) -> None:
@@ -233,9 +268,10 @@ class Sender:
 
     def ask_commitment(self) -> None:
         """Ask for the safekeeping of what was sent and not asked for lately."""
-        now, store = self._outbox.now(), self._outbox.store
-        wanted = store.to_commit(
+        now, committing = self._outbox.now(), self._outbox.committing
+        wanted = committing.to_commit(
             self._destination.name,
+            now,
             asked_before=now - _COMMITMENT_AGAIN,
             most_tries=_COMMITMENT_TRIES,
             limit=_COMMITMENTS_AT_ONCE,
@@ -244,7 +280,7 @@ class Sender:
             return
         transaction_uid = TransactionUID(f"2.25.{uuid4().int}")
         ids = [one.delivery.delivery_id for one in wanted]
-        store.note_commitment_asked(ids, transaction_uid, now)
+        committing.note_asked(ids, transaction_uid, now)
         references = [
             ObjectReference(
                 sop_class_uid=one.sop_class_uid, sop_instance_uid=one.delivery.sop_instance_uid
@@ -253,16 +289,20 @@ class Sender:
         ]
         try:
             answer = self._outbox.transport.ask_commitment(
-                self._destination, transaction_uid, references
+                self._destination, transaction_uid, references, self._record
             )
         except CommitmentNotOffered as error:
             log.info("no_storage_commitment", destination=self._destination.name, why=str(error))
-            store.note_no_commitment(self._destination.name)
+            committing.note_none(self._destination.name, now)
         except DestinationUnavailable as error:
             log.warning("commitment_not_asked", destination=self._destination.name, why=str(error))
         else:
             if answer is not None:
-                record_commitment(self._outbox, answer, [self._destination])
+                self._record(answer)
+
+    def _record(self, answer: CommitmentAnswer) -> None:
+        """Keep an answer, also one to an earlier request."""
+        record_commitment(self._outbox, answer, [self._destination])
 
 
 def record_heard(outbox: Outbox, destinations: Sequence[Destination], folder: Path) -> None:
@@ -282,7 +322,7 @@ def record_commitment(
     kept = {one.sop_instance_uid for one in answer.committed}
     failed = {one.object.sop_instance_uid: one.failure_reason for one in answer.failed}
     now = outbox.now()
-    asked = outbox.store.asked_under(answer.transaction_uid)
+    asked = outbox.committing.asked_under(answer.transaction_uid)
     ids = [
         one.delivery.delivery_id
         for one in asked

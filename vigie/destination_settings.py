@@ -99,7 +99,8 @@ class DestinationSettings(BaseModel):
             return StowDestination(
                 name=self.name,
                 url=self.url or "",
-                bearer_token=self._token,
+                bearer_token=self.bearer_token.get_secret_value() if self.bearer_token else None,
+                bearer_token_file=self.bearer_token_file,
                 tls=self._tls,
                 connect_timeout_s=self.connect_timeout_s,
                 answer_timeout_s=self.answer_timeout_s,
@@ -114,12 +115,6 @@ class DestinationSettings(BaseModel):
             connect_timeout_s=self.connect_timeout_s,
             answer_timeout_s=self.answer_timeout_s,
         )
-
-    @property
-    def _token(self) -> str | None:
-        if self.bearer_token_file is not None:
-            return self.bearer_token_file.read_text(encoding="utf-8").strip()
-        return self.bearer_token.get_secret_value() if self.bearer_token else None
 
     @property
     def _tls(self) -> Tls | None:

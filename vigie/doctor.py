@@ -22,11 +22,19 @@ from vigie.node import CannotStart, ask_web, check_port_is_free, reachable
 from vigie.readiness import check_database, check_disk
 from vigie.sending import echo
 from vigie.settings import Settings
-from vigie.wiring import migrated_engine, model_folder, site_prevalence, utc_now
+from vigie.testing_destinations import tester
+from vigie.wiring import (
+    make_deliveries,
+    migrated_engine,
+    model_folder,
+    site_prevalence,
+    utc_now,
+)
 from worklist.errors import VigieError
 from worklist.finding import TargetFinding
 from worklist.highlighting import ALL_OTHERS
 from worklist.notifying import NotificationState
+from worklist.outbound import DeliveryState
 from worklist.store.message_log import dead_letters
 from worklist.store.notifying import PostgresNotifications
 
@@ -76,6 +84,8 @@ def _database_and_clock(settings: Settings) -> Iterator[Check]:
                 yield check_channels(settings, engine, utc_now())
             if settings.hl7_port is not None or settings.hl7_peer is not None:
                 yield check_dead_letters(engine)
+            if settings.destinations:
+                yield from check_destinations(settings, engine)
     except (VigieError, DatabaseStartFailed, sa.exc.SQLAlchemyError, psycopg.Error) as error:
         yield Check(name="database", ok=False, detail=str(error).splitlines()[0])
 
@@ -106,6 +116,24 @@ def check_dead_letters(engine: sa.Engine) -> Check:
     said = ", ".join(f"{count} {kind} {way}" for (way, kind), count in sorted(counts.items()))
     detail = f"refused or given up: {said}; see vigie hl7 dead-letters"
     return Check(name="hl7_messages", ok=True, warns=True, detail=detail)
+
+
+def check_destinations(settings: Settings, engine: sa.Engine) -> Iterator[Check]:
+    """Whether each destination answers, and what needs a person there."""
+    test = tester(settings)
+    for one in make_deliveries(settings, engine).destinations():
+        if not one.kind:
+            continue
+        answers, words = test(one.name)
+        stuck = [
+            f"{one.counts[state]} {state}"
+            for state in (DeliveryState.REFUSED, DeliveryState.PARKED)
+            if one.counts[state]
+        ]
+        if one.held:
+            stuck.append(f"{one.held} held since its address changed")
+        detail = "; ".join((words.removesuffix("."), *stuck))
+        yield Check(name=f"destination {one.name}", ok=answers, warns=bool(stuck), detail=detail)
 
 
 def _clock(engine: sa.Engine) -> Check:

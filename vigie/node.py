@@ -19,8 +19,9 @@ from vigie.first_start import make_first_administrator
 from vigie.processes import stop_event
 from vigie.settings import PREFIX, Settings
 from vigie.supervision import Role, Supervisor
-from vigie.wiring import database_url
+from vigie.wiring import database_url, utc_now
 from worklist.errors import StoreUnavailable, VigieError
+from worklist.store.destinations import PostgresDestinations
 from worklist.store.engine import connect
 from worklist.store.schema import migrate
 
@@ -123,6 +124,8 @@ def migrate_when_it_answers(
                 if embedded is None or embedded.is_ready():
                     migrate(engine)
                     people(engine)
+                    if not settings.destinations:  # else who delivers notes them
+                        PostgresDestinations(engine).note_none(utc_now())
                     return
             except (sa.exc.OperationalError, StoreUnavailable) as error:
                 if not told:

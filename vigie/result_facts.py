@@ -30,7 +30,7 @@ from viewer.rendering import apply_window, own_window
 from worklist.finding import Flagged, NotApplicable, NotFlagged, Outcome, Provenance
 from worklist.highlighting import Highlighting, Modes
 from worklist.outbound import Worth
-from worklist.store.making import AssessedStudy, SeenObject
+from worklist.store.assessed import AssessedStudy, SeenObject
 from worklist.uid import SOPInstanceUID
 
 _SOURCES_TRIED = 5  # headers looked at until one says whose the study is

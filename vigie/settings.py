@@ -377,6 +377,12 @@ class Settings(BaseSettings):
     delivery_limit_h: float = Field(
         72, gt=0, le=8760, description="Hours until an object that nobody takes is parked."
     )
+    results_kept_days: float = Field(
+        7,
+        ge=0,
+        le=3650,
+        description="Days the file of a result is kept that was taken and is not answered for.",
+    )
     timezone: str | None = Field(
         None,
         description="Time zone that results are dated in (Europe/Paris); none: the machine's.",

@@ -20,6 +20,6 @@ def tester(settings: Settings) -> Callable[[str], tuple[bool, str]]:
         try:
             return True, transport.test(found.destination(settings.ae_title))
         except DestinationUnavailable as error:
-            return False, str(error)
+            return error.is_alive, str(error)
 
     return test

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 import structlog
 
+from vigie import __version__
 from vigie.database import EmbeddedPostgres
 from vigie.passwords import Argon2Passwords
 from vigie.people import People
@@ -21,6 +22,7 @@ from worklist.api_tokens import ApiTokens
 from worklist.deliveries import Deliveries
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
+from worklist.outbound import rules_of
 from worklist.personal import Personal
 from worklist.service import Worklist
 from worklist.sessions import SessionLimits
@@ -173,7 +175,9 @@ def make_personal(engine: sa.Engine) -> Personal:
 
 def make_deliveries(settings: Settings, engine: sa.Engine) -> Deliveries:
     """What goes back."""
-    return Deliveries(PostgresOutbound(engine), [one.view for one in settings.destinations])
+    views = [one.view for one in settings.destinations]
+    rules = rules_of(__version__, settings.highlighting_modes)
+    return Deliveries(PostgresOutbound(engine), views, rules)
 
 
 def make_reader(settings: Settings, engine: sa.Engine) -> PostgresReader:

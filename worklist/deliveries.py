@@ -14,6 +14,7 @@ from worklist.outbound import (
     DeliveryState,
     DeliveryView,
     DestinationView,
+    MakingProblem,
     NothingToRetract,
     UnknownDelivery,
     UnknownDestination,
@@ -23,6 +24,7 @@ from worklist.ports import Event
 from worklist.uid import StudyInstanceUID
 
 LONGEST_PAGE = 200
+_MOST_NAMED = 50  # deliveries in one event
 _AGAIN = (DeliveryState.REFUSED, DeliveryState.PARKED, DeliveryState.WAITING)
 _ALL_THAT_COUNTS = (*_AGAIN, DeliveryState.SENT, DeliveryState.COMMITTED)
 
@@ -59,6 +61,15 @@ class DeliveriesTransaction(Protocol):
         False: no assessment of it has ended, or what was made of its newest one is retracted.
         """
 
+    def make_anew_by_other_rules(self, delivery_ids: Sequence[int], rules: str) -> None:
+        """Let be made again, before it is sent, what other software or modes made."""
+
+    def studies_of(self, delivery_ids: Sequence[int]) -> Mapping[int, StudyInstanceUID]:
+        """Of which study each is."""
+
+    def release(self, destination: str) -> int:
+        """Let go to its new address what was held for a destination; how many objects."""
+
     def append_events(self, events: Sequence[Event]) -> None:
         """Add to the log, and wake who listens to it."""
 
@@ -82,6 +93,14 @@ class DeliveriesStore(Protocol):
         """How many are in which state, by destination; only states that there are."""
         ...
 
+    def held(self) -> Mapping[str, int]:
+        """How many wait until a person says that they may go to a new address."""
+        ...
+
+    def problems(self, limit: int) -> Sequence[MakingProblem]:
+        """Newest assessments of which something could not be made, the last tried first."""
+        ...
+
 
 class Deliveries:
     """The part of the service about what goes back.
@@ -90,11 +109,16 @@ class Deliveries:
     ----------
     destinations
         Those that are set, without their counts.
+    rules
+        How results are made by now (`worklist.outbound.rules_of`).
     """
 
-    def __init__(self, store: DeliveriesStore, destinations: Sequence[DestinationView]) -> None:
+    def __init__(
+        self, store: DeliveriesStore, destinations: Sequence[DestinationView], rules: str = ""
+    ) -> None:
         self._store = store
         self._destinations = destinations
+        self._rules = rules
 
     def destinations(self) -> Sequence[DestinationView]:
         """Those that are set, then those that were set once and for which something is kept."""
@@ -106,7 +130,15 @@ class Deliveries:
             )
             for name in sorted(counts.keys() - known)
         ]
-        return [_counted(one, counts.get(one.name, {})) for one in (*self._destinations, *once)]
+        held = self._store.held()
+        return [
+            _counted(one, counts.get(one.name, {}), held.get(one.name, 0))
+            for one in (*self._destinations, *once)
+        ]
+
+    def problems(self, *, limit: int = LONGEST_PAGE) -> Sequence[MakingProblem]:
+        """What could not be made, the last tried first."""
+        return self._store.problems(min(max(limit, 1), LONGEST_PAGE))
 
     def page(self, asked: Asked, *, before: int | None = None, limit: int = 50) -> DeliveryPage:
         """Deliveries, the last made first."""
@@ -127,7 +159,8 @@ class Deliveries:
     def resend(self, asked: Asked, *, actor: str, now: datetime) -> int:
         """Send again what was refused, was parked or waits; of a study also what was sent.
 
-        What is named by its number is sent again in whatever state it is.
+        What is named by its number is sent again in whatever state it is. What was made by other
+        software or modes than hold now is made anew, and takes the place of what was sent.
 
         Returns
         -------
@@ -151,10 +184,15 @@ class Deliveries:
                 raise UnknownDelivery(f"there is no delivery {asked.delivery_ids[0]}")
             elif not found:
                 raise CannotResend("it was superseded or retracted, and is not sent again")
-            waiting = [resent(one, now=now) for one in found]
+            known = {one.name for one in self._destinations}
+            waiting = [resent(one, now=now) for one in found if one.destination in known]
+            if found and not waiting:
+                raise UnknownDestination(f"{found[0].destination} is set no more")
+            ids = [one.delivery_id for one in waiting]
             transaction.save_deliveries(waiting)
-            if waiting:
-                transaction.append_events([_resent_event(asked, waiting, actor, now)])
+            transaction.make_anew_by_other_rules(ids, self._rules)
+            studies = transaction.studies_of(ids)
+            transaction.append_events(_resent_events(waiting, studies, actor, now))
         return len(waiting)
 
     def retract(self, uid: StudyInstanceUID, *, reason: str, actor: str, now: datetime) -> int:
@@ -171,8 +209,7 @@ class Deliveries:
         NothingToRetract
             If nothing was made, or all was retracted already.
         """
-        if not reason.strip():
-            raise MissingReason("say why: the reason stands in the event log")
+        _require_reason(reason)
         with self._store.transaction() as transaction:
             _require_study(transaction, uid)
             count = transaction.retract(uid, now)
@@ -182,7 +219,32 @@ class Deliveries:
             transaction.append_events([_event("results_retracted", uid, details, actor, now)])
         return count
 
-    def make_anew(self, uid: StudyInstanceUID, *, actor: str, now: datetime) -> None:
+    def release(self, destination: str, *, actor: str, now: datetime) -> int:
+        """Let go to its new address what was held since the address of a destination changed.
+
+        Returns
+        -------
+        int
+            How many objects it concerns.
+
+        Raises
+        ------
+        UnknownDestination
+            If it is not set.
+        """
+        asked = Asked(destination=destination)
+        with self._store.transaction() as transaction:
+            self._require(transaction, asked)
+            count = transaction.release(destination)
+            if count:
+                details = {"destination": destination, "objects": count}
+                event = _event("results_released", None, details, actor, now)
+                transaction.append_events([event])
+        return count
+
+    def make_anew(
+        self, uid: StudyInstanceUID, *, actor: str, now: datetime, reason: str | None = None
+    ) -> None:
         """Make the results of a study again of its newest assessment, for every destination.
 
         Raises
@@ -191,12 +253,17 @@ class Deliveries:
             If it was never filed.
         CannotResend
             If no assessment of it has ended, or its results were retracted.
+        MissingReason
+            If the reason is blank.
         """
+        if reason is not None:
+            _require_reason(reason)
         with self._store.transaction() as transaction:
             _require_study(transaction, uid)
             if not transaction.make_anew(uid):
                 raise CannotResend("no assessment has ended, or its results were retracted")
-            transaction.append_events([_event("results_asked_again", uid, {}, actor, now)])
+            details = {} if reason is None else {"why": reason}
+            transaction.append_events([_event("results_asked_again", uid, details, actor, now)])
 
     def _require(self, transaction: DeliveriesTransaction, asked: Asked) -> None:
         if asked.study is not None:
@@ -211,21 +278,42 @@ def _require_study(transaction: DeliveriesTransaction, uid: StudyInstanceUID) ->
         raise UnknownStudy(f"no study {uid} has been filed here")
 
 
-def _counted(one: DestinationView, counts: Mapping[DeliveryState, int]) -> DestinationView:
-    return DestinationView(
-        name=one.name,
-        kind=one.kind,
-        address=one.address,
-        objects=one.objects,
-        worth=one.worth,
-        counts={state: counts.get(state, 0) for state in DeliveryState},
-    )
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise MissingReason("say why: the reason stands in the event log")
 
 
-def _resent_event(asked: Asked, deliveries: Sequence[Delivery], actor: str, now: datetime) -> Event:
-    names = sorted({one.destination for one in deliveries})
-    details = {"objects": len(deliveries), "destinations": names}
-    return _event("results_resent", asked.study, details, actor, now)
+def _counted(
+    one: DestinationView, counts: Mapping[DeliveryState, int], held: int
+) -> DestinationView:
+    every = {state: counts.get(state, 0) for state in DeliveryState}
+    return replace(one, counts=every, held=held)
+
+
+def _resent_events(
+    deliveries: Sequence[Delivery],
+    studies: Mapping[int, StudyInstanceUID],
+    actor: str,
+    now: datetime,
+) -> list[Event]:
+    """One for each study."""
+    of_study: dict[StudyInstanceUID, list[Delivery]] = {}
+    for one in deliveries:
+        of_study.setdefault(studies[one.delivery_id], []).append(one)
+    return [
+        _event(
+            "results_resent",
+            uid,
+            {
+                "objects": len(found),
+                "destinations": sorted({one.destination for one in found}),
+                "deliveries": [one.delivery_id for one in found][:_MOST_NAMED],
+            },
+            actor,
+            now,
+        )
+        for uid, found in of_study.items()
+    ]
 
 
 def _event(

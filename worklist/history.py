@@ -222,7 +222,12 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "results_resent": lambda d: (
         f"{d['objects']} objects sent again to {', '.join(d['destinations'])}"
     ),
-    "results_asked_again": lambda _: "asked for the results again",
+    "results_withdrawn": lambda d: (
+        f"{d['objects']} objects for {d['destination']} are sent no more: {d['why']}"
+    ),
+    "results_asked_again": lambda d: (
+        "asked for the results again" + (f", because {d['why']}" if "why" in d else "")
+    ),
     "results_retracted": lambda d: f"results retracted, {d['objects']} objects, because {d['why']}",
     "claim_ended": lambda d: f"claim of {d['account']} ended: {_CLAIM_ENDS[d['how']]}",
 }

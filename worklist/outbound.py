@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from worklist.errors import VigieError
+from worklist.highlighting import Modes
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 _MOST_DOUBLINGS = 40  # a pause doubled so often is longer than any
@@ -68,6 +69,14 @@ class RejectionReason(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class NotSentBecause(StrEnum):
+    """Why objects that waited are not sent any more."""
+
+    SUPERSEDED = "a later result took their place"
+    UNTELLABLE = "what holds now cannot be told"
+    SET_NO_MORE = "the destination is set no more"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patience:
     """How long what cannot be sent is tried."""
@@ -84,6 +93,12 @@ class Patience:
             return min(pause, self.longest_pause)
         except OverflowError:
             return self.longest_pause
+
+
+# What cannot be made now (the archive does not answer, a decoder died) is tried for a day.
+MAKING = Patience(
+    first_pause=timedelta(seconds=30), longest_pause=timedelta(hours=1), limit=timedelta(days=1)
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,6 +212,9 @@ class MadeObject:
     path: str  # relative to the folder of results
     sha256: str
     size_bytes: int
+    names: tuple[SOPInstanceUID, ...] = ()  # of ours, what it takes the place of or rejects
+    why: RejectionReason | None = None  # of a rejection
+    said_at: datetime | None = None  # of a rejection: since when what it names counts no more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,6 +230,8 @@ class MadeSet:
     withheld: frozenset[str]  # detectors whose marks wait for a first look
     problem: str = ""  # what could not be made, and why
     digest: str = ""  # of the facts it was made of; empty: there were none
+    rules: str = ""  # software and modes that it was made with
+    was_asked: bool = True  # a person had asked for it when its facts were read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,6 +248,12 @@ class Wants:
         return kind in self.kinds and order.index(worth) <= order.index(self.worth)
 
 
+def rules_of(software_version: str, modes: Modes) -> str:
+    """What decides beside the facts how results look: in other words, they are made anew."""
+    chosen = (f"{name}={mode}" for name, mode in sorted(modes.chosen.items()))
+    return " ".join((software_version, *chosen))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryView:
     """A delivery as people are shown it."""
@@ -237,6 +263,7 @@ class DeliveryView:
     assessment_number: int
     kind: ObjectKind
     made_at: datetime
+    counts: bool = True  # neither superseded nor retracted; a rejection always does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,3 +284,15 @@ class DestinationView:
     objects: tuple[ObjectKind, ...]
     worth: Worth | None
     counts: Mapping[DeliveryState, int]  # every state
+    held: int = 0  # of those that wait: until a person says that they may go to a new address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MakingProblem:
+    """Results of a study that could not be made, or not all of them."""
+
+    study_instance_uid: StudyInstanceUID
+    assessment_number: int
+    problem: str
+    at: datetime  # of the last try
+    next_try_at: datetime | None  # None: it is tried no more, unless a person asks for it

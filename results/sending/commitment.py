@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pydicom.config import disable_value_validation
@@ -23,6 +23,7 @@ from worklist.commitment import (
     NotCommitted,
     ObjectReference,
 )
+from worklist.errors import VigieError
 from worklist.uid import SOPInstanceUID, TransactionUID
 
 _WELL_KNOWN_INSTANCE = "1.2.840.10008.1.20.1.1"
@@ -35,6 +36,7 @@ def ask(
     destination: DimseDestination,
     transaction_uid: TransactionUID,
     references: Sequence[ObjectReference],
+    record: Callable[[CommitmentAnswer], None],
     *,
     wait_s: float = 5.0,
 ) -> CommitmentAnswer | None:
@@ -69,7 +71,7 @@ def ask(
                 f"{destination.name} does not take the request for storage commitment: "
                 f"status 0x{status:04X}. {asked.text(messages.ERROR_COMMENT)}".rstrip()
             )
-        return _await_report(association, destination, transaction_uid, wait_s)
+        return _await_report(association, destination, transaction_uid, record, wait_s)
 
 
 def report(destination: DimseDestination, answer: CommitmentAnswer) -> None:
@@ -181,6 +183,7 @@ def _await_report(
     association: Association,
     destination: DimseDestination,
     transaction_uid: TransactionUID,
+    record: Callable[[CommitmentAnswer], None],
     wait_s: float,
 ) -> CommitmentAnswer | None:
     """The answer on this association; None if it comes another way: the request is taken."""
@@ -194,13 +197,22 @@ def _await_report(
             if message.field == messages.N_EVENT_REPORT_RQ:
                 answer = _answer(association, destination, message)
             is_ours = answer is not None and answer.transaction_uid == transaction_uid
-            # What is not of this request is to be told to the listener, which keeps it.
-            association.respond(message, _SUCCESS if is_ours else _PROCESSING_FAILURE)
+            is_taken = is_ours or (answer is not None and _recorded(answer, record))
+            association.respond(message, _SUCCESS if is_taken else _PROCESSING_FAILURE)
         except DestinationUnavailable:
             return None
         if is_ours:
             return answer
     return None
+
+
+def _recorded(answer: CommitmentAnswer, record: Callable[[CommitmentAnswer], None]) -> bool:
+    """Whether an answer to an earlier request is kept: most peers tell it only once."""
+    try:
+        record(answer)
+    except VigieError:
+        return False
+    return True
 
 
 def _answer(

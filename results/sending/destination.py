@@ -75,6 +75,7 @@ class StowDestination:
     name: str  # what people call it
     url: str  # of the service; objects are posted to `<url>/studies`
     bearer_token: str | None = None  # sent as Authorization: Bearer
+    bearer_token_file: Path | None = None  # read for each request: tokens are renewed
     tls: Tls | None = None  # None: the system's own CAs for https
     connect_timeout_s: float = 15.0
     answer_timeout_s: float = 60.0  # of silence, after everything was sent
@@ -85,11 +86,33 @@ class StowDestination:
             raise ValueError("url: must begin with https:// or http:// and name a host")
         if parts.username or parts.query or parts.fragment:
             raise ValueError("url: must hold no name of a user, no ? and no #")
-        if self.bearer_token is not None and not self.bearer_token.isascii():
-            raise ValueError("bearer_token: has letters outside ASCII")
+        if not self.url.isascii() or not self.url.isprintable() or " " in self.url:
+            raise ValueError("url: must be written in ASCII, other signs as %C3%A9")
+        _ = self.token
         if self.tls is not None and not self.tls.check_host_name:
             raise ValueError("check_host_name: is always so with https")
         _check_timeouts(self.connect_timeout_s, self.answer_timeout_s)
+
+    @property
+    def token(self) -> str | None:
+        """The token by now; None: there is none.
+
+        Raises
+        ------
+        ValueError
+            If its file cannot be read, or it cannot be sent.
+        """
+        token = self.bearer_token
+        if self.bearer_token_file is not None:
+            try:
+                token = self.bearer_token_file.read_text(encoding="utf-8").strip()
+            except (OSError, ValueError) as error:
+                raise ValueError(
+                    f"bearer_token_file: cannot be read ({type(error).__name__})"
+                ) from error
+        if token is not None and not (token.isascii() and token.isprintable() and token):
+            raise ValueError("bearer_token: is empty, or has letters outside ASCII or line breaks")
+        return token
 
     def __repr__(self) -> str:
         """Never the token: logs hold this."""

@@ -15,7 +15,9 @@ from typing import BinaryIO
 from pydicom import dcmread
 from pydicom.config import disable_value_validation
 from pydicom.errors import InvalidDicomError
+from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_file_meta_info
+from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -96,6 +98,26 @@ def data_set_in(one: OutgoingObject, transfer_syntax_uid: str) -> BinaryIO:
             f"The file {one.path.name} cannot be sent in another transfer syntax: {error}",
             one.path,
         ) from error
+
+
+def file_in_explicit(one: OutgoingObject) -> bytes:
+    """A whole file in Explicit VR Little Endian (PS3.10 section 7).
+
+    Raises
+    ------
+    UnsendableFile
+        If the file cannot be read, or not be put into it.
+    """
+    data_set = data_set_in(one, EXPLICIT)
+    with data_set, disable_value_validation():
+        meta = read_file_meta_info(one.path)
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        file = DicomBytesIO()
+        file.is_implicit_VR, file.is_little_endian = False, True
+        file.write(b"\0" * 128 + b"DICM")
+        write_file_meta_info(file, meta, enforce_standard=True)
+        file.write(data_set.read())
+        return bytes(file.getvalue())
 
 
 def _offset(path: Path) -> int:

@@ -33,6 +33,8 @@ class DestinationUnavailable(SendingError):
         destination already, unanswered; sent again with its UID and bytes it is no second one.
     begun
         The SOP Instance UIDs of which bytes left and no answer came; None: of any of the others.
+    is_alive
+        It answered, if not as we hoped to a request without objects: one object will tell.
     """
 
     def __init__(
@@ -40,10 +42,13 @@ class DestinationUnavailable(SendingError):
         message: str,
         delivered: Sequence[Delivered] = (),
         begun: Collection[str] | None = None,
+        *,
+        is_alive: bool = False,
     ) -> None:
         super().__init__(message)
         self.delivered = tuple(delivered)
         self.begun = None if begun is None else frozenset(begun)
+        self.is_alive = is_alive
 
 
 class AssociationRefused(DestinationUnavailable):

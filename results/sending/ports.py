@@ -1,6 +1,6 @@
 """What the queue needs of the ways out; the module `results.sending.transport` satisfies it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,8 +37,15 @@ class Transport(Protocol):
         destination: Destination,
         transaction_uid: TransactionUID,
         references: Sequence[ObjectReference],
+        record: Callable[[CommitmentAnswer], None],
     ) -> CommitmentAnswer | None:
         """Ask the destination to answer for objects that it accepted (PS3.4 annex J).
+
+        Parameters
+        ----------
+        record
+            Keeps an answer to an earlier request that comes on this association; raises where it
+            cannot, and the peer then hears that we did not take it.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """The ways out, by the kind of destination; satisfies `results.sending.ports.Transport`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from results.sending import commitment, storage, stow
@@ -44,8 +44,15 @@ def ask_commitment(
     destination: Destination,
     transaction_uid: TransactionUID,
     references: Sequence[ObjectReference],
+    record: Callable[[CommitmentAnswer], None],
 ) -> CommitmentAnswer | None:
     """Ask the destination to answer for objects that it accepted (PS3.4 annex J).
+
+    Parameters
+    ----------
+    record
+        Keeps an answer to an earlier request that comes on this association; raises where it
+        cannot, and the peer then hears that we did not take it.
 
     Returns
     -------
@@ -60,5 +67,5 @@ def ask_commitment(
         If it never will: STOW-RS, or a node without the service.
     """
     if isinstance(destination, DimseDestination):
-        return commitment.ask(destination, transaction_uid, references)
+        return commitment.ask(destination, transaction_uid, references, record)
     raise CommitmentNotOffered(f"{destination.name} has no storage commitment.")

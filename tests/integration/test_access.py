@@ -54,6 +54,9 @@ ADMINISTRATORS = {
     ("GET", "/api/destinations"),
     ("POST", "/api/destinations/{name}/test"),
     ("POST", f"{UID}/retract-results"),
+    ("POST", f"{UID}/make-results-anew"),
+    ("POST", "/api/destinations/{name}/release"),
+    ("GET", "/api/deliveries/problems"),
 }
 RADIOLOGISTS = {
     ("POST", f"{UID}/claim"),

@@ -34,6 +34,7 @@ from vigie.settings import load_settings
 from vigie.wiring import make_worklist, utc_now
 from worklist.archived import ArchivedObject
 from worklist.commitment import CommitmentAnswer, ObjectReference, PreparedAnswer
+from worklist.errors import StoreUnavailable
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID, TransactionUID
 
 PUSH = str(StorageCommitmentPushModel)
@@ -122,9 +123,24 @@ def archive(how: str, listener_port: int = 0) -> Iterator[tuple[Archive, int]]:
             thread.join(10)
 
 
+def not_kept(answer: CommitmentAnswer) -> None:
+    raise StoreUnavailable("the database is down")
+
+
+def test_an_answer_to_an_earlier_request_is_kept_before_the_archive_hears_so() -> None:
+    kept: list[CommitmentAnswer] = []
+    with archive("same") as (peer, port):
+        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], kept.append)
+        assert eventually(lambda: len(peer.statuses) == 2)
+    assert peer.statuses == [0x0000, 0x0000]
+    (earlier,) = kept
+    assert earlier.transaction_uid != TRANSACTION
+    assert earlier.ae_title == "PACS"
+
+
 def test_an_archive_that_answers_at_once_is_heard_and_an_answer_to_others_is_not_taken() -> None:
     with archive("same") as (peer, port):
-        answer = transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")])
+        answer = transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], not_kept)
         assert eventually(lambda: len(peer.statuses) == 2)
     assert answer is not None
     assert answer.transaction_uid == TRANSACTION
@@ -140,7 +156,9 @@ def test_an_archive_that_answers_on_a_new_association_is_heard_by_the_listener(
 ) -> None:
     listener = start()
     with archive("other", listener.port) as (peer, port):
-        assert transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")]) is None
+        assert (
+            transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], not_kept) is None
+        )
         assert eventually(lambda: peer.statuses == [0x0000])
     folder = CommitmentFolders(listener.settings.data).heard
     ((path, answer),) = heard(folder)
@@ -168,20 +186,22 @@ def test_a_peer_that_takes_no_answers_is_unavailable() -> None:
 
 def test_an_archive_that_keeps_silent_is_left_after_a_moment() -> None:
     with archive("silent") as (peer, port):
-        assert transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")]) is None
+        assert (
+            transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], not_kept) is None
+        )
     assert len(peer.requests) == 1
 
 
 def test_a_node_without_the_service_says_so_or_refuses() -> None:
     with storage_peer(lambda _: 0x0000) as port, pytest.raises(CommitmentNotOffered):
-        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")])
+        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], not_kept)
     with archive("knows no action") as (_, port), pytest.raises(CommitmentNotOffered):
-        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")])
+        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], not_kept)
     with (
         archive("refuses") as (_, port),
         pytest.raises(DestinationUnavailable, match="status 0x0213"),
     ):
-        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")])
+        transport.ask_commitment(at(port), TRANSACTION, [reference("1.2.3")], not_kept)
 
 
 class Node:
@@ -369,7 +389,7 @@ def test_orthanc_answers_for_what_we_sent(
         assert transport.test(here).endswith("storage commitment offered")
         assert transport.send(here, [file])[0].state == "accepted"
         references = [reference(uid_of(file)), reference("1.2.3.99")]
-        assert transport.ask_commitment(here, TRANSACTION, references) is None
+        assert transport.ask_commitment(here, TRANSACTION, references, not_kept) is None
         folder = CommitmentFolders(listener.settings.data).heard
         assert eventually(lambda: bool(list(heard(folder))), 30)
     ((_, answer),) = heard(folder)

@@ -8,13 +8,18 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from typer.testing import CliRunner
+from vigie_node import free_port
 
 from tests.assessed_site import AssessedSite
 from tests.browser import Browser, app_of
 from tests.people import PASSWORD, House
+from tests.sending_peers import storage_peer
 from vigie.__main__ import make_app
+from vigie.doctor import check_destinations
+from vigie.settings import load_settings
 from worklist.outbound import UnknownDestination
 from worklist.people import Role
+from worklist.store.destinations import PostgresDestinations
 from worklist.store.reader import PostgresReader
 from worklist.uid import StudyInstanceUID
 
@@ -115,6 +120,47 @@ def test_sending_again_and_retracting_are_recorded_with_who(
     assert actors == {"person root"}
 
 
+def test_making_anew_is_recorded_with_who_and_why(
+    app: FastAPI, site: AssessedSite, uid: StudyInstanceUID
+) -> None:
+    path = f"/api/studies/{uid}/make-results-anew"
+    assert signed_in(app, "anna").ask("POST", path, {"reason": "x"}).status_code == 403
+    root = signed_in(app, "root")
+    assert root.ask("POST", path, {"reason": " "}).status_code == 422
+    assert root.ask("POST", path, {"reason": "new modes"}).status_code == 204
+    [told] = site.events("results_asked_again")
+    assert (told.actor, told.details) == ("person root", {"why": "new modes"})
+    words = [one["words"] for one in root.ask("GET", f"/api/studies/{uid}").json()["events"]]
+    assert "asked for the results again, because new modes" in words
+    assert (
+        root.ask("POST", "/api/studies/1.9/make-results-anew", {"reason": "x"}).status_code == 404
+    )
+
+
+def test_what_is_held_for_a_new_address_is_shown_and_let_go(
+    app: FastAPI, site: AssessedSite
+) -> None:
+    PostgresDestinations(site.engine).note({"PACS": "elsewhere"}, site.later(minutes=1))
+    root = signed_in(app, "root")
+    assert [one["held"] for one in root.ask("GET", "/api/destinations").json()] == [4]
+    anna = signed_in(app, "anna")
+    assert anna.ask("POST", "/api/destinations/PACS/release").status_code == 403
+    assert root.ask("POST", "/api/destinations/PACS/release").json() == {"released": 4}
+    assert root.ask("POST", "/api/destinations/Other/release").status_code == 404
+    assert [one["held"] for one in root.ask("GET", "/api/destinations").json()] == [0]
+
+
+def test_what_could_not_be_made_is_listed(
+    app: FastAPI, site: AssessedSite, uid: StudyInstanceUID
+) -> None:
+    root = signed_in(app, "root")
+    assert root.ask("GET", "/api/deliveries/problems").json() == []
+    site.making.put_off(uid, 1, "the archive does not answer", site.now)
+    [told] = root.ask("GET", "/api/deliveries/problems").json()
+    assert (told["study_instance_uid"], told["problem"]) == (uid, "the archive does not answer")
+    assert told["next_try_at"] is not None
+
+
 def test_a_destination_is_tested_by_its_name(app: FastAPI) -> None:
     root = signed_in(app, "root")
     told = root.ask("POST", "/api/destinations/PACS/test").json()
@@ -174,6 +220,31 @@ class TestCommands:
         code, told = run("results", "retract", uid, "--reason", "wrong patient")
         assert (code, told.strip()) == (0, f"{len(rows)} objects count no more")
         assert run("results", "retract", uid, "--reason", "again")[0] == 1
+
+    def test_problems_are_listed_and_what_is_held_is_let_go(self, run: Any) -> None:
+        assert json.loads(run("results", "problems", "--json")[1]) == []
+        assert run("results", "problems")[0] == 0
+        code, told = run("destinations", "release", "PACS")
+        assert (code, told.strip()) == (0, "0 objects may go to PACS")
+        assert run("destinations", "release", "Other")[0] == 1
+
+    def test_the_doctor_has_a_line_for_each_destination(
+        self, database_url: str, tmp_path: Path, engine: sa.Engine
+    ) -> None:
+        site = AssessedSite(engine, tmp_path, names=("PACS", "Other"))
+        site.assess(ARM, site.file(ARM))
+        site.make()
+        site.peer.refuses = {"1.2.840.10008.5.1.4.1.1.88.34"}
+        site.send()
+        with storage_peer(lambda _: 0x0000) as port:
+            there = {"name": "PACS", "host": "127.0.0.1", "port": port, "called_ae_title": "PEER"}
+            away = {**there, "name": "Other", "port": free_port()}
+            settings = load_settings(data=tmp_path, destinations=json.dumps([there, away]))
+            first, second = check_destinations(settings, engine)
+        assert (first.name, first.ok, first.warns) == ("destination PACS", True, True)
+        assert first.detail.endswith("; 1 refused")
+        assert (second.name, second.ok) == ("destination Other", False)
+        assert "Nothing listens" in second.detail
 
     def test_a_destination_that_nobody_answers_at_fails_its_test(self, run: Any) -> None:
         assert run("destinations", "test", "PACS")[0] == 1

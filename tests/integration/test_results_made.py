@@ -10,6 +10,7 @@ from pydicom import dcmread
 
 from results.facts import AssessmentFacts
 from tests.assessed_site import EVERYTHING, AssessedSite
+from tests.people import House
 from vigie import result_facts
 from vigie.result_facts import Site
 from worklist.conclusion import Answer
@@ -19,7 +20,7 @@ from worklist.finding import TargetFinding
 from worklist.highlighting import Highlighting, Looker, Modes
 from worklist.outbound import CannotResend, NothingToRetract, ObjectKind, Worth
 from worklist.people import AccountName, Role
-from worklist.store.making import AssessedStudy
+from worklist.store.assessed import AssessedStudy
 from worklist.store.reader import PostgresReader
 from worklist.uid import StudyInstanceUID
 
@@ -122,7 +123,7 @@ def test_a_destination_gets_the_studies_it_is_set_to(
     site.assess(ARM, site.file(ARM), **said)  # type: ignore[arg-type]
     site.make()
     assert bool(site.views()) == sent
-    assert [*site.making.due(site.now, 10)] == []
+    assert [*site.making.due(site.now, site.now, 10)] == []
 
 
 def test_what_was_assessed_before_a_destination_was_set_is_sent_when_asked_for(
@@ -279,6 +280,45 @@ def _look_first(site: AssessedSite, uid: StudyInstanceUID) -> None:
     answers = {TargetFinding.FRACTURE: Answer.PRESENT}
     site.worklist.first_look(uid, answers, looker, assessment_number=1, now=site.now)
     site.worklist.show(reader.study(uid, site.now), looker, now=site.now)
+
+
+@pytest.mark.parametrize(
+    ("said", "target", "number", "told"),
+    [
+        ("first_look_answer", "fracture", 1, True),
+        ("first_look_answer", "fracture", 2, True),
+        ("first_look_answer", "intracranial_haemorrhage", 1, False),
+        ("conclusion", "fracture", 1, True),
+        ("conclusion", "intracranial_haemorrhage", 1, False),
+    ],
+)
+def test_p8_marks_are_told_to_an_archive_by_the_rule_of_the_page(
+    emptied_engine: sa.Engine, tmp_path: Path, said: str, target: str, number: int, told: bool
+) -> None:
+    modes = Modes(chosen={"*": Highlighting.AFTER_FIRST_LOOK})
+    site = AssessedSite(emptied_engine, tmp_path, modes=modes)
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    House(site.engine).person("anna", Role.RADIOLOGIST)
+    rows = {
+        "first_look_answer": (
+            "INSERT INTO first_look_answer VALUES (:uid, 'anna', :number, :target, 'present', :at)"
+        ),
+        "conclusion": (
+            "WITH one AS (INSERT INTO conclusion"
+            " VALUES (:uid, 1, 'anna', :number, 1, :at, CAST(:at AS timestamptz) + '1 h', false))"
+            " INSERT INTO conclusion_answer VALUES (:uid, 1, :target, 'present')"
+        ),
+    }
+    with site.engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO reveal VALUES (:uid, 'person anna', 'fracture', 1, :at)"),
+            {"uid": uid, "at": site.now},
+        )
+        given = {"uid": uid, "number": number, "target": target, "at": site.now}
+        connection.execute(sa.text(rows[said]), given)
+    site.make()
+    assert ("presentation" in dict(site.states())) is told
 
 
 def test_what_was_superseded_is_not_made_again_under_its_old_uids(

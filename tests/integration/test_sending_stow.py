@@ -1,6 +1,7 @@
 """STOW-RS to servers that take, refuse, confuse and die, to one under TLS, and to Vigie's own."""
 
 import contextlib
+import io
 import json
 import ssl
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from vigie_node import free_port
 
 from dicom_listener.inbox import Inbox
@@ -131,6 +133,24 @@ def test_files_go_in_the_parts_of_one_request_as_they_lie_on_disk(files: list[Pa
     assert parts == [one.read_bytes() for one in files]
 
 
+def test_a_token_that_was_renewed_is_sent_and_one_that_is_gone_is_said(
+    files: list[Path], tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    with serving(lambda _: (200, b"")) as server:
+        there = server.at(bearer_token_file=token)
+        transport.send(there, files)
+        token.write_text("second\n")
+        transport.send(there, files)
+        token.unlink()
+        with pytest.raises(DestinationUnavailable, match="bearer_token_file") as told:
+            transport.send(there, files)
+    assert told.value.begun == set()
+    sent = [headers["Authorization"] for headers, _ in server.requests]
+    assert sent == ["Bearer first", "Bearer second"]
+
+
 def test_each_object_has_its_own_answer(files: list[Path]) -> None:
     one, two, three = (uid_of(file) for file in files)
     failed = [item(two, "00081197", 0x0111), item(three, "00081197", 0x0122)]
@@ -241,6 +261,114 @@ def test_a_connection_test_stores_nothing_and_says_what_answers() -> None:
         transport.test(nobody)
 
 
+@pytest.mark.parametrize("status", [500, 406, 411])
+def test_a_server_that_chokes_on_a_request_without_objects_lives(status: int) -> None:
+    with (
+        serving(lambda _: (status, b"no parts")) as server,
+        pytest.raises(DestinationUnavailable, match="only an object will tell") as told,
+    ):
+        transport.test(server.at())
+    assert told.value.is_alive
+    with (
+        serving(lambda _: (503, b"")) as server,
+        pytest.raises(DestinationUnavailable, match="cannot store now") as told,
+    ):
+        transport.test(server.at())
+    assert not told.value.is_alive
+
+
+def test_only_what_was_offered_may_be_there(tmp_path: Path) -> None:
+    many = [result_file(tmp_path) for _ in range(43)]  # 20 to a request
+    offered = {uid_of(one) for one in many[20:40]}
+    for status, begun in ((500, offered), (401, set()), (404, set()), (0, offered)):
+        answers = iter([(200, b""), (status, b"")])
+        with (
+            serving(lambda _, told=answers: next(told)) as server,
+            pytest.raises(DestinationUnavailable) as told,
+        ):
+            transport.send(server.at(), many)
+        assert told.value.begun == begun
+    nobody = StowDestination(name="Archive", url=f"http://127.0.0.1:{free_port()}/dicomweb")
+    with pytest.raises(DestinationUnavailable) as told:
+        transport.send(nobody, many)
+    assert told.value.begun == set()
+
+
+def test_what_is_not_taken_compressed_is_sent_explicit(files: list[Path]) -> None:
+    packed = result_file(files[0].parent, syntax=DeflatedExplicitVRLittleEndian)
+    plain = files[1]
+
+    def takes(parts: list[bytes]) -> Answer:
+        found = [dcmread(io.BytesIO(one)) for one in parts]
+        odd = [one for one in found if one.file_meta.TransferSyntaxUID.is_deflated]
+        good = [one for one in found if one not in odd]
+        return 202, body(
+            [item(str(one.SOPInstanceUID)) for one in good],
+            [item(str(one.SOPInstanceUID), "00081197", 0xC122) for one in odd],
+        )
+
+    with serving(takes) as server:
+        delivered = transport.send(server.at(), [packed, plain])
+    assert {(one.sop_instance_uid, one.state) for one in delivered} == {
+        (uid_of(packed), "accepted"),
+        (uid_of(plain), "accepted"),
+    }
+    _, (again,) = server.requests[1]
+    sent = dcmread(io.BytesIO(again))
+    assert (sent.file_meta.TransferSyntaxUID, sent.TextValue) == (
+        ExplicitVRLittleEndian,
+        dcmread(packed).TextValue,
+    )
+    assert b"\xff1" in again, "bytes that break their character set are as they were"
+
+
+def test_an_answer_in_xml_is_read(files: list[Path]) -> None:
+    one, two, three = (uid_of(file) for file in files)
+    failed = [native(two, "00081197", 0x0111), native(three, "00081197", 0x0122)]
+    told = native_model([native(one)], failed)
+    parts = b"--b\r\nContent-Type: application/dicom+xml\r\n\r\n" + told + b"\r\n--b--\r\n"
+    for content in (told, parts):
+        with serving(lambda _, said=content: (202, said)) as server:
+            delivered = transport.send(server.at(), files)
+        assert [(answer.state, answer.status) for answer in delivered] == [
+            ("accepted", 0x0000),
+            ("accepted", 0x0111),
+            ("refused", 0x0122),
+        ]
+
+
+def native(uid: str, tag: str = "", number: int = 0) -> str:
+    """An item in the Native DICOM Model (PS3.19 A.1)."""
+    more = (
+        f'<DicomAttribute tag="{tag}" vr="US"><Value number="1">{number}</Value></DicomAttribute>'
+    )
+    return (
+        '<Item number="1"><DicomAttribute tag="00081155" vr="UI" '
+        f'keyword="ReferencedSOPInstanceUID"><Value number="1">{uid}</Value></DicomAttribute>'
+        f"{more if tag else ''}</Item>"
+    )
+
+
+def native_model(referenced: list[str], failed: list[str], before: str = "") -> bytes:
+    said = "".join(
+        f'<DicomAttribute tag="{tag}" vr="SQ">{"".join(items)}</DicomAttribute>'
+        for tag, items in (("00081199", referenced), ("00081198", failed))
+    )
+    name = 'NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM"'
+    return f'<?xml version="1.0"?>{before}<{name}>{said}</NativeDicomModel>'.encode()
+
+
+def test_p9_xml_with_entities_or_too_deep_says_nothing(files: list[Path]) -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+    deep = b"<NativeDicomModel>" + b"<a>" * 100_000
+    for content in (native_model([native("1.2")], [], bomb), deep):
+        with serving(lambda _, said=content: (202, said)) as server:
+            delivered = transport.send(server.at(), files)
+        assert {(one.state, one.words) for one in delivered} == {
+            ("refused", "The answer does not say what became of it.")
+        }
+
+
 def test_over_tls_the_ca_decides_and_our_certificate_is_shown(
     files: list[Path], program: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -264,7 +392,9 @@ def test_over_tls_the_ca_decides_and_our_certificate_is_shown(
 
 def test_storage_commitment_is_not_asked_over_the_web() -> None:
     with pytest.raises(CommitmentNotOffered):
-        transport.ask_commitment(Server(lambda _: (200, b""), port=1).at(), TransactionUID("1"), [])
+        transport.ask_commitment(
+            Server(lambda _: (200, b""), port=1).at(), TransactionUID("1"), [], print
+        )
 
 
 class Machine(FakePeople):

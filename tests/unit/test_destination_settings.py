@@ -52,7 +52,9 @@ def test_a_variable_holds_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     }
     sent_to = stow.destination("VIGIE")
     assert isinstance(sent_to, StowDestination)
-    assert sent_to.bearer_token == "s3cret"
+    assert sent_to.token == "s3cret"
+    token.write_text("renewed")
+    assert sent_to.token == "renewed"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from worklist import history
 from worklist.conclusion import Answer
 from worklist.finding import TargetFinding
 from worklist.orders import ReportStatus
-from worklist.outbound import RejectionReason
+from worklist.outbound import NotSentBecause, RejectionReason
 from worklist.reading import ReadingState
 from worklist.study import RequestedPriority
 
@@ -88,6 +88,8 @@ NOT_SAID = {
     "the child sent {}, not {}",  # faults of ours, for a log
     "without a pause at the end a deadly detector is tried for ever",
     "this thread has not finished its last assessment",
+    "a document type",  # in an answer of a server: it then says nothing
+    "elements lie too deep",
     "no answer of storage commitment: {}",
     "no message of storage commitment: {}",
     "no prepared answer of storage commitment: {}",
@@ -260,7 +262,8 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
     "results_rejected": [{**SENT, "rejected": why} for why in RejectionReason],
     "results_not_rejected": [{**SENT, "problem": "a source cannot be read: why"}],
     "results_resent": [{"objects": 3, "destinations": ["PACS", "Archive 2"]}],
-    "results_asked_again": [{}],
+    "results_withdrawn": [{**SENT, "why": why} for why in NotSentBecause],
+    "results_asked_again": [{}, {"why": "the rules changed; twice"}],
     "results_retracted": [{"objects": 3, "why": "the wrong patient; sorry"}],
 }
 PARTS = sorted(

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from vigie.commands.acting import Account, acting
 from vigie.commands.common import (
     EXIT_FAILED,
     Data,
@@ -16,7 +17,7 @@ from vigie.commands.common import (
     settings_or_exit,
 )
 from vigie.testing_destinations import tester
-from vigie.wiring import make_deliveries, migrated_engine
+from vigie.wiring import make_deliveries, migrated_engine, utc_now
 from worklist.outbound import DeliveryState, DestinationView
 
 destinations = typer.Typer(help="Where results are sent.", invoke_without_command=True)
@@ -48,6 +49,8 @@ def listed(context: typer.Context, as_json: AsJson = False, data: Data = None) -
     for one in known:
         address = f"{one.kind} {one.address}" if one.kind else "set no more"
         counts = [str(one.counts[state]) for state in DeliveryState]
+        if one.held:
+            counts[0] += f" ({one.held} held: its address changed, see vigie destinations release)"
         table.add_row(*map(Text, (one.name, address, ", ".join(one.objects), *counts)))
     out.print(table)
 
@@ -60,7 +63,28 @@ def _content(one: DestinationView) -> dict[str, object]:
         "objects": list(one.objects),
         "studies": one.worth,
         "counts": dict(one.counts),
+        "held": one.held,
     }
+
+
+@destinations.command("release")
+def release(
+    name: Annotated[str, typer.Argument(help="Name of the destination.")],
+    account: Account = None,
+    data: Data = None,
+) -> None:
+    """Let go to its new address what waits since the address of a destination changed.
+
+    Example: vigie destinations release PACS
+
+    Exit codes: 0 done, 1 it is not set or the database does not answer, 2 misused.
+    """
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        count = make_deliveries(settings, engine).release(
+            name, actor=acting(engine, account), now=utc_now()
+        )
+    out.print(f"{count} objects may go to {name}", markup=False)
 
 
 @destinations.command("test")

@@ -18,7 +18,7 @@ from vigie.commands.common import (
 )
 from vigie.wiring import make_deliveries, migrated_engine, utc_now
 from worklist.deliveries import LONGEST_PAGE, Asked
-from worklist.outbound import DeliveryState, DeliveryView
+from worklist.outbound import DeliveryState, DeliveryView, MakingProblem
 from worklist.uid import StudyInstanceUID
 
 results = typer.Typer(help="What goes back, and where it stands.", invoke_without_command=True)
@@ -91,6 +91,45 @@ def _content(view: DeliveryView) -> dict[str, Any]:
         "words": one.words,
         "made_at": view.made_at.isoformat(),
         **{name: at.isoformat() if at is not None else None for name, at in said.items()},
+    }
+
+
+@results.command("problems")
+def problems(
+    limit: Annotated[int, typer.Option(min=1, max=LONGEST_PAGE, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """List results that could not be made, the last tried first.
+
+    Example: vigie results problems --json
+
+    Exit codes: 0 printed, 1 the database does not answer, 2 a setting cannot be meant.
+    """
+    settings = settings_or_exit(data=data)
+    with one_line_errors(), migrated_engine(settings) as engine:
+        found = make_deliveries(settings, engine).problems(limit=limit)
+    if as_json:
+        typer.echo(json.dumps([_problem(one) for one in found], indent=1))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("study", "assessment", "tried", "next try", "problem"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        said = _problem(one)
+        again = said["next_try_at"] or "none: vigie results resend --study UID --anew"
+        row = (one.study_instance_uid, one.assessment_number, said["at"], again, one.problem)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    out.print(table)
+
+
+def _problem(one: MakingProblem) -> dict[str, Any]:
+    return {
+        "study_instance_uid": one.study_instance_uid,
+        "assessment_number": one.assessment_number,
+        "problem": one.problem,
+        "at": one.at.isoformat(),
+        "next_try_at": None if one.next_try_at is None else one.next_try_at.isoformat(),
     }
 
 

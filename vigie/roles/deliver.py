@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -20,11 +21,15 @@ from vigie.making import Maker, Subscription
 from vigie.only_one import work_alone
 from vigie.processes import stop_event
 from vigie.result_facts import Site
+from vigie.result_files import ResultFolder
 from vigie.settings import Settings
 from vigie.wiring import database_url, migrated_engine, site_zone, utc_now, wait_for_database
 from worklist.errors import StoreUnavailable, VigieError
+from worklist.store.committing import PostgresCommitting
+from worklist.store.destinations import VIGIE, PostgresDestinations
 from worklist.store.making import PostgresMaking
 from worklist.store.outbound import PostgresOutbound
+from worklist.store.result_files import PostgresResultFiles
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +75,7 @@ def run(settings: Settings) -> None:
         for thread in threads:
             thread.start()
         log.info("delivering", destinations=[one.name for one in settings.destinations])
-        work_alone(database_url(settings), "vigie deliver", stop, holding, _waker(senders, made))
+        work_alone(database_url(settings), VIGIE, stop, holding, _waker(senders, made))
         for one in senders:
             one.wake()
         made.set()
@@ -95,6 +100,8 @@ def make_outbox(settings: Settings, engine: sa.Engine) -> Outbox:
     """What senders share."""
     return Outbox(
         store=PostgresOutbound(engine),
+        committing=PostgresCommitting(engine),
+        files=PostgresResultFiles(engine),
         transport=transport,
         patience=settings.patience,
         folder=settings.results,
@@ -112,8 +119,8 @@ def make_senders(settings: Settings, outbox: Outbox) -> list[Sender]:
 
 def make_maker(settings: Settings, engine: sa.Engine, isolated: Isolated) -> Maker:
     """What makes objects; from now on the destinations get what is assessed."""
-    names = [one.name for one in settings.destinations]
-    since = PostgresOutbound(engine).note_destinations(names, utc_now())
+    addresses = {one.name: one.address for one in settings.destinations}
+    since = PostgresDestinations(engine).note(addresses, utc_now())
     making = PostgresMaking(engine, settings.archive)
     device = Device(
         uid=making.installation_uid(f"2.25.{uuid4().int}"),
@@ -130,18 +137,32 @@ def make_maker(settings: Settings, engine: sa.Engine, isolated: Isolated) -> Mak
     subscriptions = [
         Subscription(wants=one.wants, since=since[one.name]) for one in settings.destinations
     ]
-    return Maker(making, site, subscriptions, settings.results, utc_now)
+    return Maker(
+        making,
+        PostgresResultFiles(engine),
+        site,
+        subscriptions,
+        ResultFolder(settings.results, disk_reserve_bytes=settings.disk_reserve_bytes),
+        utc_now,
+        kept_for=timedelta(days=settings.results_kept_days),
+    )
 
 
 def _make(
     maker: Maker, wake: threading.Event, stop: threading.Event, holding: threading.Event
 ) -> None:
+    times = {maker.tidy: utc_now(), maker.sweep: utc_now()}
+    every = {maker.tidy: timedelta(minutes=10), maker.sweep: timedelta(hours=6)}
     while not stop.is_set():
         if not holding.wait(timeout=0.5):
             continue
         wake.clear()
         pause_s = _POLL_S
         try:
+            for clean, at in times.items():
+                if utc_now() >= at:  # before anything is made: that needs room
+                    clean()
+                    times[clean] = utc_now() + every[clean]
             maker.make_due(stop.is_set)
         except (StoreUnavailable, OSError) as error:
             log.warning("results_not_made", error=str(error))

@@ -12,8 +12,10 @@ from worklist.highlighting import Highlighting, Modes
 from worklist.outbound import DeliveryState, ObjectKind
 from worklist.store import outbound_tables as o
 from worklist.store import tables as t
+from worklist.store.destinations import is_held
 
 _A, _D, _O, _S = t.assessment.c, o.delivery.c, o.result_object.c, o.result_set.c
+_HELD = o.result_object.alias("held").c  # whatever the question is asked within
 _FOUND = (t.OutcomeKind.FLAGGED, t.OutcomeKind.NOT_FLAGGED)
 
 
@@ -31,23 +33,38 @@ def tells_of_a_stopped_model(
 
 
 def may_leave() -> sa.ColumnElement[bool]:
-    """Whether a delivery may be sent now; a rejection always may."""
-    return ~sa.exists().where(
-        _O.sop_instance_uid == _D.sop_instance_uid,
-        _O.kind != ObjectKind.REJECTION,
-        _S.result_set_id == _O.result_set_id,
+    """Whether a delivery may be sent now; a rejection may, but to a new address."""
+    is_of_before = sa.exists().where(
+        _HELD.sop_instance_uid == _D.sop_instance_uid,
+        _HELD.kind != ObjectKind.REJECTION,
+        _S.result_set_id == _HELD.result_set_id,
         sa.or_(
             tells_of_a_stopped_model(_S.study_instance_uid, _S.assessment_number),
             _is_made_again(),
         ),
+    )
+    is_for_elsewhere = sa.exists().where(o.destination.c.name == _D.destination, is_held())
+    return sa.and_(~is_of_before, ~is_for_elsewhere)
+
+
+def lies_on_disk() -> sa.ColumnElement[bool]:
+    """Whether a delivery's file is there; else it is made again first."""
+    return sa.exists().where(
+        _HELD.sop_instance_uid == _D.sop_instance_uid, _HELD.file_gone_at.is_(None)
     )
 
 
 def _is_made_again() -> sa.ColumnElement[bool]:
     return sa.exists().where(
         _A.study_instance_uid == _S.study_instance_uid,
-        _A.number == _S.assessment_number,
-        sa.or_(_A.results_asked, _A.results_at.is_(None)),
+        sa.or_(
+            sa.and_(
+                _A.number == _S.assessment_number,
+                sa.or_(_A.results_asked, _A.results_at.is_(None)),
+            ),
+            # A later one has ended, and what it says takes this place as soon as it is made.
+            sa.and_(_A.number > _S.assessment_number, _A.finished_at.is_not(None)),
+        ),
     )
 
 
@@ -61,7 +78,7 @@ def make_again_what_waits(connection: sa.Connection, modes: Modes, since: dateti
     since
         Of what ended before, results are made only when they are asked for.
     """
-    there = (DeliveryState.SENT, DeliveryState.COMMITTED, DeliveryState.WITHDRAWN)
+    ended = (DeliveryState.SENT, DeliveryState.COMMITTED, DeliveryState.WITHDRAWN)
     told = t.outcome.c
     found = (
         sa.select(_A.study_instance_uid, _A.number, told.detector)
@@ -83,7 +100,7 @@ def make_again_what_waits(connection: sa.Connection, modes: Modes, since: dateti
             ),
         )
         .where(
-            _D.state.not_in(there),
+            _D.state.not_in(ended),
             _O.kind != ObjectKind.REJECTION,
             _S.superseded_at.is_(None),
             _S.retracted_at.is_(None),

@@ -1,5 +1,6 @@
 """What was assessed and what was made of it, row by row: for `worklist.store.making`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,33 +8,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist.finding import (
-    DetectorIdentity,
-    Failed,
-    Flagged,
-    NotApplicable,
-    NotFlagged,
-    Outcome,
-    Provenance,
-)
 from worklist.outbound import (
     DeliveryState,
     MadeObject,
     MadeSet,
+    NotSentBecause,
     ObjectKind,
     RejectionReason,
     Wants,
 )
 from worklist.ports import Event
 from worklist.store import outbound_tables as o
-from worklist.store import reading_tables as r
 from worklist.store import tables as t
+from worklist.store.destinations import VIGIE
 from worklist.store.outbound import withdraw
-from worklist.store.rows import evidence_from_json, region_from_json
+from worklist.store.rows import storable_text
 from worklist.store.transaction import PostgresTransaction
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
-VIGIE = "vigie deliver"  # the actor of what is made and sent
 _A, _D, _O, _S = t.assessment.c, o.delivery.c, o.result_object.c, o.result_set.c
 
 
@@ -58,70 +50,6 @@ def skip_superseded(connection: sa.Connection, since: datetime) -> None:
             ~counts,  # else it would be sent until the later one takes its place
         )
         .values(results_at=_A.finished_at)
-    )
-
-
-def revealed(uid: sa.ColumnElement[str], number: sa.ColumnElement[int]) -> sa.Select[Any]:
-    """What readers saw of an assessment, each after a first look of her own."""
-    seen, look = r.reveal.c, r.first_look_answer.c
-    return (
-        sa.select(seen.detector)
-        .distinct()
-        .join(
-            r.first_look_answer,
-            sa.and_(
-                look.study_instance_uid == seen.study_instance_uid,
-                seen.looker == sa.literal("person ") + look.account,
-            ),
-        )
-        .where(seen.study_instance_uid == uid, seen.assessment_number == number)
-    )
-
-
-def results_of(
-    connection: sa.Connection, uid: StudyInstanceUID, number: int
-) -> tuple[tuple[Outcome, Provenance], ...]:
-    """What each detector came to; of one that was run twice, the last."""
-    columns = t.outcome.c
-    rows = connection.execute(
-        sa.select(t.outcome)
-        .where(columns.study_instance_uid == uid, columns.assessment_number == number)
-        .order_by(columns.detector, columns.outcome_id)
-    )
-    last = {row.detector: row for row in rows}
-    return tuple((_outcome(row), _provenance(row)) for row in last.values())
-
-
-def _outcome(row: sa.Row[Any]) -> Outcome:
-    match row.kind:
-        case t.OutcomeKind.FLAGGED | t.OutcomeKind.NOT_FLAGGED:
-            kind = Flagged if row.kind is t.OutcomeKind.FLAGGED else NotFlagged
-            return kind(
-                probability=row.probability,
-                regions=tuple(map(region_from_json, row.regions)),
-                evidence=evidence_from_json(row.evidence),
-            )
-        case t.OutcomeKind.NOT_APPLICABLE:
-            return NotApplicable(reason=row.reason)
-        case _:
-            return Failed(reason=row.reason)
-
-
-def _provenance(row: sa.Row[Any]) -> Provenance:
-    said = row.provenance
-    return Provenance(
-        detector=DetectorIdentity(
-            name=row.detector,
-            version=row.detector_version,
-            target=row.target,
-            weights_sha256=row.weights_sha256,
-            operating_point=row.operating_point,
-        ),
-        instances=tuple((SOPInstanceUID(uid), sha256) for uid, sha256 in said["instances"]),
-        not_eligible=tuple((series, reason) for series, reason in said["not_eligible"]),
-        software_version=said["software_version"],
-        started_at=datetime.fromisoformat(said["started_at"]),
-        finished_at=datetime.fromisoformat(said["finished_at"]),
     )
 
 
@@ -204,8 +132,22 @@ def keep_object(
             sha256=made.sha256,
             size_bytes=made.size_bytes,
             made_at=now,
+            names=list(made.names),
+            why=made.why,
+            said_at=made.said_at,
         )
         .on_conflict_do_nothing()
+    )
+
+
+def add_to_set(connection: sa.Connection, result_set_id: int, made: MadeSet) -> None:
+    """Keep what was not made then, with what is known by now of what cannot be made."""
+    for one in made.objects:
+        keep_object(connection, made.study_instance_uid, result_set_id, one, made.made_at)
+    connection.execute(
+        sa.update(o.result_set)
+        .where(_S.result_set_id == result_set_id)
+        .values(rules=made.rules, problem=storable_text(made.problem))
     )
 
 
@@ -228,7 +170,8 @@ def supersede(connection: sa.Connection, made: MadeSet, by: int) -> None:
         .values(superseded_at=made.made_at)
         .returning(_S.result_set_id)
     ).all()
-    withdraw(connection, made.study_instance_uid, RejectionReason.SUPERSEDED, sets)
+    counts = withdraw(connection, made.study_instance_uid, RejectionReason.SUPERSEDED, sets)
+    tell_withdrawn(connection, made, counts, NotSentBecause.SUPERSEDED)
 
 
 def deliver(connection: sa.Connection, made: MadeSet, to: Wants) -> None:
@@ -239,7 +182,10 @@ def deliver(connection: sa.Connection, made: MadeSet, to: Wants) -> None:
 
 
 def queue(connection: sa.Connection, uid: SOPInstanceUID, destination: str, now: datetime) -> None:
-    """Queue an object for a destination, unless it is on its way there or was sent."""
+    """Queue an object for a destination, unless it is on its way there or was sent.
+
+    What was withdrawn while it still counted (its destination was set no more) is queued again.
+    """
     connection.execute(
         insert(o.delivery)
         .values(
@@ -252,11 +198,23 @@ def queue(connection: sa.Connection, uid: SOPInstanceUID, destination: str, now:
             may_be_there=False,
             words="",
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_update(
+            index_elements=[_D.sop_instance_uid, _D.destination],
+            set_={
+                "state": DeliveryState.WAITING,
+                "queued_at": now,
+                "next_try_at": now,
+                "tries": 0,
+                "words": "",
+            },
+            where=_D.state == DeliveryState.WITHDRAWN,
+        )
     )
 
 
-def hold_back(connection: sa.Connection, newest: sa.Row[Any, Any, Any, Any] | None) -> None:
+def hold_back(
+    connection: sa.Connection, newest: sa.Row[Any, Any, Any, Any] | None, made: MadeSet
+) -> None:
     """Let what was not sent of a set never be: it is of other facts than hold now."""
     if newest is None:
         return
@@ -264,11 +222,24 @@ def hold_back(connection: sa.Connection, newest: sa.Row[Any, Any, Any, Any] | No
         _O.result_set_id == newest.result_set_id, _O.kind != ObjectKind.REJECTION
     )
     unsent = (DeliveryState.WAITING, DeliveryState.PARKED, DeliveryState.REFUSED)
-    connection.execute(
-        sa.update(o.delivery)
-        .where(_D.sop_instance_uid.in_(mine), _D.state.in_(unsent))
-        .values(state=DeliveryState.WITHDRAWN, next_try_at=None)
+    counts = Counter(
+        connection.scalars(
+            sa.update(o.delivery)
+            .where(_D.sop_instance_uid.in_(mine), _D.state.in_(unsent))
+            .values(state=DeliveryState.WITHDRAWN, next_try_at=None)
+            .returning(_D.destination)
+        )
     )
+    tell_withdrawn(connection, made, counts, NotSentBecause.UNTELLABLE)
+
+
+def tell_withdrawn(
+    connection: sa.Connection, made: MadeSet, counts: Mapping[str, int], why: NotSentBecause
+) -> None:
+    """Say for each destination how many objects are not sent any more."""
+    for destination, count in sorted(counts.items()):
+        details = {"destination": destination, "objects": count, "why": why}
+        tell(connection, "results_withdrawn", made.study_instance_uid, details, made.made_at)
 
 
 def note_made(connection: sa.Connection, made: MadeSet) -> None:
@@ -280,7 +251,10 @@ def note_made(connection: sa.Connection, made: MadeSet) -> None:
             _A.number == made.assessment_number,
             _A.finished_at.is_not(None),
         )
-        .values(results_at=made.made_at, results_asked=False)
+        .values(
+            results_at=made.made_at,
+            results_asked=sa.and_(_A.results_asked, sa.literal(not made.was_asked)),
+        )
     )
 
 
@@ -348,4 +322,7 @@ def made_object(row: sa.Row[Any]) -> MadeObject:
         path=row.path,
         sha256=row.sha256,
         size_bytes=row.size_bytes,
+        names=tuple(map(SOPInstanceUID, row.names)),
+        why=row.why,
+        said_at=row.said_at,
     )

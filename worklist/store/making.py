@@ -1,6 +1,6 @@
 """What is to be made of recorded assessments, and what was: the store of the role that makes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,11 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist.finding import Outcome, Provenance
 from worklist.highlighting import Modes
 from worklist.outbound import MadeObject, MadeSet, ObjectKind, RejectionReason, Wants
+from worklist.store import assessed as a
 from worklist.store import made as m
 from worklist.store import outbound_tables as o
 from worklist.store import reading_tables as r
+from worklist.store import retrying
 from worklist.store import tables as t
 from worklist.store.engine import translated
 from worklist.store.held import make_again_what_waits, tells_of_a_stopped_model
@@ -28,33 +30,6 @@ _IS_WITHHELD = sa.text(
     "cardinality(result_set.withheld) > 0 AND result_set.superseded_at IS NULL"
     " AND result_set.retracted_at IS NULL"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeenObject:
-    """An object of the study that a detector saw."""
-
-    sop_class_uid: str
-    sop_instance_uid: SOPInstanceUID
-    series_instance_uid: SeriesInstanceUID
-    path: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AssessedStudy:
-    """One assessment that has ended, with all that objects tell of it."""
-
-    study_instance_uid: StudyInstanceUID
-    number: int
-    completeness: Completeness
-    finished_at: datetime
-    is_asked: bool  # a person wants it made again, for every destination
-    results: tuple[tuple[Outcome, Provenance], ...]  # by detector
-    seen: Mapping[SOPInstanceUID, SeenObject]
-    revealed: frozenset[str]  # detectors whose marks a reader saw after her first look
-    earlier_reports: tuple[MadeObject, ...]  # that may be at a destination, and count until now
-    made_of: str  # digest of the facts that its results were made of; empty: none count
-    made: tuple[MadeObject, ...]  # those results
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,11 +69,13 @@ class PostgresMaking:
         with translated(), self._engine.begin() as connection:
             make_again_what_waits(connection, modes, since)
 
-    def due(self, since: datetime, limit: int) -> Sequence[tuple[StudyInstanceUID, int]]:
-        """Newest assessments that have ended and of which nothing was made yet."""
+    def due(
+        self, since: datetime, now: datetime, limit: int
+    ) -> Sequence[tuple[StudyInstanceUID, int]]:
+        """Newest assessments that have ended and of which something is still to be made."""
         newest = _is_newest()
         columns = (_A.study_instance_uid, _A.number)
-        may_tell = ~tells_of_a_stopped_model(*columns)
+        may_tell = sa.and_(~tells_of_a_stopped_model(*columns), ~retrying.waits(*columns, now))
         open_ = sa.text("assessment.finished_at IS NOT NULL AND assessment.results_at IS NULL")
         due = (
             sa.select(*columns)
@@ -109,17 +86,25 @@ class PostgresMaking:
             sa.select(*columns)
             .join(t.study, newest)
             .where(sa.text("assessment.results_asked"), _A.finished_at.is_not(None), may_tell)
+            .limit(limit)
+        )
+        again = (
+            sa.select(*columns)
+            .join(t.study, newest)
+            .where(_A.finished_at.is_not(None), retrying.is_due(*columns, now), may_tell)
+            .limit(limit)
         )
         with translated(), self._engine.begin() as connection:
             m.skip_superseded(connection, since)
-            rows = connection.execute(asked.union(due.order_by(_A.finished_at).limit(limit))).all()
+            due = due.order_by(_A.finished_at).limit(limit)
+            rows = connection.execute(asked.union(due, again)).all()
         return [(StudyInstanceUID(row.study_instance_uid), row.number) for row in rows]
 
-    def due_for_reveals(self, limit: int) -> Sequence[tuple[StudyInstanceUID, int]]:
+    def due_for_reveals(self, now: datetime, limit: int) -> Sequence[tuple[StudyInstanceUID, int]]:
         """Those of which something was withheld that a reader has seen by now."""
         newest = _is_newest()
         revealed = sa.exists(
-            m.revealed(_S.study_instance_uid, _S.assessment_number).where(
+            a.revealed(_S.study_instance_uid, _S.assessment_number).where(
                 r.reveal.c.detector == sa.any_(_S.withheld)
             )
         )
@@ -139,6 +124,7 @@ class PostgresMaking:
                     revealed,
                     _A.finished_at.is_not(None),
                     ~tells_of_a_stopped_model(_A.study_instance_uid, _A.number),
+                    ~retrying.waits(_A.study_instance_uid, _A.number, now),
                 )
                 .limit(limit)
             ).all()
@@ -146,7 +132,7 @@ class PostgresMaking:
 
     def assessed(
         self, uid: StudyInstanceUID, number: int, *, newest: bool = True
-    ) -> AssessedStudy | None:
+    ) -> a.AssessedStudy | None:
         """One assessment; None: it is not known, runs again, or a later one is queued.
 
         With `newest` False it is told as it stands, whatever runs or came later.
@@ -156,14 +142,14 @@ class PostgresMaking:
             row = connection.execute(_assessment(uid, number, newest)).one_or_none()
             if row is None:
                 return None
-            results = m.results_of(connection, uid, number)
+            results = a.results_of(connection, uid, number)
             revealed = connection.scalars(
-                m.revealed(sa.literal(uid), sa.literal(number)).with_only_columns(
+                a.revealed(sa.literal(uid), sa.literal(number)).with_only_columns(
                     r.reveal.c.detector
                 )
             )
             made_of, made = m.made_until_now(connection, uid, number)
-            return AssessedStudy(
+            return a.AssessedStudy(
                 study_instance_uid=uid,
                 number=number,
                 completeness=row.completeness or Completeness.INCOMPLETE,
@@ -182,7 +168,7 @@ class PostgresMaking:
         connection: sa.Connection,
         uid: StudyInstanceUID,
         results: Sequence[tuple[Outcome, Provenance]],
-    ) -> dict[SOPInstanceUID, SeenObject]:
+    ) -> dict[SOPInstanceUID, a.SeenObject]:
         wanted = {one for _, provenance in results for one, _ in provenance.instances}
         columns = t.instance.c
         rows = connection.execute(
@@ -197,7 +183,7 @@ class PostgresMaking:
         ).all()
         # Where nothing was seen, anything tells whose the study is.
         return {
-            SOPInstanceUID(row.sop_instance_uid): SeenObject(
+            SOPInstanceUID(row.sop_instance_uid): a.SeenObject(
                 sop_class_uid=row.sop_class_uid,
                 sop_instance_uid=SOPInstanceUID(row.sop_instance_uid),
                 series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
@@ -207,7 +193,7 @@ class PostgresMaking:
             if not wanted or row.sop_instance_uid in wanted
         }
 
-    def keep(self, made: MadeSet, wants: Sequence[Wants]) -> bool:
+    def keep(self, made: MadeSet, wants: Sequence[Wants], *, tries_again: bool = False) -> bool:
         """Keep what was made and let it be sent; what was made of other facts is superseded.
 
         Repeated of the same facts it adds what was not made then, and sends where nothing was.
@@ -216,6 +202,8 @@ class PostgresMaking:
         ----------
         wants
             Destinations that get what was assessed at that time.
+        tries_again
+            Whether what could not be made is tried again later, if it was not for long enough.
 
         Returns
         -------
@@ -229,23 +217,32 @@ class PostgresMaking:
             newest = m.newest_set(connection, made)
             m.note_made(connection, made)
             m.note_withheld(connection, made)
+            if tries_again:
+                number, problem = made.assessment_number, made.problem
+                retrying.put_off(connection, uid, number, problem, made.made_at)
+            else:
+                retrying.done(connection, uid, made.assessment_number)
             if newest is not None and newest.retracted_at is not None:
                 return False
             if newest is not None and newest.superseded_at is None and newest.digest == made.digest:
-                for one in made.objects:
-                    m.keep_object(connection, uid, newest.result_set_id, one, made.made_at)
+                m.add_to_set(connection, newest.result_set_id, made)
             elif m.were_made_before(connection, made):
-                m.hold_back(connection, newest)
+                m.hold_back(connection, newest, made)
                 self._tell_no_reuse(connection, made)
                 return False
             else:
                 if made.problem and not made.objects:
                     # What its facts are now is not known: perhaps fewer marks may be shown (P8).
-                    m.hold_back(connection, newest)
+                    m.hold_back(connection, newest, made)
                 self._keep_set(connection, made)
             for want in wants:
                 m.deliver(connection, made, want)
         return True
+
+    def put_off(self, uid: StudyInstanceUID, number: int, problem: str, now: datetime) -> bool:
+        """Let it be tried again later; False: it was tried for long enough."""
+        with translated(), self._engine.begin() as connection:
+            return retrying.put_off(connection, uid, number, problem, now)
 
     def _tell_no_reuse(self, connection: sa.Connection, made: MadeSet) -> None:
         details = {
@@ -267,6 +264,7 @@ class PostgresMaking:
                 withheld=sorted(made.withheld),
                 problem=storable_text(made.problem),
                 digest=made.digest,
+                rules=made.rules,
             )
             .returning(_S.result_set_id)
         ).scalar_one()
@@ -283,13 +281,19 @@ class PostgresMaking:
         }
         m.tell(connection, "results_made", made.study_instance_uid, details, made.made_at)
 
-    def due_rejections(self, limit: int) -> Sequence[DueRejection]:
+    def due_rejections(self, now: datetime, limit: int) -> Sequence[DueRejection]:
         """What destinations may have, and is still to be rejected there."""
         with translated(), self._engine.connect() as connection:
             groups = connection.execute(
                 sa.select(_D.destination, _O.study_instance_uid, _D.to_reject)
                 .join(o.result_object)
-                .where(_D.to_reject.is_not(None), _D.may_be_there)
+                .join(o.destination, o.destination.c.name == _D.destination)
+                .where(
+                    sa.text("delivery.to_reject IS NOT NULL"),
+                    _D.may_be_there,
+                    o.destination.c.until.is_(None),
+                    ~retrying.study_waits(_O.study_instance_uid, now),
+                )
                 .group_by(_D.destination, _O.study_instance_uid, _D.to_reject)
                 .limit(limit)
             ).all()
@@ -309,6 +313,10 @@ class PostgresMaking:
                 "rejected": due.why,
             }
             m.tell(connection, "results_rejected", due.study_instance_uid, details, now)
+
+    def put_off_rejection(self, due: DueRejection, problem: str, now: datetime) -> bool:
+        """Let it be tried again later; False: it was tried for long enough."""
+        return self.put_off(due.study_instance_uid, due.assessment_number, problem, now)
 
     def give_up_rejection(self, due: DueRejection, why: str, now: datetime) -> None:
         """Note that no rejection can be made; people must see to the destination."""

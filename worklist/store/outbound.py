@@ -3,14 +3,14 @@
 Satisfies `worklist.deliveries.DeliveriesStore`, and is the queue of the role that sends.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from worklist.deliveries import Asked
 from worklist.outbound import (
@@ -18,16 +18,20 @@ from worklist.outbound import (
     DeliveryPage,
     DeliveryState,
     DeliveryView,
+    MakingProblem,
     RejectionReason,
 )
 from worklist.ports import Event
 from worklist.store import outbound_tables as o
 from worklist.store import tables as t
+from worklist.store.anew import make_anew_by_other_rules, make_newest_anew
+from worklist.store.destinations import PostgresDestinations, release
 from worklist.store.engine import translated
-from worklist.store.held import may_leave
+from worklist.store.held import lies_on_disk, may_leave
+from worklist.store.retrying import problems
 from worklist.store.rows import storable_text
 from worklist.store.transaction import PostgresTransaction
-from worklist.uid import SOPInstanceUID, StudyInstanceUID, TransactionUID
+from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
 _D, _O, _S = o.delivery.c, o.result_object.c, o.result_set.c
 _KEPT = (
@@ -42,7 +46,12 @@ _KEPT = (
     "committed_at",
 )
 _WAITS = _D.state == sa.literal_column(f"'{DeliveryState.WAITING}'")  # so that the index fits
-_IS_SENT = _D.state == sa.literal_column(f"'{DeliveryState.SENT}'")
+_COUNTS = sa.or_(
+    sa.and_(_S.superseded_at.is_(None), _S.retracted_at.is_(None)), _O.kind == "rejection"
+)
+_CAN_LEAVE = (may_leave(), lies_on_disk())
+_BIG_BYTES = 4 * 1024**2  # more takes seconds on a slow line
+_BIG_WAITS = timedelta(minutes=15)  # then its turn comes as everybody's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +62,7 @@ class Outgoing:
     study_instance_uid: StudyInstanceUID
     sop_class_uid: str
     path: str  # relative to the folder of results
+    sha256: str  # of the file
     was_there: bool = True  # whether it may have been there before it was taken to be sent
 
 
@@ -100,24 +110,21 @@ class PostgresDeliveriesTransaction:
 
     def make_anew(self, uid: StudyInstanceUID) -> bool:
         lock_results(self._connection, uid)
-        mine = t.assessment.c
-        retracted = sa.exists().where(
-            _S.study_instance_uid == uid,
-            _S.assessment_number == mine.number,
-            _S.retracted_at.is_not(None),
+        return make_newest_anew(self._connection, uid)
+
+    def make_anew_by_other_rules(self, delivery_ids: Sequence[int], rules: str) -> None:
+        make_anew_by_other_rules(self._connection, delivery_ids, rules)
+
+    def studies_of(self, delivery_ids: Sequence[int]) -> Mapping[int, StudyInstanceUID]:
+        rows = self._connection.execute(
+            sa.select(_D.delivery_id, _O.study_instance_uid)
+            .join(o.result_object, _O.sop_instance_uid == _D.sop_instance_uid)
+            .where(_D.delivery_id.in_(delivery_ids))
         )
-        newest = sa.select(t.study.c.assessment_number).where(t.study.c.study_instance_uid == uid)
-        changed = self._connection.execute(
-            sa.update(t.assessment)
-            .where(
-                mine.study_instance_uid == uid,
-                mine.number == newest.scalar_subquery(),
-                mine.finished_at.is_not(None),
-                ~retracted,
-            )
-            .values(results_asked=True)
-        )
-        return changed.rowcount > 0
+        return {row[0]: StudyInstanceUID(row[1]) for row in rows}
+
+    def release(self, destination: str) -> int:
+        return release(self._connection, destination)
 
     def append_events(self, events: Sequence[Event]) -> None:
         PostgresTransaction(self._connection).append_events(events)
@@ -171,19 +178,15 @@ class PostgresOutbound:
                 counted.setdefault(name, {})[state] = count
         return counted
 
-    def note_destinations(self, names: Sequence[str], now: datetime) -> Mapping[str, datetime]:
-        """Let these be destinations from now on, unless they are; since when each of them is."""
-        with translated(), self._engine.begin() as connection:
-            for name in names:
-                connection.execute(
-                    insert(o.destination).values(name=name, since=now).on_conflict_do_nothing()
-                )
-            rows = connection.execute(
-                sa.select(o.destination.c.name, o.destination.c.since).where(
-                    o.destination.c.name.in_(names)
-                )
-            ).all()
-        return {row.name: row.since for row in rows}
+    def held(self) -> Mapping[str, int]:
+        """How many wait until a person says that they may go to a new address."""
+        held = PostgresDestinations(self._engine).held()
+        return {name: one.count for name, one in held.items()}
+
+    def problems(self, limit: int) -> Sequence[MakingProblem]:
+        """Newest assessments of which something could not be made, the last tried first."""
+        with translated(), self._engine.connect() as connection:
+            return problems(connection, limit)
 
     def take(
         self, destination: str, now: datetime, limit: int, *, sending: bool = True
@@ -191,41 +194,36 @@ class PostgresOutbound:
         """What is due there; each counts as tried once more.
 
         What was tried less comes first, then the oldest: one object that a destination has no
-        room for holds up no other.
+        room for holds up no other. Small ones go before big ones for a while, and a big one goes by
+        itself: what came meanwhile waits for one of them at most.
 
         Parameters
         ----------
         sending
             They are about to leave, so that each may be there from now on.
         """
+        is_big = sa.and_(_O.size_bytes > _BIG_BYTES, _D.queued_at > now - _BIG_WAITS)
         due = (
-            sa.select(_D.delivery_id, _D.may_be_there.label("was_there"))
-            .where(_WAITS, _D.destination == destination, _D.next_try_at <= now, may_leave())
-            .order_by(_D.tries, _D.queued_at, _D.delivery_id)
+            sa.select(_D.delivery_id, _D.may_be_there, is_big.label("is_big"))
+            .join(o.result_object, _O.sop_instance_uid == _D.sop_instance_uid)
+            .where(_WAITS, _D.destination == destination, _D.next_try_at <= now, *_CAN_LEAVE)
+            .order_by(_D.tries, is_big, _D.queued_at, _D.delivery_id)
             .limit(limit)
-            .with_for_update()
-        ).cte("due")
-        taken = (
-            sa.update(o.delivery)
-            .where(_D.delivery_id == due.c.delivery_id)
-            .values(tries=_D.tries + 1, may_be_there=sa.or_(_D.may_be_there, sa.literal(sending)))
-            .returning(o.delivery, due.c.was_there)
-        ).cte("taken")
-        statement = (
-            sa.select(taken, _O.study_instance_uid, _O.sop_class_uid, _O.path)
-            .join(o.result_object, _O.sop_instance_uid == taken.c.sop_instance_uid)
-            .order_by(taken.c.tries, taken.c.queued_at, taken.c.delivery_id)
+            .with_for_update(of=o.delivery)
         )
         with translated(), self._engine.begin() as connection:
-            rows = connection.execute(statement).all()
-        return [replace(_outgoing(row), was_there=row.was_there) for row in rows]
+            found = connection.execute(due).all()
+            chosen = {row.delivery_id: row.may_be_there for row in _together(found, sending)}
+            rows = connection.execute(_taken(list(chosen), sending)).all()
+        taken = {row.delivery_id: outgoing_of(row) for row in rows}
+        return [replace(taken[one], was_there=was) for one, was in chosen.items() if one in taken]
 
     def next_try_at(self, destination: str) -> datetime | None:
         """When something is due there next; None: nothing waits."""
         with translated(), self._engine.connect() as connection:
             found: datetime | None = connection.scalar(
                 sa.select(sa.func.min(_D.next_try_at)).where(
-                    _WAITS, _D.destination == destination, may_leave()
+                    _WAITS, _D.destination == destination, *_CAN_LEAVE
                 )
             )
         return found
@@ -239,70 +237,31 @@ class PostgresOutbound:
                 .values(next_try_at=now)
             )
 
-    def to_commit(
-        self, destination: str, *, asked_before: datetime, most_tries: int, limit: int
-    ) -> Sequence[Outgoing]:
-        """What is there and whose safekeeping is to be asked for, unless it never commits."""
-        commits = sa.select(o.destination.c.commits).where(o.destination.c.name == destination)
-        asked = _D.commitment_asked_at
-        statement = (
-            sa.select(o.delivery, _O.study_instance_uid, _O.sop_class_uid, _O.path)
-            .join(o.result_object)
-            .where(
-                _IS_SENT,
-                _D.destination == destination,
-                sa.or_(
-                    asked.is_(None),
-                    asked < _D.sent_at,  # it was sent again since
-                    sa.and_(asked < asked_before, _D.commitment_tries < most_tries),
-                ),
-                commits.scalar_subquery().is_distinct_from(False),
-            )
-            .order_by(_D.delivery_id)
-            .limit(limit)
-        )
-        with translated(), self._engine.connect() as connection:
-            return list(map(_outgoing, connection.execute(statement)))
 
-    def note_commitment_asked(
-        self, delivery_ids: Sequence[int], transaction_uid: TransactionUID, now: datetime
-    ) -> None:
-        """Keep what is asked for, before it is: the answer may come at once."""
-        with translated(), self._engine.begin() as connection:
-            connection.execute(
-                sa.update(o.delivery)
-                .where(_D.delivery_id.in_(delivery_ids))
-                .values(
-                    transaction_uid=transaction_uid,
-                    commitment_asked_at=now,
-                    commitment_tries=_D.commitment_tries + 1,
-                )
-            )
+def _together(rows: Sequence[sa.Row[Any]], sending: bool) -> Sequence[sa.Row[Any]]:
+    """Those that are sent at one time: a big one by itself, others up to the first big one."""
+    if not sending:
+        return rows
+    big = [place for place, row in enumerate(rows) if row.is_big]
+    return rows[: max(big[0], 1)] if big else rows
 
-    def note_no_commitment(self, destination: str) -> None:
-        """It answers for no safekeeping, and is not asked again."""
-        with translated(), self._engine.begin() as connection:
-            connection.execute(
-                sa.update(o.destination)
-                .where(o.destination.c.name == destination)
-                .values(commits=False)
-            )
 
-    def asked_under(self, transaction_uid: TransactionUID) -> Sequence[Outgoing]:
-        """What was asked for in one request."""
-        with translated(), self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(o.delivery, _O.study_instance_uid, _O.sop_class_uid, _O.path)
-                .join(o.result_object)
-                .where(_D.transaction_uid == transaction_uid)
-            )
-            return list(map(_outgoing, rows))
+def _taken(delivery_ids: Sequence[int], sending: bool) -> sa.Select[Any]:
+    taken = (
+        sa.update(o.delivery)
+        .where(_D.delivery_id.in_(delivery_ids))
+        .values(tries=_D.tries + 1, may_be_there=sa.or_(_D.may_be_there, sa.literal(sending)))
+        .returning(o.delivery)
+    ).cte("taken")
+    return sa.select(taken, _O.study_instance_uid, _O.sop_class_uid, _O.path, _O.sha256).join(
+        o.result_object, _O.sop_instance_uid == taken.c.sop_instance_uid
+    )
 
 
 def lock_results(connection: sa.Connection, uid: StudyInstanceUID) -> None:
     """Let nobody else change what is made of this study until the end of the transaction."""
-    key = sa.func.hashtext(f"vigie results {uid}")
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    room, key = sa.func.hashtext("vigie results"), sa.func.hashtext(uid)
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(room, key)))
 
 
 def withdraw(
@@ -310,21 +269,29 @@ def withdraw(
     uid: StudyInstanceUID,
     why: RejectionReason,
     sets: Sequence[int] | None = None,
-) -> None:
+) -> Mapping[str, int]:
     """Let deliveries of a study (of these sets; None: of all) not be sent, or be rejected.
 
     What may be there already is marked to be rejected. Rejections themselves stay as they are.
+
+    Returns
+    -------
+    Mapping
+        How many are sent no more, by destination.
     """
     mine = [_O.study_instance_uid == uid, _O.kind != "rejection"]
     if sets is not None:
         mine.append(_O.result_set_id.in_(sets))
     meant = _D.sop_instance_uid.in_(sa.select(_O.sop_instance_uid).where(*mine))
     connection.execute(sa.update(o.delivery).where(meant, _D.may_be_there).values(to_reject=why))
-    there = (DeliveryState.SENT, DeliveryState.COMMITTED)
-    connection.execute(
-        sa.update(o.delivery)
-        .where(meant, _D.state.not_in(there))
-        .values(state=DeliveryState.WITHDRAWN, next_try_at=None)
+    ended = (DeliveryState.SENT, DeliveryState.COMMITTED, DeliveryState.WITHDRAWN)
+    return Counter(
+        connection.scalars(
+            sa.update(o.delivery)
+            .where(meant, _D.state.not_in(ended))
+            .values(state=DeliveryState.WITHDRAWN, next_try_at=None)
+            .returning(_D.destination)
+        )
     )
 
 
@@ -344,18 +311,27 @@ def _values(one: Delivery) -> dict[str, Any]:
     return {**values, "words": storable_text(one.words)}
 
 
-def _outgoing(row: sa.Row[Any]) -> Outgoing:
+def outgoing_of(row: sa.Row[Any]) -> Outgoing:
+    """A delivery with what is sent."""
     return Outgoing(
         delivery=delivery_of(row),
         study_instance_uid=StudyInstanceUID(row.study_instance_uid),
         sop_class_uid=row.sop_class_uid,
         path=row.path,
+        sha256=row.sha256,
     )
 
 
 def _views() -> sa.Select[Any]:
     return (
-        sa.select(o.delivery, _O.study_instance_uid, _O.kind, _O.made_at, _S.assessment_number)
+        sa.select(
+            o.delivery,
+            _O.study_instance_uid,
+            _O.kind,
+            _O.made_at,
+            _S.assessment_number,
+            _COUNTS.label("counts"),
+        )
         .join(o.result_object, _O.sop_instance_uid == _D.sop_instance_uid)
         .join(o.result_set, _S.result_set_id == _O.result_set_id)
     )
@@ -368,6 +344,7 @@ def _view(row: sa.Row[Any]) -> DeliveryView:
         assessment_number=row.assessment_number,
         kind=row.kind,
         made_at=row.made_at,
+        counts=row.counts,
     )
 
 
@@ -382,6 +359,5 @@ def _conditions(asked: Asked) -> list[sa.ColumnElement[bool]]:
     if asked.states is not None:
         conditions.append(_D.state.in_(asked.states))
     if asked.only_what_counts:
-        counts = sa.and_(_S.superseded_at.is_(None), _S.retracted_at.is_(None))
-        conditions.append(sa.or_(counts, _O.kind == "rejection"))
+        conditions.append(_COUNTS)
     return conditions

@@ -20,13 +20,18 @@ installation = sa.Table(
     sa.CheckConstraint("single", name="one_installation"),
 )
 
-# Since when a destination gets what is assessed.
+# Since when a destination gets what is assessed, and until when it was set.
 destination = sa.Table(
     "destination",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("since", AT, nullable=False),
     sa.Column("commits", sa.Boolean),  # false: it said that it answers for no safekeeping
+    sa.Column("commits_at", AT),  # when it said so
+    sa.Column("address", sa.Text, nullable=False, server_default=""),  # empty: not known yet
+    sa.Column("until", AT),  # since when it is set no more
+    # Its address changed then: what was queued before waits until a person says that it may go.
+    sa.Column("held_before", AT),
 )
 
 result_set = sa.Table(
@@ -43,6 +48,7 @@ result_set = sa.Table(
     sa.Column("superseded_at", AT),  # by a later set with objects
     sa.Column("retracted_at", AT),
     sa.Column("digest", sa.Text, nullable=False, server_default=""),  # of its facts; empty: none
+    sa.Column("rules", sa.Text, nullable=False, server_default=""),  # software and modes
     sa.ForeignKeyConstraint(
         ["study_instance_uid", "assessment_number"],
         ["assessment.study_instance_uid", "assessment.number"],
@@ -75,8 +81,31 @@ result_object = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("made_at", AT, nullable=False),
+    sa.Column("file_gone_at", AT),  # not null: made again, byte for byte, when it is to be sent
+    # What it takes the place of or rejects, and of a rejection why, and since when.
+    sa.Column("names", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("why", rejection_reason_type),
+    sa.Column("said_at", AT),
     sa.Index("result_object_of_set", "result_set_id"),
     sa.Index("result_object_of_study", "study_instance_uid"),
+    sa.Index("result_object_on_disk", "made_at", postgresql_where=sa.text("file_gone_at IS NULL")),
+)
+
+# What could not be made of an assessment for a reason that may pass.
+making_retry = sa.Table(
+    "making_retry",
+    metadata,
+    sa.Column("study_instance_uid", UID, primary_key=True),
+    sa.Column("assessment_number", sa.Integer, primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("first_at", AT, nullable=False),
+    sa.Column("next_try_at", AT, nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["study_instance_uid", "assessment_number"],
+        ["assessment.study_instance_uid", "assessment.number"],
+    ),
+    sa.Index("making_retry_due", "next_try_at"),
 )
 
 delivery = sa.Table(
