@@ -165,6 +165,22 @@ def test_an_administrator_sees_it_at_a_page_and_tests_a_destination(
         ),
         "it is sent again",
     )
+    study = site.deliveries()[0].study_instance_uid
+    page.goto(f"{site.node.url}/#/studies/{study}")
+    sent_back = page.get_by_test_id("sent-back")
+    sent_back.wait_for()
+    assert "Orthanc: " in (sent_back.text_content() or "")
+    make_anew, retract = sent_back.get_by_role("button").all()
+    make_anew.click()
+    page.get_by_role("dialog").wait_for()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    retract.click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("a trial")
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    counts = [one.counts for one in site.deliveries(study=study)]
+    assert all(counts), "nothing is retracted before it is confirmed"
     context.close()
 
 

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import type { Detector, Evidence, OutcomeState, Provenance, Study } from "./api";
 import { useNow } from "./clock";
+import { SentBack } from "./deliveries/SentBack";
 import { byUrgency, DetectorChip } from "./DetectorChip";
 import { seriesName, suspicion, turnedWords } from "./evidence";
 import { t as say } from "./language";
@@ -71,6 +72,7 @@ export function StudySide({ study, acts, onShow, onRevealed }: SideProps) {
           setCard(null);
         }}
       />
+      <SentBack studyInstanceUid={study.row.study_instance_uid} />
       <History study={study} />
     </aside>
   );

@@ -11,6 +11,7 @@ import { TopBar } from "../TopBar";
 import { fullTime, sentence, timeToTheSecond } from "../words";
 import classes from "./Deliveries.module.css";
 import { DestinationCard } from "./DestinationCard";
+import { Problems } from "./Problems";
 import {
   type Delivery,
   type DeliveryState,
@@ -49,6 +50,7 @@ export function DeliveriesPage({ live }: { live: LiveState }) {
             <DestinationCard key={one.name} destination={one} />
           ))}
         </div>
+        <Problems />
         <Choices names={names} wanted={wanted} onChoose={setWanted} />
         <Deliveries wanted={wanted} />
       </main>

@@ -28,8 +28,30 @@ export function DestinationCard({ destination }: { destination: Destination }) {
           </span>
         ))}
       </p>
+      {destination.held > 0 && <Held destination={destination} />}
       {kind !== "" && <Acts destination={destination} />}
     </section>
+  );
+}
+
+/** What waits since the address changed: a person says that it may go there. */
+function Held({ destination: { name, held, address } }: { destination: Destination }) {
+  const { t } = useTranslation();
+  const { release } = useDeliveryActs();
+  return (
+    <div className={classes.held} role="alert">
+      <p>{t("deliveries.held", { count: held })}</p>
+      <Button
+        size="compact-sm"
+        loading={release.isPending}
+        onClick={() => {
+          release.mutate(name);
+        }}
+      >
+        {t("deliveries.release", { address })}
+      </Button>
+      {release.error !== null && <p>{sentence(release.error.message)}</p>}
+    </div>
   );
 }
 
