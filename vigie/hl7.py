@@ -32,6 +32,7 @@ from worklist.study import RequestedPriority
 
 log = structlog.get_logger(__name__)
 
+_REPLACED = "bytes that are none of its character set were replaced; see hl7_character_set"
 _LONGEST_PAUSE_S = 300.0  # between attempts at one message
 _LONGEST_AWAY_S = 60.0  # between attempts to connect
 
@@ -149,7 +150,11 @@ class Inbound:
         found = statements(message, said, self._site, now)
         try:
             kept = self._worklist.receive(
-                _header(said, raw, found), found, same_patient=same_patient, now=now
+                _header(said, raw, found),
+                found,
+                same_patient=same_patient,
+                remark="" if message.is_exact else _REPLACED,
+                now=now,
             )
         except RefusedByStore as error:
             raise BadMessage(str(error), error_code=207) from error

@@ -118,6 +118,7 @@ class Exchange(OrderRules):
         said: Sequence[Statement],
         *,
         same_patient: bool = False,
+        remark: str = "",
         now: datetime,
     ) -> KeptAnswer:
         """Do what a message says, all of it or nothing; the same message again does nothing.
@@ -128,6 +129,8 @@ class Exchange(OrderRules):
             In the message's order; empty: nothing that matters here.
         same_patient
             A person says that it is the patient of the studies, although he is called otherwise.
+        remark
+            A sentence for the log of messages: it is taken, but something is odd.
 
         Returns
         -------
@@ -159,7 +162,7 @@ class Exchange(OrderRules):
                     header=header,
                     state=_state_after(done),
                     code=ACCEPTED.code,
-                    error="",
+                    error=remark,
                     received_at=now,
                 )
             )

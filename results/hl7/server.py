@@ -169,21 +169,24 @@ class MllpServer:
             if not data:
                 self._all_answered(connection, reader.paused())
                 return
-            heard = time.monotonic()
-            if not self._answered(connection, reader, data):
+            messages = self._taken(connection, reader, data)
+            if messages or reader.is_within:  # what is of no message keeps no place
+                heard = time.monotonic()
+            if not self._all_answered(connection, messages):
                 return
             begun = (begun or heard) if reader.is_within else None
 
-    def _answered(self, connection: socket.socket, reader: FrameReader, data: bytes) -> bool:
-        """Take what came; False: the connection is at its end."""
+    def _taken(
+        self, connection: socket.socket, reader: FrameReader, data: bytes
+    ) -> Sequence[bytes]:
+        """The messages that are whole now; of one that is cut the beginning is answered."""
         try:
-            messages = reader.feed(data)
+            return reader.feed(data)
         except BadFraming as error:
             answer = self._handle_cut(error.beginning, str(error)) if error.beginning else None
             if answer is not None:
                 self._send(connection, answer)
             raise
-        return self._all_answered(connection, messages)
 
     def _all_answered(self, connection: socket.socket, messages: Sequence[bytes]) -> bool:
         for message in messages:

@@ -1,5 +1,6 @@
 """The HL7 port as a RIS meets it: python-hl7's client, hostile peers, TLS, a database away."""
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -145,6 +146,19 @@ def test_p9_hostile_messages_are_refused_and_the_next_is_taken(
         assert code_of(answer_on(peer)) == "AA"
 
 
+def test_that_bytes_of_an_order_were_replaced_is_in_the_log(filed: sa.Engine) -> None:
+    """It is taken, for somebody waits; whoever looks after the sender finds why names are odd."""
+    with serving(filed) as server:
+        odd = order(control_id="odd").replace(b"Head CT", b"Sch\xe4del")
+        assert code_of(asked(server.port, framed(odd))) == "AA"
+        assert code_of(asked(server.port, framed(order(control_id="plain")))) == "AA"
+    told = {one.control_id: one.error for one in PostgresMessageLog(filed).messages(10)}
+    assert told == {
+        "odd": "bytes that are none of its character set were replaced; see hl7_character_set",
+        "plain": "",
+    }
+
+
 def test_a_message_that_is_too_long_is_rejected_by_its_beginning(filed: sa.Engine) -> None:
     with serving(filed, longest_message=4096) as server:
         long = report(text="x" * 5000, control_id="long")
@@ -195,6 +209,25 @@ def test_a_message_that_does_not_end_and_a_silent_peer_lose_their_places(
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as silent:
             assert silent.recv(1) == b""
         assert study_row(filed).requested_priority == RequestedPriority.ROUTINE
+
+
+def test_who_sends_what_is_of_no_message_loses_its_place(filed: sa.Engine) -> None:
+    """One byte now and then would hold a connection for weeks, and all of them keep out the RIS."""
+    with (
+        serving(filed, idle_timeout_s=1.0) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=0.05) as peer,
+    ):
+        is_closed = False
+        for _ in range(1000):
+            with contextlib.suppress(TimeoutError):
+                try:
+                    peer.sendall(b"\n")
+                    is_closed = peer.recv(1) == b""
+                except ConnectionError:
+                    is_closed = True
+            if is_closed:
+                break
+        assert is_closed
 
 
 def test_a_sender_that_is_not_let_in_is_not_heard(filed: sa.Engine) -> None:
