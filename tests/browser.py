@@ -15,6 +15,7 @@ from tests.undelivered import nothing_is_set
 from tests.viewer_parts import FakeReader, decode, silence
 from viewer.app import create_app
 from viewer.ports import Check, NodeInfo, SignOn, WorklistReader
+from viewer.simulations_schemas import SimulationAnswer, SimulationBody, SimulationTooLarge
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
 from worklist.deliveries import Deliveries
@@ -53,6 +54,7 @@ def app_of(
         "decode_frame": decode,
         "deliveries": Deliveries(PostgresOutbound(house.engine), []),
         "test_destination": nothing_is_set,
+        "simulate": refused,
     }
     app = create_app(
         people=People(house.door, ApiTokens(house.store, house.passwords)),
@@ -70,6 +72,11 @@ def app_of(
     )
     app.state.feed.close()
     return app
+
+
+async def refused(body: SimulationBody) -> SimulationAnswer:
+    """In place of seconds of simulation."""
+    raise SimulationTooLarge(f"{body.studies} simulated readings are too many")
 
 
 @dataclass

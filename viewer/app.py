@@ -25,6 +25,7 @@ from viewer import (
     reports_api,
     session_api,
     sign_on_api,
+    simulations_api,
     studies_api,
     worklist_api,
 )
@@ -50,8 +51,10 @@ from viewer.ports import (
     WorklistReader,
 )
 from viewer.problems import translate_errors
+from viewer.simulations_api import Simulate, Simulator
 from worklist.accounts import Accounts
 from worklist.deliveries import Deliveries
+from worklist.due_time import DueTargets
 from worklist.personal import Personal
 from worklist.service import Worklist
 
@@ -79,6 +82,7 @@ def create_app(
     messages: Messages | None = None,
     links: SiteLinks = NO_LINKS,
     notifying: Notifying | None = None,
+    simulate: Simulate | None = None,
     allowed_hosts: Collection[str] = (),
     now: Callable[[], datetime] = utc_now,
     static_folder: Path = page.STATIC_FOLDER,
@@ -102,6 +106,8 @@ def create_app(
         Where the site's other pages are.
     notifying
         What is told on channels, where any are set.
+    simulate
+        How orders of the list are simulated; None: with the usual targets.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
@@ -147,6 +153,8 @@ def create_app(
     told = notifying or notifications_api.NoChannels()
     app.include_router(notifications_api.make_router(told, now))
     app.include_router(messages_api.make_router(messages or NoMessages()))
+    simulate = simulate or Simulator(DueTargets()).simulate
+    app.include_router(simulations_api.make_router(simulate))
     for router in make_routers(dicomweb, decode_frame):
         app.include_router(router)
     app.include_router(events.make_router(feed, holds))

@@ -26,6 +26,8 @@ from viewer.languages import say
 from viewer.ports import CannotDecode
 from viewer.rendering import InvalidRendering
 from viewer.schemas import ClaimAnswer
+from viewer.simulations_api import SimulationFailed, TooManySimulations
+from viewer.simulations_schemas import SimulationTooLarge
 from worklist.archive_search import SearchTooLong
 from worklist.claims import AlreadyRead, ClaimedByAnother, NotClaimed
 from worklist.conclusion import (
@@ -123,6 +125,9 @@ _STATUS: dict[type[VigieError], int] = {
     SignInRefused: 401,
     WeakPassword: 422,
     TooManyTries: 429,
+    SimulationTooLarge: 422,
+    TooManySimulations: 503,
+    SimulationFailed: 503,
     StoreUnavailable: 503,
     RefusedByStore: 422,
     VigieError: 500,
@@ -202,7 +207,7 @@ def _retry_after(error: Exception) -> dict[str, str] | None:
     match error:
         case StoreUnavailable():
             return {"Retry-After": "2"}
-        case TooBusy():
+        case TooBusy() | TooManySimulations():
             return {"Retry-After": "10"}
         case TooManyTries():
             return {"Retry-After": str(error.wait_s)}

@@ -1,9 +1,13 @@
-"""Accounts at the page: an administrator makes, changes, disables and renews them."""
+"""Accounts at the page: an administrator makes, changes, disables and renews them.
+
+At the same node: what a QA reviewer may try, and a radiologist is not shown.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_core import serious
 from pages import Heard
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from signed_in import PASSWORD, person, sign_in
@@ -225,4 +229,59 @@ def test_it_is_for_administrators_only_and_speaks_french(browser: Browser, node:
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Désactiver").click()
     expect(dialog.get_by_role("alert")).to_contain_text("Boss est le dernier administrateur")
+    context.close()
+
+
+def test_a_qa_reviewer_tries_what_an_order_would_do(
+    browser: Browser, node: Node, tmp_path: Path
+) -> None:
+    person(node, "quinn", Role.QA_REVIEWER)
+    context = browser.new_context(locale="en-GB", viewport={"width": 1366, "height": 900})
+    sign_in(context, node, "quinn")
+    page = context.new_page()
+    heard = Heard()
+    heard.listen_to(page)
+    page.goto(node.url)
+    page.get_by_role("button", name="Account of Dr Quinn").click()
+    page.get_by_role("menuitem", name="What would an order do?").click()
+    simulate = page.get_by_role("button", name="Simulate")
+    busy = page.get_by_label("Readers busy, %")
+    busy.fill("96")
+    expect(simulate).to_be_disabled()
+    expect(page.get_by_text("5 to 95")).to_be_visible()
+    busy.fill("50")
+    page.get_by_label("Routine target, min").fill("480")
+    page.get_by_label("AI fails on, %").fill("10")
+    simulate.click()
+    page.get_by_text("Targets: routine 480 min, the finding 10 min").wait_for(timeout=120_000)
+    for one in ("diseased", "missed", "flagged", "unflagged", "non_diseased", "not_assessed"):
+        expect(page.locator(f'[data-class="{one}"] [data-policy]')).to_have_count(5)
+    without = page.locator('[data-class="diseased"] [data-policy="without_ai"] td')
+    expect(without.nth(3)).to_have_text("10.0")  # by theory, readers busy half the time
+    assert serious(page) == []
+    page.screenshot(path=tmp_path / "simulated.png", full_page=True)
+    assert heard.left_the_machine() == set()
+    context.close()
+
+
+def test_what_an_order_would_do_is_said_in_french_and_not_shown_to_radiologists(
+    browser: Browser, node: Node
+) -> None:
+    person(node, "rosa")
+    context = browser.new_context(locale="en-GB")
+    sign_in(context, node, "rosa")
+    page = context.new_page()
+    page.goto(f"{node.url}/#/simulations")
+    page.get_by_role("heading", name="Reading worklist").wait_for()
+    context.close()
+
+    context = browser.new_context(locale="fr-FR")
+    sign_in(context, node, "boss")
+    page = context.new_page()
+    page.goto(f"{node.url}/#/simulations")
+    page.get_by_role("heading", name="Que ferait un ordre").wait_for()
+    refused = {"detail": "d’autres simulations sont en cours : réessayez bientôt"}
+    page.route("**/api/simulations", lambda route: route.fulfill(status=503, json=refused))
+    page.get_by_role("button", name="Simuler").click()
+    expect(page.get_by_role("alert")).to_contain_text("D’autres simulations sont en cours")
     context.close()

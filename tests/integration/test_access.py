@@ -73,6 +73,7 @@ BOTH = {
     ("POST", f"{UID}/reopen"),
 }
 REPORTS = {("GET", f"{UID}/reports")}
+QA_REVIEWERS = {("POST", "/api/simulations")}  # and administrators
 PERSONS = {  # not machines
     ("POST", f"{UID}/reveal"),
     ("GET", "/api/me/preferences"),
@@ -126,7 +127,7 @@ EVERY_ROLE = {
 }
 ALL = (
     ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS | REPORTS
-    | STORING
+    | STORING | QA_REVIEWERS
 )  # fmt: skip
 PEOPLE = {
     "stranger": ANYONE,
@@ -136,8 +137,8 @@ PEOPLE = {
     "made up": ANYONE,
     "one-time password": ANYONE | HERSELF,
     "radiologist": ANYONE | HERSELF | EVERY_ROLE | PERSONS | RADIOLOGISTS | BOTH | REPORTS,
-    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS | REPORTS,
-    "administrator": ANYONE | HERSELF | EVERY_ROLE | PERSONS | ADMINISTRATORS | BOTH | STORING,
+    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS | REPORTS | QA_REVIEWERS,
+    "administrator": ALL - RADIOLOGISTS - REPORTS,
 }
 MACHINES = {
     "read": ANYONE | EVERY_ROLE,

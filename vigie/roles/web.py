@@ -13,6 +13,7 @@ from viewer.dicomweb.json_model import describe
 from viewer.dicomweb.ports import DicomWeb
 from viewer.ports import NodeInfo, SiteLinks
 from viewer.serving import Transport, make_server
+from viewer.simulations_api import Simulator
 from vigie import __version__
 from vigie.changes import changes_of
 from vigie.claim_keeper import ClaimKeeper
@@ -29,6 +30,7 @@ from vigie.testing_destinations import tester
 from vigie.unserved import ending_unserved
 from vigie.wiring import (
     database_url,
+    due_targets,
     make_accounts,
     make_deliveries,
     make_door,
@@ -82,6 +84,7 @@ def run(settings: Settings) -> None:
             test_destination=tester(settings),
             sign_on=sign_on,
             notifying=NotificationDesk(settings, engine),
+            simulate=Simulator(due_targets(settings)).simulate,
             links=SiteLinks(report_address=settings.report_address, viewers=settings.viewers),
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,

@@ -2,6 +2,7 @@ import { Button, Menu } from "@mantine/core";
 import {
   IconAdjustments,
   IconBell,
+  IconChartDots,
   IconKey,
   IconLogout,
   IconMessages,
@@ -15,7 +16,14 @@ import { useTranslation } from "react-i18next";
 import { showDialog } from "./dialogs";
 import { LanguageItems } from "./LanguageChoice";
 import { usePreferences } from "./preferences";
-import { openAccounts, openDeliveries, openMessages, openNotifications, openPassword } from "./route";
+import {
+  openAccounts,
+  openDeliveries,
+  openMessages,
+  openNotifications,
+  openPassword,
+  openSimulations,
+} from "./route";
 import { useDoor, useSession } from "./session";
 
 /** Who is signed in, and the way out. */
@@ -74,6 +82,11 @@ export function AccountMenu() {
         {session.roles.includes("administrator") && (
           <Menu.Item leftSection={<IconSend size={15} aria-hidden />} onClick={openDeliveries}>
             {t("account.deliveries")}
+          </Menu.Item>
+        )}
+        {session.roles.some((role) => role === "administrator" || role === "qa_reviewer") && (
+          <Menu.Item leftSection={<IconChartDots size={15} aria-hidden />} onClick={openSimulations}>
+            {t("account.simulations")}
           </Menu.Item>
         )}
         <LanguageItems

@@ -19,9 +19,11 @@ import {
   useIsDeliveriesOpen,
   useIsMessagesOpen,
   useIsNotificationsOpen,
+  useIsSimulationsOpen,
   useOpenStudy,
 } from "./route";
 import { noteSignedIn, useRoles } from "./session";
+import { SimulationsPage } from "./simulations/SimulationsPage";
 import { StudyPage } from "./StudyPage";
 
 /** The list or one study, for whoever is signed in. */
@@ -30,11 +32,14 @@ export function ReadingRoom() {
   const live = useLiveUpdates();
   useAppliedPreferences();
   const openStudy = useOpenStudy();
-  const isAdministrator = useRoles().includes("administrator");
+  const roles = useRoles();
+  const isAdministrator = roles.includes("administrator");
   const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
   const isNotificationsOpen = useIsNotificationsOpen() && isAdministrator;
   const isMessagesOpen = useIsMessagesOpen() && isAdministrator;
   const isDeliveriesOpen = useIsDeliveriesOpen() && isAdministrator;
+  const isSimulationsOpen =
+    useIsSimulationsOpen() && (isAdministrator || roles.includes("qa_reviewer"));
   const [place, setPlace] = useState<ListPlace>(FIRST_PLACE);
   const page = isAccountsOpen
     ? "accounts"
@@ -44,7 +49,9 @@ export function ReadingRoom() {
         ? "deliveries"
         : isMessagesOpen
           ? "messages"
-          : "";
+          : isSimulationsOpen
+            ? "simulations"
+            : "";
   return (
     <ClaimProvider>
       <Boundary place={openStudy ?? page}>
@@ -56,6 +63,8 @@ export function ReadingRoom() {
           <DeliveriesPage live={live} />
         ) : page === "messages" ? (
           <MessagesPage live={live} />
+        ) : page === "simulations" ? (
+          <SimulationsPage live={live} />
         ) : openStudy === null ? (
           <WorklistPage live={live} place={place} onPlace={setPlace} />
         ) : (

@@ -295,7 +295,7 @@ export async function change<T>(
   path: string,
   csrfToken: string | null,
   body?: unknown,
-  options: Pick<RequestInit, "keepalive"> = {},
+  options: Pick<RequestInit, "keepalive" | "signal"> = {},
 ): Promise<T> {
   const headers = commonHeaders();
   if (csrfToken !== null) headers["X-CSRF-Token"] = csrfToken;

@@ -10,6 +10,7 @@ const ACCOUNTS = "#/accounts";
 const NOTIFICATIONS = "#/notifications";
 const DELIVERIES = "#/deliveries";
 const MESSAGES = "#/messages";
+const SIMULATIONS = "#/simulations";
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
@@ -65,6 +66,15 @@ export function useIsMessagesOpen(): boolean {
 
 export function openMessages(): void {
   window.location.hash = MESSAGES;
+}
+
+/** Whether the address asks what an order of the list would do. */
+export function useIsSimulationsOpen(): boolean {
+  return useSyncExternalStore(subscribe, () => window.location.hash) === SIMULATIONS;
+}
+
+export function openSimulations(): void {
+  window.location.hash = SIMULATIONS;
 }
 
 export function openAccounts(): void {

@@ -74,8 +74,12 @@ export function useRoles(): readonly Role[] {
 export function useAct() {
   const client = useQueryClient();
   return useCallback(
-    <T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown) =>
-      change<T>(method, path, tokenOf(client), body),
+    <T>(
+      method: "POST" | "PUT" | "DELETE",
+      path: string,
+      body?: unknown,
+      options?: Pick<RequestInit, "signal">,
+    ) => change<T>(method, path, tokenOf(client), body, options),
     [client],
   );
 }
