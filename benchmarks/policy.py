@@ -1,7 +1,7 @@
 """Minutes of waiting under Vigie's due times, under *flagged first*, and under other rules.
 
     python benchmarks/policy.py [--replications 40] [--studies 10000] [--seed 1]
-        [--json FILE] [--plot FILE.svg]
+        [--failures 0] [--json FILE] [--plot FILE.svg]
 
 One reader, traffic 0.8, exponential readings of 10 min, prevalence 0.1, equal-variance binormal
 scores of AUC 0.936 flagged at a sensitivity of 0.9, routine target 480 min, haemorrhage 10 min;

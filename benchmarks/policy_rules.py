@@ -46,6 +46,9 @@ def other_orders(setting: Setting) -> dict[str, Waits]:
         orders[f"due times, routine {minutes} min"] = partial(
             waits_min, places_of=places_by(Policy.DUE_TIME, tried)
         )
+    orders["due times, prevalence if AI failed"] = partial(
+        waits_min, places_of=by_key(partial(_due_by_prevalence, setting, requested, finding))
+    )
     for share in (0.5, 1.0):
         capped = partial(_score_until, share * requested)
         orders[f"score, first after {share * requested:g} min"] = partial(
@@ -93,6 +96,15 @@ def _due(
     p = _probability(study) if assessed else 0.0
     after = rule(p, requested, finding) if p else requested
     return study.arrived_min + after, study.number
+
+
+def _due_by_prevalence(
+    setting: Setting, requested: float, finding: float, study: SimulatedStudy, assessed: bool
+) -> tuple[float, int]:
+    """As due times, but a study that AI could not assess counts with the finding's prevalence."""
+    prevalence = setting.kinds[0].findings[0].prevalence
+    p = _probability(study) if assessed else prevalence
+    return study.arrived_min + 1 / (1 / requested + p / finding), study.number
 
 
 def _score_until(cap_min: float, study: SimulatedStudy) -> Sequence[Place]:

@@ -37,15 +37,17 @@ _MORE: Mapping[str, Callable[[Classes], float]] = {
 }
 
 
-def setting() -> Setting:
-    """That of the targets: all defaults but the routine target."""
+def setting(failures: float = 0.0) -> Setting:
+    """That of the targets: all defaults but the routine target, and the share that AI fails on."""
     requested = {**DueTargets().requested, RequestedPriority.ROUTINE: _ROUTINE}
-    return Setting(targets=DueTargets(requested=requested))
+    return Setting(targets=DueTargets(requested=requested), ai_failure_share=failures)
 
 
-def measure(run: Run, told: Callable[[int, int], None] | None = None) -> Figures:
+def measure(
+    run: Run, told: Callable[[int, int], None] | None = None, *, failures: float = 0.0
+) -> Figures:
     """Every order on the same studies."""
-    asked = setting()
+    asked = setting(failures)
     return simulate(asked, _POLICIES, run=run, others=other_orders(asked), told=told)
 
 
@@ -70,6 +72,8 @@ def tables(figures: Figures) -> tuple[Table, Table]:
     """All orders, and the targets."""
     base = figures[Policy.FLAGGED_FIRST]
     everything = {name: get for name, (get, _) in MEASURES.items()} | _MORE
+    if StudyClass.NOT_ASSESSED in base:
+        everything["AI failed, mean"] = lambda found: found[StudyClass.NOT_ASSESSED].mean.value
     orders = Table("order", *everything)
     for name, found in figures.items():
         cells = [f"{get(found):.1f} ({get(found) / get(base):.2f})" for get in everything.values()]
@@ -88,13 +92,18 @@ def main(description: str) -> None:
     parser.add_argument("--replications", type=int, default=40)
     parser.add_argument("--studies", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--failures", type=float, default=0.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     run = Run(replications=arguments.replications, studies=arguments.studies, seed=arguments.seed)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("simulating", total=None)
-        figures = measure(run, lambda done, of: progress.update(bar, completed=done, total=of))
+        figures = measure(
+            run,
+            lambda done, of: progress.update(bar, completed=done, total=of),
+            failures=arguments.failures,
+        )
     console = Console(width=max(120, Console().width))
     for table in tables(figures):
         console.print(table)

@@ -12,7 +12,7 @@ from worklist.due_time import DueTargets, due_time
 from worklist.finding import TargetFinding
 from worklist.simulation import Run
 from worklist.simulation_policies import Policy, received_at
-from worklist.simulation_studies import make_studies
+from worklist.simulation_studies import StudyClass, make_studies
 from worklist.study import RequestedPriority
 
 
@@ -77,3 +77,16 @@ def test_the_most_overdue_is_read_first_and_a_capped_score_in_time() -> None:
     assert worked == pytest.approx(
         sum(one.reading_min * wait for one, wait in zip(studies, other, strict=True))
     )
+
+
+def test_where_ai_failed_the_prevalence_can_stand_in_and_moves_nothing_else() -> None:
+    name = "due times, prevalence if AI failed"
+    run = Run(replications=2, studies=300)
+    without, some = (measure(run, failures=share) for share in (0.0, 0.2))
+    for one, found in without[name].items():
+        assert found.mean.value == pytest.approx(without[Policy.DUE_TIME][one].mean.value)
+    failed = StudyClass.NOT_ASSESSED
+    assert failed not in without[name]
+    assert some[name][failed].mean.value < some[Policy.DUE_TIME][failed].mean.value
+    assert some[name][failed].mean.value < some[Policy.WITHOUT_AI][failed].mean.value
+    assert tables(some)[0].columns[-1].header == "AI failed, mean"
