@@ -86,7 +86,7 @@ def plot_trade_off(points: Mapping[str, tuple[float, float]], along: str, up: st
     along, up
         What they are, in words, with the unit.
     """
-    width, height = _SIDE + 260, _SIDE + 100
+    width, height = _SIDE + 350, _SIDE + 100
     left, top, bottom = 90, 40, 40 + _SIDE
     parts = _frame(width, height, f"{up} against {along}")
     parts.append(f'<path d="M{left} {top}V{bottom}H{left + _SIDE}" fill="none" stroke="#555"/>')
