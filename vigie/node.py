@@ -103,17 +103,26 @@ def _processes(settings: Settings) -> dict[str, int]:
     return {**kinds, "web": 1, **optional}
 
 
+def note_if_none_is_set(settings: Settings, engine: sa.Engine) -> None:
+    """Let destinations end where none is set any more; else who delivers notes them."""
+    if not settings.destinations:
+        PostgresDestinations(engine).note_none(utc_now())
+
+
 def migrate_when_it_answers(
     settings: Settings,
     stop: threading.Event,
     people: Callable[[sa.Engine], None] = make_first_administrator,
+    destinations: Callable[[Settings, sa.Engine], None] = note_if_none_is_set,
 ) -> None:
     """Bring the database to the schema this software needs, however late it comes up.
 
     Parameters
     ----------
     people
-        Sees to it that somebody can sign in; called once, after that.
+        Sees to it that somebody can sign in; called after that.
+    destinations
+        Sees to it that nothing waits for a destination that is set no more; called last.
     """
     engine = connect(database_url(settings))
     embedded = None if settings.database_url else EmbeddedPostgres(settings.postgres)
@@ -124,8 +133,7 @@ def migrate_when_it_answers(
                 if embedded is None or embedded.is_ready():
                     migrate(engine)
                     people(engine)
-                    if not settings.destinations:  # else who delivers notes them
-                        PostgresDestinations(engine).note_none(utc_now())
+                    destinations(settings, engine)
                     return
             except (sa.exc.OperationalError, StoreUnavailable) as error:
                 if not told:

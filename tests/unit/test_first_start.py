@@ -30,5 +30,9 @@ def test_the_first_administrator_is_made_though_the_database_stumbles(
             raise error
 
     settings = load_settings(data=tmp_path, database_url="postgresql://127.0.0.1:1/none")
-    node.migrate_when_it_answers(settings, threading.Event(), people)
+    noted: list[sa.Engine] = []
+    node.migrate_when_it_answers(
+        settings, threading.Event(), people, lambda _, engine: noted.append(engine)
+    )
     assert len(asked) == 2
+    assert noted == asked[1:]
