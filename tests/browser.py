@@ -18,6 +18,7 @@ from viewer.ports import Check, NodeInfo, SignOn, WorklistReader
 from viewer.simulations_schemas import SimulationAnswer, SimulationBody, SimulationTooLarge
 from vigie.people import People
 from worklist.api_tokens import ApiTokens
+from worklist.cases import Cases, QualityRules
 from worklist.deliveries import Deliveries
 from worklist.due_time import DueTargets
 from worklist.personal import Personal
@@ -25,6 +26,7 @@ from worklist.service import Worklist
 from worklist.store.outbound import PostgresOutbound
 from worklist.store.personal import PostgresPersonal
 from worklist.store.postgres import PostgresStore
+from worklist.store.quality import PostgresQuality
 
 HOST = "reading.hospital"
 
@@ -52,6 +54,7 @@ def app_of(
         "worklist": Worklist(PostgresStore(house.engine), DueTargets()),
         "dicomweb": dicomweb_of(folder, [archived_object(archive)]),
         "decode_frame": decode,
+        "cases": Cases(PostgresQuality(house.engine), QualityRules()),
         "deliveries": Deliveries(PostgresOutbound(house.engine), []),
         "test_destination": nothing_is_set,
         "simulate": refused,

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from viewer import (
     accounts_api,
     acts_api,
+    cases_api,
     deliveries_api,
     events,
     health,
@@ -29,6 +30,7 @@ from viewer import (
     studies_api,
     worklist_api,
 )
+from viewer.blind import BlindReview
 from viewer.description import DescribedApp
 from viewer.dicomweb.ports import DicomWeb
 from viewer.dicomweb.routers import make_routers
@@ -53,6 +55,7 @@ from viewer.ports import (
 from viewer.problems import translate_errors
 from viewer.simulations_api import Simulate, Simulator
 from worklist.accounts import Accounts
+from worklist.cases import Cases
 from worklist.deliveries import Deliveries
 from worklist.due_time import DueTargets
 from worklist.personal import Personal
@@ -83,6 +86,7 @@ def create_app(
     links: SiteLinks = NO_LINKS,
     notifying: Notifying | None = None,
     simulate: Simulate | None = None,
+    cases: Cases | None = None,
     allowed_hosts: Collection[str] = (),
     now: Callable[[], datetime] = utc_now,
     static_folder: Path = page.STATIC_FOLDER,
@@ -108,6 +112,8 @@ def create_app(
         What is told on channels, where any are set.
     simulate
         How orders of the list are simulated; None: with the usual targets.
+    cases
+        Those of quality assurance; None: none are kept here.
     allowed_hosts
         Host names, without ports, that are served besides those of the loopback.
     """
@@ -142,7 +148,11 @@ def create_app(
     registry.register(metrics.NodeCollector(reader))
     translate_errors(app)
     app.include_router(worklist_api.make_router(reader, node, now))
-    app.include_router(reading_api.make_router(reader, worklist, now, links))
+    if cases is None:
+        app.include_router(reading_api.make_router(reader, worklist, now, links))
+    else:
+        app.include_router(reading_api.make_router(reader, worklist, now, links, cases.is_blind))
+        app.include_router(cases_api.make_router(cases, now))
     app.include_router(reports_api.make_router(reader))
     app.include_router(studies_api.make_router(reader, decode_frame))
     app.include_router(acts_api.make_router(worklist, reader, now))
@@ -165,6 +175,8 @@ def create_app(
     app.include_router(page.make_router(static_folder))
     app.mount("/assets", page.Assets(directory=static_folder / "assets", check_dir=False))
     # The last one added stands outermost.
+    if cases is not None:
+        app.add_middleware(BlindReview, cases=cases)
     app.add_middleware(Gate, people=people, now=now)
     app.add_middleware(HostCheck, allowed_hosts=allowed_hosts)
     app.add_middleware(LastResort)

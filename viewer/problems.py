@@ -29,6 +29,13 @@ from viewer.schemas import ClaimAnswer
 from viewer.simulations_api import SimulationFailed, TooManySimulations
 from viewer.simulations_schemas import SimulationTooLarge
 from worklist.archive_search import SearchTooLong
+from worklist.case_review import (
+    AlreadyReviewed,
+    MayNotReview,
+    ReviewFirst,
+    UnknownCase,
+    WrongCaseState,
+)
 from worklist.claims import AlreadyRead, ClaimedByAnother, NotClaimed
 from worklist.conclusion import (
     AlreadyAnswered,
@@ -111,6 +118,11 @@ _STATUS: dict[type[VigieError], int] = {
     TooBusy: 503,
     CannotStore: 503,
     NotAcceptable: 406,
+    UnknownCase: 404,
+    MayNotReview: 409,
+    AlreadyReviewed: 409,
+    WrongCaseState: 409,
+    ReviewFirst: 409,
     UnknownStudy: 404,
     UnknownInstance: 404,
     UnknownMessage: 404,

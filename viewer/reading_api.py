@@ -26,6 +26,7 @@ from viewer.reading_schemas import (
     priors_answer,
 )
 from viewer.session_api import WhoAsks
+from worklist.blinding import blinded
 from worklist.highlighting import Looker
 from worklist.readings import Outline
 from worklist.service import Worklist
@@ -50,14 +51,23 @@ def make_router(
     worklist: Worklist,
     now: Callable[[], datetime],
     links: SiteLinks,
+    is_blind: Callable[[StudyInstanceUID, Looker], bool] = lambda _uid, _looker: False,
 ) -> APIRouter:
-    """The routes under ``/api/studies`` for who reads; every act answers the study anew."""
+    """The routes under ``/api/studies`` for who reads; every act answers the study anew.
+
+    Parameters
+    ----------
+    is_blind
+        Whether a person is to review a study before she knows what was said of it.
+    """
     router = APIRouter(prefix="/api/studies/{study_instance_uid}", tags=["reading"])
 
     def opened(uid: StudyInstanceUID, caller: Caller, *, marks: bool = True) -> OpenedStudyAnswer:
-        at = now()
-        shown = worklist.show(reader.study(uid, at), looker_of(caller), now=at, marks=marks)
-        return opened_study(shown, links)
+        at, looker = now(), looker_of(caller)
+        study = reader.study(uid, at)
+        if is_blind(uid, looker):
+            return opened_study(blinded(study, looker), links)
+        return opened_study(worklist.show(study, looker, now=at, marks=marks), links)
 
     @router.get("")
     def study(study_instance_uid: str, caller: WhoAsks, marks: _Marks = True) -> OpenedStudyAnswer:

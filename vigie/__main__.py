@@ -32,6 +32,7 @@ _COMMANDS = {  # in the order of `vigie --help`; where in vigie.commands each is
     "tokens": "tokens:tokens",
     "notifications": "notifications:notifications",
     "audit": "auditing:audit",
+    "cases": "cases:cases",
     "hl7": "hl7:hl7",
     "destinations": "destinations:destinations",
     "results": "results:results",

@@ -130,6 +130,16 @@ class Settings(BaseSettings):
         24, gt=0, description="Hours for which they are told the answer again until they take it."
     )
 
+    quality_reviews: int = Field(
+        2, ge=1, le=5, description="Blind reviews that must agree until a case has its verdict."
+    )
+    quality_due_days: float = Field(
+        14, gt=0, le=3650, description="Days for the review of a case after it opened."
+    )
+    quality_sample_percent: float = Field(
+        1, ge=0, le=100, description="Unflagged findings, in percent, drawn for review by lot."
+    )
+
     quiet_period_s: float = Field(
         5, gt=0, description="Seconds without a new image until a study counts as complete."
     )

@@ -19,6 +19,7 @@ from vigie.processes import is_supervised
 from vigie.settings import Settings
 from worklist.accounts import Accounts
 from worklist.api_tokens import ApiTokens
+from worklist.cases import Cases, QualityRules
 from worklist.deliveries import Deliveries
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
@@ -32,6 +33,7 @@ from worklist.store.outbound import PostgresOutbound
 from worklist.store.people import PostgresPeople
 from worklist.store.personal import PostgresPersonal
 from worklist.store.postgres import PostgresStore
+from worklist.store.quality import PostgresQuality
 from worklist.store.reader import PostgresReader
 from worklist.store.schema import migrate, schema_is_current
 from worklist.study import RequestedPriority
@@ -178,6 +180,16 @@ def make_deliveries(settings: Settings, engine: sa.Engine) -> Deliveries:
     views = [one.view for one in settings.destinations]
     rules = rules_of(__version__, settings.highlighting_modes)
     return Deliveries(PostgresOutbound(engine), views, rules)
+
+
+def make_cases(settings: Settings, engine: sa.Engine) -> Cases:
+    """Cases of quality assurance."""
+    rules = QualityRules(
+        reviews=settings.quality_reviews,
+        due_after=timedelta(days=settings.quality_due_days),
+        sampled_share=settings.quality_sample_percent / 100,
+    )
+    return Cases(PostgresQuality(engine), rules)
 
 
 def make_reader(settings: Settings, engine: sa.Engine) -> PostgresReader:

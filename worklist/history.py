@@ -127,6 +127,10 @@ def _results_made(details: Details) -> str:
     return f"results of assessment {details['assessment_number']} made: {count} objects{problem}"
 
 
+def _case(details: Details) -> str:
+    return f"case {details['case']}: {TargetFinding(details['target']).words}"
+
+
 _CLAIM_ENDS = {
     "concluded": "the study was concluded",
     "read_elsewhere": "the study was read elsewhere",
@@ -229,5 +233,15 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
         "asked for the results again" + (f", because {d['why']}" if "why" in d else "")
     ),
     "results_retracted": lambda d: f"results retracted, {d['objects']} objects, because {d['why']}",
+    "case_opened": lambda d: f"opened {_case(d)}",
+    "case_reason_added": lambda d: f"a new reason for {_case(d)}",
+    "case_reviewed": lambda d: f"reviewed case {d['case']}",
+    "case_assigned": lambda d: (
+        f"gave case {d['case']} to {d['account']}"
+        if d["account"]
+        else f"gave case {d['case']} to nobody"
+    ),
+    "case_commented": lambda d: f"wrote on case {d['case']}",
+    "case_closed": lambda d: f"closed {_case(d)}; {d['action']}",
     "claim_ended": lambda d: f"claim of {d['account']} ended: {_CLAIM_ENDS[d['how']]}",
 }

@@ -58,6 +58,16 @@ ADMINISTRATORS = {
     ("POST", "/api/destinations/{name}/release"),
     ("GET", "/api/deliveries/problems"),
 }
+QUALITY = {
+    ("GET", "/api/cases"),
+    ("GET", "/api/cases/export.csv"),
+    ("GET", "/api/cases/measures"),
+    ("GET", "/api/cases/{case_id}"),
+    ("POST", "/api/cases/{case_id}/assign"),
+    ("POST", "/api/cases/{case_id}/comments"),
+    ("POST", "/api/cases/{case_id}/close"),
+}
+REVIEWERS = {("POST", "/api/cases/{case_id}/review")}
 RADIOLOGISTS = {
     ("POST", f"{UID}/claim"),
     ("POST", f"{UID}/first-look"),
@@ -129,6 +139,7 @@ ALL = (
     ANYONE | HERSELF | ADMINISTRATORS | RADIOLOGISTS | BOTH | EVERY_ROLE | PERSONS | REPORTS
     | STORING | QA_REVIEWERS
 )  # fmt: skip
+ALL |= QUALITY | REVIEWERS
 PEOPLE = {
     "stranger": ANYONE,
     "disabled": ANYONE,
@@ -137,8 +148,15 @@ PEOPLE = {
     "made up": ANYONE,
     "one-time password": ANYONE | HERSELF,
     "radiologist": ANYONE | HERSELF | EVERY_ROLE | PERSONS | RADIOLOGISTS | BOTH | REPORTS,
-    "qa_reviewer": ANYONE | HERSELF | EVERY_ROLE | PERSONS | REPORTS | QA_REVIEWERS,
-    "administrator": ALL - RADIOLOGISTS - REPORTS,
+    "qa_reviewer": ANYONE
+    | HERSELF
+    | EVERY_ROLE
+    | PERSONS
+    | REPORTS
+    | QA_REVIEWERS
+    | QUALITY
+    | REVIEWERS,
+    "administrator": ALL - RADIOLOGISTS - REPORTS - REVIEWERS,
 }
 MACHINES = {
     "read": ANYONE | EVERY_ROLE,

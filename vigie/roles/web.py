@@ -15,6 +15,7 @@ from viewer.ports import NodeInfo, SiteLinks
 from viewer.serving import Transport, make_server
 from viewer.simulations_api import Simulator
 from vigie import __version__
+from vigie.case_opener import CaseOpener
 from vigie.changes import changes_of
 from vigie.claim_keeper import ClaimKeeper
 from vigie.first_start import make_first_administrator
@@ -32,6 +33,7 @@ from vigie.wiring import (
     database_url,
     due_targets,
     make_accounts,
+    make_cases,
     make_deliveries,
     make_door,
     make_people,
@@ -51,6 +53,7 @@ def run(settings: Settings) -> None:
         Isolated(decode_frame, describe, decode_stored, transcode) as isolated,
         keeper_of(settings, engine).running() as claims,
         ending_unserved(make_notifications(settings, engine)),
+        CaseOpener(make_cases(settings, engine)).running(),
         closing(StowDoor(listener_settings(settings))) as door,
     ):
         if not is_supervised():
@@ -85,6 +88,7 @@ def run(settings: Settings) -> None:
             sign_on=sign_on,
             notifying=NotificationDesk(settings, engine),
             simulate=Simulator(due_targets(settings)).simulate,
+            cases=make_cases(settings, engine),
             links=SiteLinks(report_address=settings.report_address, viewers=settings.viewers),
             allowed_hosts=(*settings.allowed_hosts, settings.http_host),
             now=utc_now,

@@ -13,6 +13,7 @@ from worklist.store import (
     exchange_tables,
     notification_tables,
     outbound_tables,
+    quality_tables,
     reading_tables,
 )
 from worklist.store.columns import AT as _AT
@@ -26,6 +27,7 @@ metadata = reading_tables.conclusion.metadata  # with the tables there
 notification = notification_tables.notification
 notification_channel = notification_tables.notification_channel
 delivery = outbound_tables.delivery
+quality_case = quality_tables.quality_case
 
 
 class OutcomeKind(StrEnum):
