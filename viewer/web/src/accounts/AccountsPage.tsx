@@ -1,7 +1,5 @@
-import { ActionIcon, Button, Loader, Menu, Table } from "@mantine/core";
+import { ActionIcon, Button, Menu, Table } from "@mantine/core";
 import {
-  IconAlertTriangle,
-  IconArrowLeft,
   IconDots,
   IconKey,
   IconLogout,
@@ -13,11 +11,11 @@ import {
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import { AdminPage, Answered } from "../admin/AdminPage";
+import { AdminTable } from "../admin/AdminTable";
 import type { LiveState } from "../live";
-import { openList } from "../route";
 import { useSession } from "../session";
-import { TopBar } from "../TopBar";
-import { calendarDay, fullTime, sentence } from "../words";
+import { calendarDay, fullTime } from "../words";
 import { AddDialog, RolesDialog } from "./AccountDialogs";
 import classes from "./Accounts.module.css";
 import { type Account, useAccounts } from "./accounts";
@@ -35,17 +33,10 @@ export function AccountsPage({ live }: { live: LiveState }) {
   const accounts = useAccounts();
   const [open, setOpen] = useState<Open>(null);
   return (
-    <div className={classes.page}>
-      <TopBar live={live}>
-        <Button
-          variant="default"
-          size="compact-md"
-          leftSection={<IconArrowLeft size={16} />}
-          onClick={openList}
-        >
-          {t("study.back")}
-        </Button>
-        <h1 className={classes.title}>{t("accounts.title")}</h1>
+    <AdminPage
+      live={live}
+      title={t("accounts.title")}
+      head={
         <Button
           size="compact-md"
           leftSection={<IconUserPlus size={16} aria-hidden />}
@@ -55,25 +46,19 @@ export function AccountsPage({ live }: { live: LiveState }) {
         >
           {t("accounts.add")}
         </Button>
-      </TopBar>
-      <main className={classes.body}>
-        {accounts.isError && (
-          <p className={classes.refusal} role="alert">
-            <IconAlertTriangle size={17} aria-hidden />
-            {accounts.error instanceof TypeError ? t("app.no_answer") : sentence(accounts.error.message)}
-          </p>
-        )}
-        {accounts.isPending && <Loader mx="auto" mt="18vh" aria-label={t("accounts.loading")} />}
-        {accounts.data !== undefined && <AccountTable accounts={accounts.data} onOpen={setOpen} />}
-        <p className={classes.hint}>{t("accounts.hint")}</p>
-      </main>
+      }
+    >
+      <Answered asked={accounts} loading={t("accounts.loading")}>
+        {(all) => <AccountTable accounts={all} onOpen={setOpen} />}
+      </Answered>
+      <p className={classes.hint}>{t("accounts.hint")}</p>
       <OpenDialog
         open={open}
         onClose={() => {
           setOpen(null);
         }}
       />
-    </div>
+    </AdminPage>
   );
 }
 
@@ -88,28 +73,19 @@ function AccountTable({ accounts, onOpen }: TableProps) {
   const { t } = useTranslation();
   const own = useSession().data?.name;
   return (
-    <Table className={classes.table} verticalSpacing={9} horizontalSpacing={14} stickyHeader>
-      <Table.Thead>
-        <Table.Tr>
-          {COLUMNS.map((column) => (
-            <Table.Th key={column}>{t(`accounts.column.${column}`)}</Table.Th>
-          ))}
-          <Table.Th>
-            <span className="only-heard">{t("accounts.column.acts")}</span>
-          </Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {accounts.map((account) => (
-          <AccountRow
-            key={account.name}
-            account={account}
-            isOwn={account.name === own}
-            onOpen={onOpen}
-          />
-        ))}
-      </Table.Tbody>
-    </Table>
+    <AdminTable
+      columns={COLUMNS.map((column) => t(`accounts.column.${column}`))}
+      acts={t("accounts.column.acts")}
+    >
+      {accounts.map((account) => (
+        <AccountRow
+          key={account.name}
+          account={account}
+          isOwn={account.name === own}
+          onOpen={onOpen}
+        />
+      ))}
+    </AdminTable>
   );
 }
 
@@ -126,7 +102,7 @@ function AccountRow({ account, isOwn, onOpen }: RowProps) {
     account.issuer === null ? "" : t("accounts.by_sign_on"),
   ].filter((way) => way !== "");
   return (
-    <Table.Tr data-state={account.state} data-account={account.name}>
+    <Table.Tr className={classes.row} data-state={account.state} data-account={account.name}>
       <Table.Td className={classes.name}>
         {account.name}
         {isOwn && <span className={classes.own}>{t("accounts.you")}</span>}

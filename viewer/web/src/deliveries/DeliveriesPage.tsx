@@ -1,20 +1,18 @@
-import { Button, Loader, NativeSelect, Table } from "@mantine/core";
-import { IconAlertTriangle, IconArrowLeft } from "@tabler/icons-react";
+import { Button, Table } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import accounts from "../accounts/Accounts.module.css";
+import { AdminPage, Answered, Refusal } from "../admin/AdminPage";
+import { AdminTable, Choice, Older } from "../admin/AdminTable";
 import { useNow } from "../clock";
 import type { LiveState } from "../live";
-import { openList, studyHref } from "../route";
-import { TopBar } from "../TopBar";
+import { studyHref } from "../route";
 import { fullTime, sentence, timeToTheSecond } from "../words";
 import classes from "./Deliveries.module.css";
 import { DestinationCard } from "./DestinationCard";
 import { Problems } from "./Problems";
 import {
   type Delivery,
-  type DeliveryState,
   STATES,
   useDeliveries,
   useDeliveryActs,
@@ -29,43 +27,23 @@ export function DeliveriesPage({ live }: { live: LiveState }) {
   const [wanted, setWanted] = useState<Wanted>({ state: null, destination: null });
   const names = destinations.data?.map(({ name }) => name) ?? [];
   return (
-    <div className={accounts.page}>
-      <TopBar live={live}>
-        <Button
-          variant="default"
-          size="compact-md"
-          leftSection={<IconArrowLeft size={16} />}
-          onClick={openList}
-        >
-          {t("study.back")}
-        </Button>
-        <h1 className={accounts.title}>{t("deliveries.title")}</h1>
-      </TopBar>
-      <main className={accounts.body}>
-        <Refusal error={destinations.error} />
-        {destinations.isPending && <Loader mx="auto" mt="18vh" aria-label={t("deliveries.loading")} />}
-        {destinations.data?.length === 0 && <p className={accounts.hint}>{t("deliveries.none_set")}</p>}
-        <div className={classes.destinations}>
-          {destinations.data?.map((one) => (
-            <DestinationCard key={one.name} destination={one} />
-          ))}
-        </div>
-        <Problems />
-        <Choices names={names} wanted={wanted} onChoose={setWanted} />
-        <Deliveries wanted={wanted} />
-      </main>
-    </div>
-  );
-}
-
-function Refusal({ error }: { error: Error | null }) {
-  const { t } = useTranslation();
-  if (error === null) return null;
-  return (
-    <p className={accounts.refusal} role="alert">
-      <IconAlertTriangle size={17} aria-hidden />
-      {error instanceof TypeError ? t("app.no_answer") : sentence(error.message)}
-    </p>
+    <AdminPage live={live} title={t("deliveries.title")}>
+      <Answered asked={destinations} loading={t("deliveries.loading")}>
+        {(all) => (
+          <>
+            {all.length === 0 && <p className={classes.hint}>{t("deliveries.none_set")}</p>}
+            <div className={classes.destinations}>
+              {all.map((one) => (
+                <DestinationCard key={one.name} destination={one} />
+              ))}
+            </div>
+          </>
+        )}
+      </Answered>
+      <Problems />
+      <Choices names={names} wanted={wanted} onChoose={setWanted} />
+      <Deliveries wanted={wanted} />
+    </AdminPage>
   );
 }
 
@@ -77,29 +55,28 @@ interface ChoicesProps {
 
 function Choices({ names, wanted, onChoose }: ChoicesProps) {
   const { t } = useTranslation();
-  const isState = (value: string): value is DeliveryState =>
-    STATES.some((state) => state === value);
   return (
     <div className={classes.choices}>
-      <NativeSelect
-        size="xs"
-        label={t("deliveries.column.state")}
-        value={wanted.state ?? ""}
-        data={[
-          { value: "", label: t("deliveries.any") },
-          ...STATES.map((state) => ({ value: state, label: t(`deliveries.state.${state}`) })),
-        ]}
-        onChange={({ currentTarget: { value } }) => {
-          onChoose({ ...wanted, state: isState(value) ? value : null });
+      <Choice
+        name={t("deliveries.column.state")}
+        isNameShown
+        any={t("deliveries.any")}
+        values={STATES}
+        wordsOf={(one) => t(`deliveries.state.${one}`)}
+        chosen={wanted.state}
+        onChoose={(state) => {
+          onChoose({ ...wanted, state });
         }}
       />
-      <NativeSelect
-        size="xs"
-        label={t("deliveries.column.destination")}
-        value={wanted.destination ?? ""}
-        data={[{ value: "", label: t("deliveries.any") }, ...names]}
-        onChange={({ currentTarget: { value } }) => {
-          onChoose({ ...wanted, destination: value === "" ? null : value });
+      <Choice
+        name={t("deliveries.column.destination")}
+        isNameShown
+        any={t("deliveries.any")}
+        values={names}
+        wordsOf={(one) => one}
+        chosen={wanted.destination}
+        onChoose={(destination) => {
+          onChoose({ ...wanted, destination });
         }}
       />
     </div>
@@ -116,38 +93,19 @@ function Deliveries({ wanted }: { wanted: Wanted }) {
     <>
       <Refusal error={pages.error} />
       {pages.isSuccess && listed.length === 0 && (
-        <p className={accounts.hint}>{t("deliveries.nothing")}</p>
+        <p className={classes.hint}>{t("deliveries.nothing")}</p>
       )}
       {listed.length > 0 && (
-        <Table className={accounts.table} verticalSpacing={6} horizontalSpacing={12} stickyHeader>
-          <Table.Thead>
-            <Table.Tr>
-              {COLUMNS.map((column) => (
-                <Table.Th key={column}>{t(`deliveries.column.${column}`)}</Table.Th>
-              ))}
-              <Table.Th>
-                <span className="only-heard">{t("accounts.column.acts")}</span>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {listed.map((one) => (
-              <DeliveryRow key={one.delivery_id} delivery={one} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      )}
-      {pages.hasNextPage && (
-        <Button
-          className={classes.more}
-          display="block"
-          variant="default"
-          loading={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
+        <AdminTable
+          columns={COLUMNS.map((column) => t(`deliveries.column.${column}`))}
+          acts={t("accounts.column.acts")}
         >
-          {t("deliveries.more")}
-        </Button>
+          {listed.map((one) => (
+            <DeliveryRow key={one.delivery_id} delivery={one} />
+          ))}
+        </AdminTable>
       )}
+      <Older pages={pages}>{t("deliveries.more")}</Older>
     </>
   );
 }

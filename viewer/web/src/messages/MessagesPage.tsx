@@ -1,13 +1,13 @@
-import { Button, Checkbox, Loader, Modal, Table } from "@mantine/core";
-import { IconAlertTriangle, IconArrowLeft, IconRefresh } from "@tabler/icons-react";
+import { Button, Checkbox, Modal, Table } from "@mantine/core";
+import { IconRefresh } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import { AdminPage, Answered } from "../admin/AdminPage";
+import { AdminTable } from "../admin/AdminTable";
 import { useNow } from "../clock";
 import { ReasonDialog } from "../list/ReasonDialog";
 import type { LiveState } from "../live";
-import { openList } from "../route";
-import { TopBar } from "../TopBar";
 import { fullTime, sentence, timeToTheSecond } from "../words";
 import {
   isDead,
@@ -28,17 +28,10 @@ export function MessagesPage({ live }: { live: LiveState }) {
   const [dismissed, setDismissed] = useState<string | null>(null);
   const asked = useMessages(onlyDead);
   return (
-    <div className={classes.page}>
-      <TopBar live={live}>
-        <Button
-          variant="default"
-          size="compact-md"
-          leftSection={<IconArrowLeft size={16} aria-hidden />}
-          onClick={openList}
-        >
-          {t("study.back")}
-        </Button>
-        <h1 className={classes.title}>{t("messages.title")}</h1>
+    <AdminPage
+      live={live}
+      title={t("messages.title")}
+      head={
         <Checkbox
           size="xs"
           label={t("messages.only_dead")}
@@ -47,17 +40,17 @@ export function MessagesPage({ live }: { live: LiveState }) {
             setOnlyDead(event.currentTarget.checked);
           }}
         />
-      </TopBar>
-      <main className={classes.body}>
-        {asked.isError && <Refusal error={asked.error} />}
-        {asked.isPending && <Loader mx="auto" mt="18vh" aria-label={t("messages.loading")} />}
-        {asked.data?.length === 0 && (
-          <p className={classes.said}>{t(onlyDead ? "messages.none_dead" : "messages.none")}</p>
-        )}
-        {asked.data !== undefined && asked.data.length > 0 && (
-          <MessageTable messages={asked.data} onShow={setShown} onDismiss={setDismissed} />
-        )}
-      </main>
+      }
+    >
+      <Answered asked={asked} loading={t("messages.loading")}>
+        {(messages) =>
+          messages.length === 0 ? (
+            <p className={classes.said}>{t(onlyDead ? "messages.none_dead" : "messages.none")}</p>
+          ) : (
+            <MessageTable messages={messages} onShow={setShown} onDismiss={setDismissed} />
+          )
+        }
+      </Answered>
       {shown !== null && (
         <WholeMessage
           id={shown}
@@ -74,17 +67,7 @@ export function MessagesPage({ live }: { live: LiveState }) {
           }}
         />
       )}
-    </div>
-  );
-}
-
-function Refusal({ error }: { error: Error }) {
-  const { t } = useTranslation();
-  return (
-    <p className={classes.refusal} role="alert">
-      <IconAlertTriangle size={17} aria-hidden />
-      {error instanceof TypeError ? t("app.no_answer") : sentence(error.message)}
-    </p>
+    </AdminPage>
   );
 }
 
@@ -102,23 +85,14 @@ interface TableProps extends Acts {
 function MessageTable({ messages, onShow, onDismiss }: TableProps) {
   const { t } = useTranslation();
   return (
-    <Table className={classes.table ?? ""} verticalSpacing={7} horizontalSpacing={14}>
-      <Table.Thead>
-        <Table.Tr>
-          {COLUMNS.map((column) => (
-            <Table.Th key={column}>{t(`messages.column.${column}`)}</Table.Th>
-          ))}
-          <Table.Th>
-            <span className="only-heard">{t("messages.column.acts")}</span>
-          </Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {messages.map((one) => (
-          <MessageRow key={one.message_id} message={one} onShow={onShow} onDismiss={onDismiss} />
-        ))}
-      </Table.Tbody>
-    </Table>
+    <AdminTable
+      columns={COLUMNS.map((column) => t(`messages.column.${column}`))}
+      acts={t("messages.column.acts")}
+    >
+      {messages.map((one) => (
+        <MessageRow key={one.message_id} message={one} onShow={onShow} onDismiss={onDismiss} />
+      ))}
+    </AdminTable>
   );
 }
 
@@ -220,13 +194,13 @@ function WholeMessage({ id, onClose }: { id: string; onClose: () => void }) {
       title={t("messages.whole", { id })}
       closeButtonProps={{ "aria-label": t("messages.close") }}
     >
-      {asked.isError && <Refusal error={asked.error} />}
-      {asked.isPending && <Loader aria-label={t("messages.loading")} />}
-      {asked.data !== undefined && (
-        <pre className={classes.whole} data-testid="whole-message">
-          {segmentsOf(asked.data.content).join("\n")}
-        </pre>
-      )}
+      <Answered asked={asked} loading={t("messages.loading")}>
+        {({ content }) => (
+          <pre className={classes.whole} data-testid="whole-message">
+            {segmentsOf(content).join("\n")}
+          </pre>
+        )}
+      </Answered>
     </Modal>
   );
 }

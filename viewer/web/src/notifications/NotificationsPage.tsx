@@ -1,12 +1,13 @@
-import { Anchor, Button, Loader, NativeSelect, Table } from "@mantine/core";
-import { IconAlertTriangle, IconArrowLeft, IconSend } from "@tabler/icons-react";
+import { Anchor, Button, Table } from "@mantine/core";
+import { IconSend } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import { AdminPage, Answered, Refusal } from "../admin/AdminPage";
+import { AdminTable, Choice, Older } from "../admin/AdminTable";
 import { useNow } from "../clock";
 import type { LiveState } from "../live";
-import { openList, studyHref } from "../route";
-import { TopBar } from "../TopBar";
+import { studyHref } from "../route";
 import { fullTime, sentence, timeToTheSecond } from "../words";
 import classes from "./Notifications.module.css";
 import {
@@ -25,80 +26,39 @@ export function NotificationsPage({ live }: { live: LiveState }) {
   const { t } = useTranslation();
   const [state, setState] = useState<State | null>(null);
   const asked = useNotifications(state);
-  const known = asked.data?.pages.flatMap((page) => page.notifications) ?? [];
   return (
-    <div className={classes.page}>
-      <TopBar live={live}>
-        <Button
-          variant="default"
-          size="compact-md"
-          leftSection={<IconArrowLeft size={16} aria-hidden />}
-          onClick={openList}
-        >
-          {t("study.back")}
-        </Button>
-        <h1 className={classes.title}>{t("notifications.title")}</h1>
-        <StateChoice state={state} onChoose={setState} />
-      </TopBar>
-      <main className={classes.body}>
-        {asked.isError && <Refusal error={asked.error} />}
-        {asked.isPending && <Loader mx="auto" mt="18vh" aria-label={t("notifications.loading")} />}
-        {asked.data !== undefined && (
-          <>
-            <Channels channels={asked.data.pages[0]?.channels ?? []} />
-            {known.length === 0 ? (
-              <p className={classes.said}>{t("notifications.none")}</p>
-            ) : (
-              <NotificationTable notifications={known} channels={asked.data.pages[0]?.channels ?? []} />
-            )}
-          </>
-        )}
-        {asked.hasNextPage && (
-          <Button
-            className={classes.more ?? ""}
-            variant="default"
-            loading={asked.isFetchingNextPage}
-            onClick={() => void asked.fetchNextPage()}
-          >
-            {t("notifications.older")}
-          </Button>
-        )}
-      </main>
-    </div>
-  );
-}
-
-function Refusal({ error }: { error: Error }) {
-  const { t } = useTranslation();
-  return (
-    <p className={classes.refusal} role="alert">
-      <IconAlertTriangle size={17} aria-hidden />
-      {error instanceof TypeError ? t("app.no_answer") : sentence(error.message)}
-    </p>
-  );
-}
-
-interface ChoiceProps {
-  state: State | null;
-  onChoose: (state: State | null) => void;
-}
-
-function StateChoice({ state, onChoose }: ChoiceProps) {
-  const { t } = useTranslation();
-  return (
-    <NativeSelect
-      size="xs"
-      aria-label={t("notifications.shown")}
-      value={state ?? ""}
-      data={[
-        { value: "", label: t("notifications.all") },
-        ...STATES.map((one) => ({ value: one, label: t(`notifications.state.${one}`) })),
-      ]}
-      onChange={(event) => {
-        const chosen = event.currentTarget.value;
-        onChoose(STATES.find((one) => one === chosen) ?? null);
-      }}
-    />
+    <AdminPage
+      live={live}
+      title={t("notifications.title")}
+      head={
+        <Choice
+          name={t("notifications.shown")}
+          any={t("notifications.all")}
+          values={STATES}
+          wordsOf={(one) => t(`notifications.state.${one}`)}
+          chosen={state}
+          onChoose={setState}
+        />
+      }
+    >
+      <Answered asked={asked} loading={t("notifications.loading")}>
+        {({ pages }) => {
+          const channels = pages[0]?.channels ?? [];
+          const known = pages.flatMap((page) => page.notifications);
+          return (
+            <>
+              <Channels channels={channels} />
+              {known.length === 0 ? (
+                <p className={classes.said}>{t("notifications.none")}</p>
+              ) : (
+                <NotificationTable notifications={known} channels={channels} />
+              )}
+            </>
+          );
+        }}
+      </Answered>
+      <Older pages={asked}>{t("notifications.older")}</Older>
+    </AdminPage>
   );
 }
 
@@ -135,7 +95,7 @@ function Channels({ channels }: { channels: readonly Channel[] }) {
         ))}
       </ul>
       <div aria-live="polite" className={classes.said}>
-        {test.isError && <Refusal error={test.error} />}
+        <Refusal error={test.error} />
         {test.data !== undefined && (
           <span data-testid="tried" data-confirmed={test.data.confirmed}>
             {test.variables}: {test.data.words}
@@ -156,23 +116,14 @@ interface TableProps {
 function NotificationTable({ notifications, channels }: TableProps) {
   const { t } = useTranslation();
   return (
-    <Table className={classes.table ?? ""} verticalSpacing={7} horizontalSpacing={14}>
-      <Table.Thead>
-        <Table.Tr>
-          {COLUMNS.map((column) => (
-            <Table.Th key={column}>{t(`notifications.column.${column}`)}</Table.Th>
-          ))}
-          <Table.Th>
-            <span className="only-heard">{t("notifications.column.acts")}</span>
-          </Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {notifications.map((one) => (
-          <NotificationRow key={one.notification_id} notification={one} left={isLeft(one, channels)} />
-        ))}
-      </Table.Tbody>
-    </Table>
+    <AdminTable
+      columns={COLUMNS.map((column) => t(`notifications.column.${column}`))}
+      acts={t("notifications.column.acts")}
+    >
+      {notifications.map((one) => (
+        <NotificationRow key={one.notification_id} notification={one} left={isLeft(one, channels)} />
+      ))}
+    </AdminTable>
   );
 }
 
