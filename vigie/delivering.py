@@ -107,15 +107,15 @@ class Sender:
             if not may_send.wait(timeout=0.5):
                 continue
             self._wake.clear()
-            pause_s = self._round_and_pause(stop)
+            pause_s = self._round_and_pause(stop, may_send)
             if not stop.is_set() and pause_s > 0:
                 self._wake.wait(timeout=pause_s)
 
-    def _round_and_pause(self, stop: threading.Event) -> float:
+    def _round_and_pause(self, stop: threading.Event, may_send: threading.Event) -> float:
         """Seconds until something is to be done again, if nobody wakes us."""
         self._has_answered = False
         try:
-            while not stop.is_set() and self.send_due():
+            while not stop.is_set() and may_send.is_set() and self.send_due():
                 pass
             is_there = self._has_answered or self._failures == 0
             if self._asks_commitment and is_there and not stop.is_set():

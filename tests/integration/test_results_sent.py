@@ -266,6 +266,15 @@ def test_only_the_one_that_may_sends(site: AssessedSite) -> None:
     assert site.peer.taken == []
 
 
+def test_one_that_may_send_no_more_ends_between_two_batches(site: AssessedSite) -> None:
+    stop, may_send = threading.Event(), threading.Event()
+    site.senders["PACS"]._batch = 1
+    site.peer.during = may_send.clear
+    may_send.set()
+    site.senders["PACS"]._round_and_pause(stop, may_send)
+    assert len(site.peer.taken) == 1
+
+
 class TestSafekeeping:
     """Storage commitment of what was sent."""
 
