@@ -41,6 +41,7 @@ bench: setup
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/journey.py
 	$(BIN)/python benchmarks/delivery.py
+	$(BIN)/python benchmarks/events.py
 	$(BIN)/python benchmarks/worklist.py
 	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/python benchmarks/policy.py

@@ -108,6 +108,17 @@ def reused_engine(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def module_engine(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
+    """An engine on a database of one module's own, which may change its tables."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.url.replace("/vigie?", "/postgres?"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE vigie")
+    engine = connect(postgres.url.replace("/vigie?", f"/{name}?"))
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
 def emptied_engine(reused_engine: sa.Engine) -> sa.Engine:
     """A database without a row, made faster than a fresh one; only for tests within one process."""

@@ -23,6 +23,7 @@ from viewer import (
     page,
     personal_api,
     reading_api,
+    record_api,
     reports_api,
     session_api,
     sign_on_api,
@@ -44,9 +45,11 @@ from viewer.ports import (
     Messages,
     NodeInfo,
     NoMessages,
+    NoRecord,
     Notifying,
     People,
     Readiness,
+    Record,
     SignOn,
     SiteLinks,
     TestDestination,
@@ -83,6 +86,7 @@ def create_app(
     test_destination: TestDestination,
     sign_on: SignOn | None = None,
     messages: Messages | None = None,
+    record: Record | None = None,
     links: SiteLinks = NO_LINKS,
     notifying: Notifying | None = None,
     simulate: Simulate | None = None,
@@ -106,6 +110,8 @@ def create_app(
         Single sign-on, where it is set up.
     messages
         Those exchanged with the RIS, where that is set up.
+    record
+        The event log, for who asks how the list was.
     links
         Where the site's other pages are.
     notifying
@@ -163,6 +169,7 @@ def create_app(
     told = notifying or notifications_api.NoChannels()
     app.include_router(notifications_api.make_router(told, now))
     app.include_router(messages_api.make_router(messages or NoMessages()))
+    app.include_router(record_api.make_router(record or NoRecord()))
     simulate = simulate or Simulator(DueTargets()).simulate
     app.include_router(simulations_api.make_router(simulate))
     for router in make_routers(dicomweb, decode_frame):

@@ -20,6 +20,8 @@ from worklist.notifications import KeptNotification
 from worklist.notifying import Answer, Channel, Notification, NotificationState
 from worklist.people import AccountName
 from worklist.priors import Priors
+from worklist.replay import ListReplay
+from worklist.replay_views import StudyThen, study_then
 from worklist.sessions import NewSession, SessionLimits, SignedIn
 from worklist.sign_in import Visitor
 from worklist.uid import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
@@ -221,6 +223,22 @@ class NoMessages:
         """None of any number."""
         del actor, reason
         return self.dead_letter(message_id)
+
+
+class Record(Protocol):
+    """The event log, as people ask it."""
+
+    def study_at(self, uid: StudyInstanceUID, moment: datetime, *, limit: int) -> StudyThen:
+        """A study and at most so many lines of the list, as they were; raises StoreUnavailable."""
+        ...
+
+
+class NoRecord:
+    """Nothing was recorded."""
+
+    def study_at(self, uid: StudyInstanceUID, moment: datetime, *, limit: int) -> StudyThen:
+        """Nothing of any study."""
+        return study_then(uid, moment, 0, replay=ListReplay(), events=(), ai=(), limit=limit)
 
 
 class People(Protocol):

@@ -24,6 +24,7 @@ _COMMANDS = {  # in the order of `vigie --help`; where in vigie.commands each is
     "unpin": "people:unpin",
     "priority": "people:priority",
     "mark-read": "people:mark_read",
+    "explain": "explaining:explain",
     "claims": "people:claims",
     "release": "people:release",
     "ai": "people:ai",

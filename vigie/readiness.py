@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from viewer.ports import Check
 from vigie.settings import Settings
+from worklist.store.privileges import can_change_record
 from worklist.store.schema import schema_is_current
 
 
@@ -26,6 +27,19 @@ def check_database(engine: sa.Engine) -> Check:
         )
     except sa.exc.SQLAlchemyError as error:
         return Check(name="database", ok=False, detail=f"does not answer: {error.args[0]}")
+
+
+def check_record(engine: sa.Engine) -> Check:
+    """Whether the database keeps the application from changing the record (P10)."""
+    with engine.connect() as connection:
+        changes = can_change_record(connection)
+    detail = (
+        "the role that Vigie connects as can change the event log: give it one that cannot, see "
+        "docs/operations.md"
+        if changes
+        else "the role that Vigie connects as can only append to the event log"
+    )
+    return Check(name="record", ok=True, warns=changes, detail=detail)
 
 
 def check_disk(settings: Settings) -> Check:

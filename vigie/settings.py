@@ -61,6 +61,12 @@ class Settings(BaseSettings):
         description="PostgreSQL server (postgresql://user@host/name); none: an embedded one.",
         pattern=r"^postgres(ql)?://",
     )
+    database_owner_url: str | None = Field(
+        None,
+        description="The same server as the owner of the tables, for migrations and retention; "
+        "none: as database_url.",
+        pattern=r"^postgres(ql)?://",
+    )
 
     ae_title: str = Field("VIGIE", description="AE title of this node.")
     dicom_host: str = Field(
@@ -396,6 +402,36 @@ class Settings(BaseSettings):
     timezone: str | None = Field(
         None,
         description="Time zone that results are dated in (Europe/Paris); none: the machine's.",
+    )
+
+    audit_retention_months: int = Field(
+        24,
+        ge=1,
+        le=1200,
+        description="Months for which the event log is kept; older sealed days go.",
+    )
+
+    audit_format: Literal["dicom", "json"] = Field(
+        "dicom",
+        description="How the event log is exported: PS3.15 A.5 audit messages, or lines of JSON.",
+    )
+    audit_file: Path | None = Field(
+        None, description="File that the event log is exported to as it grows; none: no file."
+    )
+    audit_syslog: str | None = Field(
+        None,
+        description="HOST:PORT that the event log is exported to as it grows, by syslog over TLS; "
+        "none: nowhere.",
+        pattern=r"^.+:[0-9]{1,5}$",
+    )
+    audit_syslog_ca: Path | None = Field(
+        None, description="PEM file that signed its certificate; none: the machine's own."
+    )
+    audit_syslog_certificate: Path | None = Field(
+        None, description="PEM file with the certificate shown to it; none: none is."
+    )
+    audit_syslog_key: Path | None = Field(
+        None, description="PEM file with its key; none: it is in the certificate's file."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -768,6 +804,11 @@ class Settings(BaseSettings):
         return self.data / "commitments" / "heard"
 
     @property
+    def record(self) -> Path:
+        """The keys of the record, and copies of its day heads."""
+        return self.data / "record"
+
+    @property
     def postgres(self) -> Path:
         """The embedded database."""
         return self.data / "postgres"
@@ -824,9 +865,13 @@ def _is_loopback(host: str) -> bool:
 
 def _given(error: ErrorDetails) -> str:
     """What was given, where it is one value and no secret."""
-    secret = {"database_url", "sso_client_secret", "notifications", "bearer_token"} & set(
-        error["loc"]
-    )
+    secret = {
+        "database_url",
+        "database_owner_url",
+        "sso_client_secret",
+        "notifications",
+        "bearer_token",
+    } & set(error["loc"])
     is_value = len(error["loc"]) > 1 and isinstance(error["input"], str | int | float)
     if error["loc"][:1] == ("destinations",) and not is_value:
         return ""  # whole entries, with their secrets

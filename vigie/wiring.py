@@ -77,8 +77,15 @@ def site_prevalence(settings: Settings) -> dict[TargetFinding, float]:
 
 
 def database_url(settings: Settings) -> str:
-    """Where the database is, whether or not it runs."""
-    return settings.database_url or EmbeddedPostgres(settings.postgres).url
+    """Where the application finds the database, whether or not it runs."""
+    return settings.database_url or EmbeddedPostgres(settings.postgres).application_url
+
+
+def owner_url(settings: Settings) -> str:
+    """Where the owner of the tables does."""
+    if settings.database_url is not None:
+        return settings.database_owner_url or settings.database_url
+    return EmbeddedPostgres(settings.postgres).url
 
 
 @contextmanager
@@ -87,31 +94,49 @@ def database(settings: Settings) -> Iterator[str]:
 
     A supervisor keeps the embedded server for its roles, which then do not wait for it.
     """
-    if settings.database_url is not None:
-        yield settings.database_url
-        return
-    embedded = EmbeddedPostgres(settings.postgres)
-    if is_supervised():
-        yield embedded.url
-        return
-    embedded.start()
-    try:
-        yield embedded.url
-    finally:
-        embedded.stop()
+    if settings.database_url is None and not is_supervised():
+        embedded = EmbeddedPostgres(settings.postgres)
+        embedded.start()
+        try:
+            yield embedded.application_url
+        finally:
+            embedded.stop()
+    else:
+        yield database_url(settings)
 
 
 @contextmanager
 def migrated_engine(settings: Settings, *, pool_size: int = 5) -> Iterator[sa.Engine]:
     """An engine on a database that is running and has the schema this software needs."""
     with database(settings) as url:
+        if not is_supervised():
+            bring_up_to_date(settings)
         engine = connect(url, pool_size=pool_size)
         try:
-            if not is_supervised():
-                migrate(engine)
             yield engine
         finally:
             engine.dispose()
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Migrate as the owner, and let the application's role in."""
+    with owner_engine(settings) as owner:
+        migrate(owner, application=application_role(settings))
+
+
+@contextmanager
+def owner_engine(settings: Settings) -> Iterator[sa.Engine]:
+    """An engine that may change tables, for migrations and retention only."""
+    engine = connect(owner_url(settings), pool_size=1)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def application_role(settings: Settings) -> str | None:
+    """The role that the application connects as; None: its URL does not name one."""
+    return sa.make_url(database_url(settings)).username
 
 
 def wait_for_database(engine: sa.Engine, stop: threading.Event) -> bool:

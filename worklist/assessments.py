@@ -153,6 +153,7 @@ def _outcome_details(
         "weights_sha256": provenance.detector.weights_sha256,
         "operating_point": provenance.detector.operating_point,
         "instances_seen": len(provenance.instances),
+        "instances": {str(uid): sha256 for uid, sha256 in provenance.instances},
         "too_late": too_late,
     }
     match outcome:

@@ -18,6 +18,14 @@ def in_a_sentence(kind: str, details: Details) -> str:
     return words(details) if words else kind.replace("_", " ")
 
 
+def told(kind: str, details: Details) -> str:
+    """The same of any version's events: where details lack what its words need, the kind."""
+    try:
+        return in_a_sentence(kind, details)
+    except (KeyError, TypeError, ValueError):
+        return kind.replace("_", " ")
+
+
 def _moved(details: Details) -> str:
     place = f"place {details['place_before']} → {details['place']}"
     return f"{_due(details)}, {place}"
@@ -30,10 +38,13 @@ def _due(details: Details) -> str:
 def _due_time_changed(details: Details) -> str:
     if "part_of" not in details:
         return _moved(details)
-    named = details["detectors"]
-    which = "AI" if named == "all" else f"the detector {', '.join(named)}"
     verb = str(details["part_of"]).removeprefix("ai_")
-    return f"{_due(details)}, {which} was {verb}, because {details['why']}"
+    return f"{_due(details)}, {_which_ai(details)} was {verb}, because {details['why']}"
+
+
+def _which_ai(details: Details) -> str:
+    named = details["detectors"]
+    return "AI" if named == "all" else f"the detector {', '.join(named)}"
 
 
 def _clock(at: str) -> str:
@@ -187,6 +198,8 @@ _WORDS: Mapping[str, Callable[[Details], str]] = {
     "priority_overridden": lambda d: (
         f"priority {d['priority'] or 'as requested'}, because {d['why']}; {_moved(d)}"
     ),
+    "ai_stopped": lambda d: f"{_which_ai(d)} was stopped, because {d['why']}",
+    "ai_started": lambda d: f"{_which_ai(d)} was started, because {d['why']}",
     "pinned": lambda d: f"pinned to the top, because {d['why']}",
     "unpinned": lambda d: f"no longer pinned, because {d['why']}",
     "marked_read": lambda d: f"marked as read elsewhere, because {d['why']}",

@@ -125,7 +125,10 @@ def moved_event(
     details: Mapping[str, Any],
     now: datetime,
 ) -> Event:
-    """What happened to a study, with its due time and place before and after (P3)."""
+    """What happened to a study, with its due time and place before and after (P3).
+
+    It holds everything that the order needs: the list can be put together again from events.
+    """
     return Event(
         kind=kind,
         at=now,
@@ -133,6 +136,8 @@ def moved_event(
         study_instance_uid=record.study_instance_uid,
         details={
             **details,
+            "received_at": record.received_at.isoformat(),
+            "pinned": record.pinned,
             "due_before": before.due_at.isoformat(),
             "due_at": record.due_at.isoformat(),
             "place_before": place(transaction, before),

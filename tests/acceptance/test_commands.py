@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import typer
 from node_parts import listening
 from radiographs import MadeStudy, make_study, send_to
@@ -269,13 +270,51 @@ def test_the_event_log_is_unbroken_after_all_that(command: Command) -> None:
     assert "unbroken" in told.stdout
 
 
+def test_p10_a_nodes_roles_connect_as_the_application_and_its_key_is_made(
+    command: Command, node: Node
+) -> None:
+    roles = sa.text(
+        "SELECT DISTINCT usename FROM pg_stat_activity"
+        " WHERE datname = 'vigie' AND pid <> pg_backend_pid()"
+    )
+    with node.engine() as engine, engine.connect() as connection:
+        connected = connection.execution_options(isolation_level="AUTOCOMMIT")
+        wait_until(  # once a minute the owner looks whether old days go
+            lambda: list(connected.scalars(roles)) == ["vigie"], "only the application is connected"
+        )
+    assert (node.data / "record" / "signing_key.pem").stat().st_mode & 0o777 == 0o600
+    assert "PUBLIC KEY" in command("audit", "key").stdout
+
+
+def test_p3_a_place_is_explained_from_the_record(command: Command, node: Node) -> None:
+    rows = node.rows()
+    seen: list[str] = []
+    for row in rows:
+        told = json.loads(command("explain", row["study_instance_uid"], "--json").stdout)
+        assert (told["place"], told["total"]) == (row["place"], len(rows))
+        assert [one["study_instance_uid"] for one in told["rows"]] == [
+            one["study_instance_uid"] for one in rows
+        ]
+        assert told["row"]["reason"] == row["reason"]
+        seen += [sha256 for one in told["said"] for _, sha256 in one["instances"] or ()]
+    assert seen and all(len(sha256) == 64 for sha256 in seen)
+
+
 def test_doctor_finds_a_running_node_well(command: Command) -> None:
     told = command("doctor")
     assert told.exit_code == 0, told.output
     lines = told.stdout.splitlines()
     warned = [line for line in lines if not line.startswith("ok ")]
     assert [line.split(":")[0] for line in warned] == ["warn prevalence"], told.output
-    for name in ("database", "clock", "disk", "dicom_port", "http_port", "detector fracture"):
+    for name in (
+        "database",
+        "record",
+        "clock",
+        "disk",
+        "dicom_port",
+        "http_port",
+        "detector fracture",
+    ):
         assert sum(f" {name}: " in line for line in lines) == 1, told.output
     assert told.stdout.count("a node answers") == 2
 

@@ -83,7 +83,10 @@ BOTH = {
     ("POST", f"{UID}/reopen"),
 }
 REPORTS = {("GET", f"{UID}/reports")}
-QA_REVIEWERS = {("POST", "/api/simulations")}  # and administrators
+QA_REVIEWERS = {
+    ("GET", "/api/record/{study_instance_uid}"),
+    ("POST", "/api/simulations"),
+}  # and administrators
 PERSONS = {  # not machines
     ("POST", f"{UID}/reveal"),
     ("GET", "/api/me/preferences"),

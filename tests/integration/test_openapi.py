@@ -43,6 +43,7 @@ from worklist.service import Worklist
 from worklist.store.archive import PostgresArchive
 from worklist.store.postgres import PostgresStore
 from worklist.store.reader import PostgresReader
+from worklist.store.replay import PostgresRecord
 from worklist.study import Completeness, InstanceArrival
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
 
@@ -71,6 +72,7 @@ _KNOWN: dict[str, list[Any]] = {  # what means something here
     "destination": ["PACS", None],
     "state": [["waiting"], ["sent", "parked"]],
     "before": [100],
+    "at": ["2026-03-02T12:30:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00"],
     "take_over": [True],
     "target": ["fracture", "intracranial_haemorrhage"],
     "assessment_number": [1, None],
@@ -128,6 +130,7 @@ def site(engine: sa.Engine, folder: Path) -> tuple[House, schemathesis.BaseSchem
         house,
         folder,
         reader=PostgresReader(engine, archive=folder, inbox_objects=lambda: 0),
+        record=PostgresRecord(engine),
         worklist=worklist,
         dicomweb=replace(dicomweb_of(folder, []), archive=PostgresArchive(engine, folder)),
         decode_frame=decode_frame,

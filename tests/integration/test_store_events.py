@@ -106,7 +106,8 @@ def test_python_and_the_database_compute_the_same_hashes(
         rows = connection.execute(
             sa.text(
                 "SELECT *, details::text AS written, event_digest(previous_hash, event_id, at,"
-                " kind, actor, study_instance_uid, details) AS digest FROM event ORDER BY event_id"
+                " kind, actor, study_instance_uid, details, recorded_at) AS digest FROM event"
+                " ORDER BY event_id"
             )
         ).all()
     for row in rows:
@@ -118,6 +119,7 @@ def test_python_and_the_database_compute_the_same_hashes(
             row.actor,
             row.study_instance_uid,
             row.written,
+            row.recorded_at,
         )
         assert mine == row.digest == row.hash
 
@@ -137,6 +139,8 @@ def test_an_empty_log_and_an_untouched_one_hold(
         ("UPDATE event SET kind = 'kind 9' WHERE event_id = 3", 3),
         ("UPDATE event SET actor = 'vigie' WHERE event_id = 3", 3),
         ("UPDATE event SET at = at + interval '1 microsecond' WHERE event_id = 3", 3),
+        ("UPDATE event SET recorded_at = recorded_at - interval '1 s' WHERE event_id = 3", 3),
+        ("UPDATE event SET recorded_at = NULL WHERE event_id = 3", 3),
         ("UPDATE event SET study_instance_uid = '1.9' WHERE event_id = 3", 3),
         ("UPDATE event SET study_instance_uid = NULL WHERE event_id = 3", 3),
         ("UPDATE event SET details = details || '{\"aa\": 2}' WHERE event_id = 4", 4),
@@ -153,7 +157,7 @@ def test_an_empty_log_and_an_untouched_one_hold(
         ),
         (  # changed, with a hash that fits: the next event then does not
             "UPDATE event SET kind = 'x', hash = event_digest(previous_hash, event_id, at, 'x',"
-            " actor, study_instance_uid, details) WHERE event_id = 3",
+            " actor, study_instance_uid, details, recorded_at) WHERE event_id = 3",
             4,
         ),
         (  # two events that changed places

@@ -21,7 +21,7 @@ from worklist.errors import StoreUnavailable
 def test_the_first_administrator_is_made_though_the_database_stumbles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(node, "migrate", lambda _: None)
+    monkeypatch.setattr(node, "bring_up_to_date", lambda _: None)
     asked: list[sa.Engine] = []
 
     def people(engine: sa.Engine) -> None:

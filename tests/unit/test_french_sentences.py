@@ -214,6 +214,13 @@ HISTORY: dict[str, list[dict[str, Any]]] = {
         {**MOVED, "priority": "stat", "why": "seen; on the phone"},
         {**MOVED, "priority": None, "why": "a mistake"},
     ],
+    **{
+        kind: [
+            {"detectors": detectors, "why": "said; by a person"}
+            for detectors in ("all", ["fracture", "nodule"])
+        ]
+        for kind in ("ai_stopped", "ai_started")
+    },
     "pinned": [{"why": "I know her; it is urgent"}],
     "unpinned": [{"why": "done"}],
     "marked_read": [{"why": "read at the console"}],

@@ -14,6 +14,7 @@ ROLES = {
     "deliver": "Make objects of results and send them to the destinations that are set.",
     "web": "Serve the reading worklist to browsers.",
     "notify": "Tell notification channels what is flagged.",
+    "keep": "Keep the record: seal its days, and take away those that are too old.",
     "exchange": "Exchange HL7 messages with the RIS.",
 }
 

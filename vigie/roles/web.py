@@ -44,6 +44,7 @@ from vigie.wiring import (
     utc_now,
 )
 from worklist.store.archive import PostgresArchive
+from worklist.store.replay import PostgresRecord
 
 
 def run(settings: Settings) -> None:
@@ -68,6 +69,7 @@ def run(settings: Settings) -> None:
             worklist=make_worklist(settings, engine),
             personal=make_personal(engine),
             messages=MessageDesk(engine, make_worklist(settings, engine), settings, utc_now),
+            record=PostgresRecord(engine),
             listen=changes_of(database_url(settings)),
             decode_frame=isolated.calling(decode_frame),
             dicomweb=DicomWeb(

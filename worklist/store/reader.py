@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from worklist.errors import UnknownDetector, UnknownStudy
 from worklist.exchange_ports import KeptReport
@@ -262,7 +263,16 @@ def _provenance(outcome: sa.Row[Any]) -> ProvenanceView:
 
 def _events(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[EventView, ...]:
     rows = connection.execute(
-        sa.select(t.event).where(t.event.c.study_instance_uid == uid).order_by(t.event.c.event_id)
+        sa.select(
+            t.event.c.event_id,
+            t.event.c.at,
+            t.event.c.kind,
+            t.event.c.actor,
+            # Without the instances that a detector saw: hundreds, which nobody reads here.
+            t.event.c.details.op("-", return_type=JSONB())("instances").label("details"),
+        )
+        .where(t.event.c.study_instance_uid == uid)
+        .order_by(t.event.c.event_id)
     )
     return tuple(
         EventView(

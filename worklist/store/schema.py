@@ -10,28 +10,46 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from worklist.store.privileges import let_in
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _NAMES = re.compile(r'^(revision|down_revision) = "([^"]+)"', re.MULTILINE)
 
 
-def migrate(engine: sa.Engine, *, to: str = "head") -> None:
+def migrate(engine: sa.Engine, *, to: str = "head", application: str | None = None) -> None:
     """Bring the schema to the newest version, or to an older one of which something is tried.
 
     Several processes may call this at once.
+
+    Parameters
+    ----------
+    engine
+        Connected as the owner of the tables.
+    application
+        The role that the application connects as: it is let in, and may only append to the
+        record. None, or the owner itself: no privilege is changed.
     """
-    if to == "head" and schema_is_current(engine):
+    is_current = to == "head" and schema_is_current(engine)
+    if is_current and application is None:
         return
+    with engine.begin() as connection:
+        connection.execute(
+            sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("vigie schema")))
+        )
+        if not is_current:
+            _upgrade(connection, to)
+        if application is not None:
+            let_in(connection, application)
+
+
+def _upgrade(connection: sa.Connection, to: str) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.begin() as connection:
-        connection.execute(
-            sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("vigie schema")))
-        )
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
 
 
 def schema_is_current(engine: sa.Engine) -> bool:

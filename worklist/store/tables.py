@@ -15,6 +15,7 @@ from worklist.store import (
     outbound_tables,
     quality_tables,
     reading_tables,
+    record_tables,
 )
 from worklist.store.columns import AT as _AT
 from worklist.store.columns import NAME as _NAME
@@ -28,6 +29,8 @@ notification = notification_tables.notification
 notification_channel = notification_tables.notification_channel
 delivery = outbound_tables.delivery
 quality_case = quality_tables.quality_case
+event_day = record_tables.event_day
+record_export = record_tables.record_export
 
 
 class OutcomeKind(StrEnum):
@@ -257,7 +260,12 @@ event = sa.Table(
     sa.Column("details", JSONB, nullable=False),
     sa.Column("previous_hash", BYTEA, nullable=False),
     sa.Column("hash", BYTEA, nullable=False),
+    sa.Column("recorded_at", _AT),  # by the database's clock; null: before that was kept
     sa.Index("event_of_study", "study_instance_uid", "event_id"),
+    sa.Index("event_recorded", "recorded_at"),
+    sa.Index("event_ai_started", "event_id", postgresql_where=sa.text("kind = 'ai_started'")),
+    sa.Index("event_day_sealed", "event_id", postgresql_where=sa.text("kind = 'day_sealed'")),
+    sa.Index("event_days_removed", "event_id", postgresql_where=sa.text("kind = 'days_removed'")),
     # Who stopped AI is asked for whenever models are shown, however long ago it was.
     sa.Index("event_ai_stopped", "event_id", postgresql_where=sa.text("kind = 'ai_stopped'")),
 )

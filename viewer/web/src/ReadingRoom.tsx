@@ -14,12 +14,14 @@ import { MessagesPage } from "./messages/MessagesPage";
 import { Notices } from "./Notices";
 import { NotificationsPage } from "./notifications/NotificationsPage";
 import { useAppliedPreferences } from "./preferences";
+import { RecordPage } from "./record/RecordPage";
 import {
   useIsAccountsOpen,
   useIsDeliveriesOpen,
   useIsMessagesOpen,
   useIsNotificationsOpen,
   useIsSimulationsOpen,
+  useOpenRecord,
   useOpenStudy,
 } from "./route";
 import { noteSignedIn, useRoles } from "./session";
@@ -34,6 +36,8 @@ export function ReadingRoom() {
   const openStudy = useOpenStudy();
   const roles = useRoles();
   const isAdministrator = roles.includes("administrator");
+  const asksRecord = useOpenRecord();
+  const record = isAdministrator || roles.includes("qa_reviewer") ? asksRecord : null;
   const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
   const isNotificationsOpen = useIsNotificationsOpen() && isAdministrator;
   const isMessagesOpen = useIsMessagesOpen() && isAdministrator;
@@ -51,7 +55,9 @@ export function ReadingRoom() {
           ? "messages"
           : isSimulationsOpen
             ? "simulations"
-            : "";
+            : record === null
+              ? ""
+              : "record";
   return (
     <ClaimProvider>
       <Boundary place={openStudy ?? page}>
@@ -65,6 +71,8 @@ export function ReadingRoom() {
           <MessagesPage live={live} />
         ) : page === "simulations" ? (
           <SimulationsPage live={live} />
+        ) : record !== null ? (
+          <RecordPage live={live} place={record} />
         ) : openStudy === null ? (
           <WorklistPage live={live} place={place} onPlace={setPlace} />
         ) : (

@@ -17,6 +17,9 @@ import { DrawnFindings } from "./reading/DrawnFindings";
 import { type ReadingActs, withheldResults } from "./reading/reading";
 import { ReadingPanel } from "./reading/ReadingPanel";
 import { Reports } from "./reading/Reports";
+import { momentAfter } from "./record/record";
+import { recordHref } from "./route";
+import { useRoles } from "./session";
 import classes from "./StudySide.module.css";
 import {
   decimals,
@@ -274,6 +277,8 @@ function Basis({ provenance, study }: { provenance: Provenance; study: Study }) 
 function History({ study }: { study: Study }) {
   const { t } = useTranslation();
   const now = useNow();
+  const asks = useRoles().some((role) => role === "qa_reviewer" || role === "administrator");
+  const uid = study.row.study_instance_uid;
   return (
     <section>
       <h2>{t("history.heading")}</h2>
@@ -285,6 +290,11 @@ function History({ study }: { study: Study }) {
             </time>
             <span>{event.words}</span>
             <small>{event.actor}</small>
+            {asks && (
+              <a href={recordHref(uid, momentAfter(event.at))} aria-label={t("record.link_of", { words: event.words })}>
+                {t("record.link")}
+              </a>
+            )}
           </li>
         ))}
       </ol>

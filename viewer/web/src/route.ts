@@ -11,6 +11,7 @@ const NOTIFICATIONS = "#/notifications";
 const DELIVERIES = "#/deliveries";
 const MESSAGES = "#/messages";
 const SIMULATIONS = "#/simulations";
+const RECORD = /^#\/record\/([0-9.]{1,64})\/([0-9TZ:.+-]{1,40})$/;
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("hashchange", listener);
@@ -75,6 +76,27 @@ export function useIsSimulationsOpen(): boolean {
 
 export function openSimulations(): void {
   window.location.hash = SIMULATIONS;
+}
+
+/** A study and a moment of the record. */
+export interface RecordPlace {
+  study: string;
+  at: string; // ISO 8601
+}
+
+/** The study and the moment that the address asks for; null: it does not. */
+export function useOpenRecord(): RecordPlace | null {
+  const hash = useSyncExternalStore(subscribe, () => window.location.hash);
+  const [, study, at] = RECORD.exec(hash) ?? [];
+  return study === undefined || at === undefined ? null : { study, at };
+}
+
+export function recordHref(studyInstanceUid: string, at: string): string {
+  return `#/record/${studyInstanceUid}/${at}`;
+}
+
+export function openRecord(studyInstanceUid: string, at: string): void {
+  window.location.hash = recordHref(studyInstanceUid, at);
 }
 
 export function openAccounts(): void {
