@@ -65,8 +65,15 @@ class StudyThenAnswer(_Answer):
     incomplete: int  # studies of which the record no longer keeps the beginning
 
 
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # the database knows no moment before year 1
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # nothing was recorded before
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _within(at: datetime) -> datetime:
+    """The moment in UTC; at the ends of the calendar a zone leads out of it."""
+    if at.year < _EARLIEST.year:
+        return _EARLIEST
+    return _LATEST if at.year >= _LATEST.year else at.astimezone(UTC)
 
 
 def make_router(record: Record) -> APIRouter:
@@ -80,7 +87,7 @@ def make_router(record: Record) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500, description="lines of the list, at most")] = 50,
     ) -> StudyThenAnswer:
         """Where a study stood at a moment and why, what AI had said, and who had looked."""
-        moment = min(max(at.astimezone(UTC), _EARLIEST), _LATEST)
+        moment = _within(at)
         found = record.study_at(StudyInstanceUID(study_instance_uid), moment, limit=limit)
         return StudyThenAnswer.model_validate(
             {
