@@ -141,7 +141,7 @@ RULES = (
     Rule("POST", "/api/hl7/messages/{message_id}/resend", ADMINISTRATOR),
     Rule("POST", "/api/hl7/messages/{message_id}/dismiss", ADMINISTRATOR),
     Rule("POST", "/api/simulations", QA_REVIEWER | ADMINISTRATOR),
-    Rule("GET", "/api/record/{study_instance_uid}", QA_REVIEWER | ADMINISTRATOR),
+    Rule("GET", "/api/record/{study_instance_uid}", ADMINISTRATOR),
     Rule("GET", _FRAME, EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models", EVERY_ROLE, Scope.READ),
     Rule("GET", "/api/models/{name}", EVERY_ROLE, Scope.READ),

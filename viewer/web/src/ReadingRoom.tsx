@@ -37,7 +37,7 @@ export function ReadingRoom() {
   const roles = useRoles();
   const isAdministrator = roles.includes("administrator");
   const asksRecord = useOpenRecord();
-  const record = isAdministrator || roles.includes("qa_reviewer") ? asksRecord : null;
+  const record = isAdministrator ? asksRecord : null;
   const isAccountsOpen = useIsAccountsOpen() && isAdministrator;
   const isNotificationsOpen = useIsNotificationsOpen() && isAdministrator;
   const isMessagesOpen = useIsMessagesOpen() && isAdministrator;

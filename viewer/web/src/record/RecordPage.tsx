@@ -11,7 +11,7 @@ import { fullTime, sentence, timeToTheSecond } from "../words";
 import { type EventThen, fromField, type RowThen, type SaidThen, type StudyThen, toField, useStudyThen } from "./record";
 import classes from "./Record.module.css";
 
-/** For QA reviewers and administrators: where a study stood at a moment, and why. */
+/** For administrators (reviews are blind): where a study stood at a moment, and why. */
 export function RecordPage({ live, place }: { live: LiveState; place: RecordPlace }) {
   const { t } = useTranslation();
   const asked = useStudyThen(place.study, place.at);
