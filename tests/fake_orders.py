@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tests.fake_readings import ReadingTables
-from worklist.exchange_ports import KeptAnswer, KeptReport, ReceivedMessage
+from worklist.exchange_ports import KeptAnswer, KeptReport, ReadingTurn, ReceivedMessage
 from worklist.identity import KnownPatient
 from worklist.orders import (
     MessageHeader,
@@ -150,13 +150,13 @@ class FakeOrders:
         made_at = [one.made_at for one in images if one.made_at is not None]
         return max(made_at) if images and len(made_at) == len(images) else None
 
-    def last_reading_act(self, uid: StudyInstanceUID) -> str:
-        kinds = [
-            one.kind
+    def last_reading_act(self, uid: StudyInstanceUID) -> ReadingTurn | None:
+        turns = [
+            ReadingTurn(kind=one.kind, at=one.at)
             for one in self._tables.events
             if one.study_instance_uid == uid and one.kind in READING_ACTS
         ]
-        return kinds[-1] if kinds else ""
+        return turns[-1] if turns else None
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:
         kept = self._tables.received.get(_key(header))

@@ -39,6 +39,14 @@ class KeptReport:
     received_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingTurn:
+    """An event that took a study off the list, or brought it back."""
+
+    kind: str
+    at: datetime
+
+
 class OrderTransaction(Protocol):
     """The methods of a transaction that orders, patients and reports need."""
 
@@ -119,8 +127,8 @@ class OrderTransaction(Protocol):
         """When the last of its images was made, as headers write it; None: one does not say."""
         ...
 
-    def last_reading_act(self, uid: StudyInstanceUID) -> str:
-        """The last event that took a study off the list or brought it back; empty: none did."""
+    def last_reading_act(self, uid: StudyInstanceUID) -> ReadingTurn | None:
+        """The last event that took a study off the list or brought it back; None: none did."""
         ...
 
     def answer_to(self, header: MessageHeader) -> KeptAnswer | None:

@@ -32,6 +32,7 @@ READING_ACTS = (  # kinds of events
     "report_withdrawn",
     "study_reopened",
 )
+_REOPENED = "reopened"
 _REPORTED = "reported_elsewhere"
 _CLOCKS_DIFFER = timedelta(minutes=5)  # of a modality and the RIS
 
@@ -42,22 +43,45 @@ class ReportRules(Rules):
     def _reported_on(
         self, transaction: Transaction, report: Report, record: StudyRecord, now: datetime
     ) -> list[Event]:
-        """What a report that comes now does to a study that is here."""
-        is_overtaken = _is_overtaken(report, transaction.reports_of(record.study_instance_uid))
+        """What a report that comes now does to a study that is here; told again it does nothing."""
+        known = transaction.reports_of(record.study_instance_uid)
+        if any(_is_same(report, one.report) for one in known):
+            return []
+        is_overtaken = _is_overtaken(report, known)
         transaction.add_report(report, record.study_instance_uid, now)
         details = {"accession_number": report.accession_number, "status": report.status}
         if is_overtaken:
             return [_event("report_observed", record, now, **details)]
         is_read = record.reading_state is ReadingState.READ
-        if report.is_signed and not is_read:
+        if report.is_signed and not is_read and self._is_of_all(transaction, report, record):
             return self._read_elsewhere(transaction, record, details, now)
         if (
             report.status is ReportStatus.CANCELLED
             and is_read
-            and transaction.last_reading_act(record.study_instance_uid) == _REPORTED
+            and _last_act(transaction, record) == _REPORTED
         ):
             return self._withdrawn(transaction, record, details, now)
         return [_event("report_observed", record, now, **details)]
+
+    def _is_of_all(self, transaction: Transaction, report: Report, record: StudyRecord) -> bool:
+        """Whether it was signed after a person put the study back, and when all images were made.
+
+        One that was held up, or is told once more, may be older than either.
+        """
+        last = transaction.last_reading_act(record.study_instance_uid)
+        if last is not None and last.kind == _REOPENED and report.said_at <= last.at:
+            return False
+        is_newest = report.said_at >= record.last_received_at
+        return is_newest or self._is_after_images(transaction, report, record)
+
+    def _is_after_images(
+        self, transaction: Transaction, report: Report, record: StudyRecord
+    ) -> bool:
+        """Whether every image says that it was made well before."""
+        made_at = transaction.newest_image_at(record.study_instance_uid)
+        if made_at is None:
+            return False
+        return as_meant(made_at, self._zone) + _CLOCKS_DIFFER <= report.said_at
 
     def _read_elsewhere(
         self,
@@ -137,10 +161,9 @@ class ReportRules(Rules):
         if _is_persons(transaction, record):
             return []
         reports = _newest_last(transaction.reports_of(record.study_instance_uid))
-        made_at = transaction.newest_image_at(record.study_instance_uid)
-        if not reports or not reports[-1].report.is_signed or made_at is None:
+        if not reports or not reports[-1].report.is_signed:
             return []
-        if as_meant(made_at, self._zone) + _CLOCKS_DIFFER > reports[-1].report.said_at:
+        if not self._is_after_images(transaction, reports[-1].report, record):
             return []
         return self._read_elsewhere(transaction, record, _told(reports[-1]), now)
 
@@ -186,7 +209,21 @@ def _is_persons(transaction: Transaction, record: StudyRecord) -> bool:
     """Whether it is read, or a person has put it back on the list: then no older report counts."""
     if record.reading_state is ReadingState.READ:
         return True
-    return transaction.last_reading_act(record.study_instance_uid) == "reopened"
+    return _last_act(transaction, record) == _REOPENED
+
+
+def _last_act(transaction: Transaction, record: StudyRecord) -> str:
+    last = transaction.last_reading_act(record.study_instance_uid)
+    return "" if last is None else last.kind
+
+
+def _is_same(report: Report, other: Report) -> bool:
+    """Whether the RIS has only told it once more."""
+    return (report.status, report.said_at, report.text) == (
+        other.status,
+        other.said_at,
+        other.text,
+    )
 
 
 def _told(kept: KeptReport) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import hl7
@@ -84,7 +85,8 @@ def test_orders_before_and_after_the_images_and_a_report_are_seen_on_the_list(
     assert asked == {"1.2.3": "stat", "1.2.4": "urgent"}
     assert [one["study_instance_uid"] for one in listed] == ["1.2.3", "1.2.4"]
     wait_until(lambda: len(ris.received) == 2, "both results are with the RIS", 120, node.tail)
-    assert told(node, report("F", accession="A1", control_id="3")) == "AA"
+    signed_at = datetime.now(UTC).strftime("%Y%m%d%H%M%S+0000")
+    assert told(node, report("F", accession="A1", control_id="3", at=signed_at)) == "AA"
     assert list(rows(node)) == ["1.2.4"]
     [event] = [
         one for one in node.api("/api/studies/1.2.3")["events"]

@@ -226,3 +226,49 @@ def test_the_hour_that_comes_twice_is_taken_for_the_later(kept: Kept) -> None:
     site.images(made_at=datetime(2026, 10, 25, 2, 30, tzinfo=UTC))
     complete(site)
     assert state(site) is ReadingState.UNREAD
+
+
+@pytest.mark.parametrize("is_told_again", [True, False])
+def test_a_report_that_is_older_than_an_image_never_takes_its_study_away(
+    site: Site, is_told_again: bool
+) -> None:
+    """An engine sends all of its day once more, or a dead letter is read again."""
+    site.images()
+    complete(site)
+    if is_told_again:
+        site.ris(REPORT)
+        assert state(site) is ReadingState.READ
+    site.images("1.2.3.1.2", received_at=LATER + MINUTE)
+    complete(site)
+    site.ris(REPORT, now=LATER + 2 * MINUTE)
+    assert state(site) is ReadingState.UNREAD
+    assert site.kept.reports() == [(STUDY, "final", "No fracture.")]
+
+
+@pytest.mark.parametrize(
+    ("made_at", "expected"),
+    [
+        (NOON - 5 * MINUTE, ReadingState.READ),
+        (NOON - 5 * MINUTE + timedelta(seconds=1), ReadingState.UNREAD),
+        (None, ReadingState.UNREAD),
+    ],
+)
+def test_images_that_come_late_and_were_made_before_the_report_are_of_it(
+    site: Site, made_at: datetime | None, expected: ReadingState
+) -> None:
+    site.images(made_at=made_at, received_at=NOON + MINUTE)
+    site.ris(REPORT)
+    assert state(site) is expected
+
+
+def test_p7_the_same_report_once_more_does_not_undo_what_a_person_put_back(site: Site) -> None:
+    site.images()
+    site.ris(REPORT)
+    site.worklist.reopen(STUDY, actor="anna", reason="again", now=LATER)
+    site.ris(REPORT, now=LATER + MINUTE)
+    assert state(site) is ReadingState.UNREAD
+    held_up = replace(REPORT, text="No fracture at all.", said_at=LATER)
+    site.ris(held_up, now=LATER + 2 * MINUTE)
+    assert state(site) is ReadingState.UNREAD
+    site.ris(replace(held_up, said_at=LATER + MINUTE), now=LATER + 2 * MINUTE)
+    assert state(site) is ReadingState.READ

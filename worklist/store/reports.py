@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worklist.exchange_ports import KeptReport
+from worklist.exchange_ports import KeptReport, ReadingTurn
 from worklist.orders import Report
 from worklist.reported import READING_ACTS
 from worklist.store import exchange_tables as x
@@ -84,14 +84,14 @@ class ReportRows:
         newest: datetime | None = row[0]
         return newest if row[1] else None
 
-    def last_reading_act(self, uid: StudyInstanceUID) -> str:
-        kind = self._connection.scalar(
-            sa.select(t.event.c.kind)
+    def last_reading_act(self, uid: StudyInstanceUID) -> ReadingTurn | None:
+        row = self._connection.execute(
+            sa.select(t.event.c.kind, t.event.c.at)
             .where(t.event.c.study_instance_uid == uid, t.event.c.kind.in_(READING_ACTS))
             .order_by(t.event.c.event_id.desc())
             .limit(1)
-        )
-        return kind or ""
+        ).one_or_none()
+        return None if row is None else ReadingTurn(kind=row.kind, at=row.at)
 
 
 def reports_of(connection: sa.Connection, uid: StudyInstanceUID) -> list[KeptReport]:
