@@ -145,9 +145,23 @@ class ReportRules(Rules):
             for one in mine:
                 transaction.add_report(one.report, uid, one.received_at)
                 events.append(_event("earlier_report_found", record, now, **_told(one)))
-            if mine and _is_over(mine[-1], record) and not _is_persons(transaction, record):
-                events += self._read_elsewhere(transaction, record, _told(mine[-1]), now)
+            if mine and not _is_persons(transaction, record):
+                events += self._read_as_found(transaction, record, mine, now)
         return events
+
+    def _read_as_found(
+        self,
+        transaction: Transaction,
+        record: StudyRecord,
+        found: Sequence[KeptReport],
+        now: datetime,
+    ) -> list[Event]:
+        """Only what is newest of all its reports counts: one that was known may withdraw these."""
+        newest = _newest_last(transaction.reports_of(record.study_instance_uid))[-1]
+        is_of_all = self._is_of_all(transaction, newest.report, record)
+        if newest not in found or not _is_over(newest, record) or not is_of_all:
+            return []
+        return self._read_elsewhere(transaction, record, _told(newest), now)
 
     def _reported_already(
         self, transaction: Transaction, record: StudyRecord, now: datetime

@@ -272,3 +272,28 @@ def test_p7_the_same_report_once_more_does_not_undo_what_a_person_put_back(site:
     assert state(site) is ReadingState.UNREAD
     site.ris(replace(held_up, said_at=LATER + MINUTE), now=LATER + 2 * MINUTE)
     assert state(site) is ReadingState.READ
+
+
+@pytest.mark.parametrize("was_read", [True, False])
+def test_a_merge_brings_no_withdrawn_report_into_force(site: Site, was_read: bool) -> None:
+    """Dictated on the wrong patient, withdrawn for the right one, and then the two are merged."""
+    site.images(patient_id="P9")
+    complete(site)
+    site.ris(REPORT)
+    right = replace(REPORT, patient_ids=("P9",), text="No bleeding.", said_at=NOON + MINUTE)
+    if was_read:
+        site.ris(right)
+    site.ris(replace(right, status=ReportStatus.CANCELLED, said_at=LATER))
+    site.ris(MERGE, now=LATER + MINUTE)
+    assert state(site) is ReadingState.UNREAD
+    assert len(site.kept.events("earlier_report_found")) == 1
+
+
+def test_a_merge_finds_no_report_that_was_signed_before_an_image_came(site: Site) -> None:
+    """It was held up, and came after the image."""
+    site.images(received_at=NOON + MINUTE)
+    complete(site)
+    site.ris(replace(REPORT, patient_ids=("P9",)))
+    site.ris(MERGE)
+    assert state(site) is ReadingState.UNREAD
+    assert len(site.kept.events("earlier_report_found")) == 1
