@@ -146,30 +146,39 @@ def taken(order: Order, before: Order | None) -> Order | None:
     messages may seem an hour older: one that does is in doubt, and can make a study more urgent
     but never less.
 
-    Another priority than the same order had before is a change, whatever the message calls it.
-    Once changed, an order stays so.
+    Another priority than the same order had before is a change, whatever the message calls it;
+    a change of the room or the time, which says no priority, is none of it. Once changed, an
+    order stays so.
     """
     if before is None:
-        return order
+        return replace(order, control=_control(order, None))
     if order.said_at < before.said_at - _CLOCKS_DIFFER:
         return None
     if order.said_at < before.said_at and not _raises(order, before):
         return None
     priority = order.requested_priority or before.requested_priority
-    control = order.control
-    if control is OrderControl.PLACED and (
-        before.control is OrderControl.CHANGED or before.requested_priority not in (None, priority)
-    ):
-        control = OrderControl.CHANGED
     return replace(
         order,
-        control=control,
+        control=_control(order, before),
         requested_priority=priority,
         patient_ids=tuple(dict.fromkeys([*order.patient_ids, *before.patient_ids])),
         issuers=of_both(order.issuers, before.issuers),
         patient_class=order.patient_class or before.patient_class,
         said_at=max(order.said_at, before.said_at),
     )
+
+
+def _control(order: Order, before: Order | None) -> OrderControl:
+    """What a message does with the priority that is asked for."""
+    said = order.requested_priority
+    if order.control is OrderControl.CANCELLED:
+        return order.control
+    if before is not None and before.control is OrderControl.CHANGED:
+        return before.control
+    if said is None:
+        return OrderControl.PLACED
+    known = None if before is None else before.requested_priority
+    return OrderControl.CHANGED if known not in (None, said) else order.control
 
 
 def _raises(order: Order, before: Order) -> bool:
@@ -222,7 +231,7 @@ def is_named(patient_id: str, patient_ids: Collection[str], in_use: InUse) -> bo
 
 def is_changed(orders: Collection[Order]) -> bool:
     """Whether the RIS has changed what it asked for: then image headers count no more."""
-    return any(one.control is OrderControl.CHANGED for one in orders)
+    return any(one.control is OrderControl.CHANGED and one.requested_priority for one in orders)
 
 
 def requested_by(orders: Collection[Order], said_by_images: RequestedPriority) -> RequestedPriority:

@@ -11,6 +11,7 @@ from worklist.due_time import DueTargets
 from worklist.orders import (
     Order,
     OrderControl,
+    is_changed,
     merged_into,
     priority_for,
     requested_by,
@@ -19,7 +20,7 @@ from worklist.orders import (
 )
 from worklist.study import RequestedPriority
 
-STAT, URGENT, ROUTINE = RequestedPriority
+STAT, URGENT, ROUTINE = BY_URGENCY = list(RequestedPriority)
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ORDER = Order(
     accession_number="A1",
@@ -94,6 +95,39 @@ def test_what_a_message_leaves_out_is_as_it_was() -> None:
     silent = replace(ORDER, requested_priority=None)
     assert taken(silent, before) == replace(before, patient_ids=("P1", "P0"))
     assert taken(ORDER, None) == ORDER
+
+
+in_force = st.sampled_from([OrderControl.PLACED, OrderControl.CHANGED])
+messages = st.builds(
+    replace,
+    st.just(ORDER),
+    control=in_force,
+    requested_priority=st.none() | priorities,
+)
+
+
+@given(messages, in_force, st.lists(priorities, max_size=2), st.lists(priorities, max_size=2))
+def test_p2_a_message_without_a_priority_changes_none(
+    first: Order,
+    control: OrderControl,
+    said_before: list[RequestedPriority],
+    said_after: list[RequestedPriority],
+) -> None:
+    """Nor does it let image headers count less than they did."""
+
+    def asked_for(*given: Order) -> RequestedPriority:
+        known: Order | None = None
+        for one in given:
+            known = taken(one, known)
+        assert known is not None
+        found = requested_by([known], min([ROUTINE, *said_before], key=BY_URGENCY.index))
+        for header in () if is_changed([known]) else said_after:
+            found = min(found, header, key=BY_URGENCY.index)
+        return requested_by([known], found)
+
+    silent = replace(ORDER, control=control, requested_priority=None)
+    assert asked_for(first, silent) is asked_for(first)
+    assert asked_for(silent, first) is asked_for(first)
 
 
 def test_an_order_is_known_by_its_numbers_and_one_of_its_patients() -> None:
