@@ -299,7 +299,8 @@ class Exchange(OrderRules):
             case PatientUpdate(patient=patient):
                 uids = list(self._records_of(transaction, patient.patient_ids, patient))
             case PatientMerge(patient=patient):
-                uids = list(self._records_of(transaction, said.former_ids, patient))
+                both = (*said.former_ids, *patient.patient_ids)
+                uids = list(self._records_of(transaction, both, patient))
             case _:
                 return
         if any(is_another(patient, known, now) for known in transaction.patients_of(uids)):

@@ -72,6 +72,18 @@ def test_images_that_ask_more_urgently_than_the_order_are_the_reason(site: Site)
     assert site.kept.record(STUDY).reason == "stat 1 h"
 
 
+def test_a_changed_order_that_says_no_priority_lowers_nothing(site: Site) -> None:
+    """The room or the time is another: the usual reason of a change."""
+    site.images(priority=URGENT)
+    site.ris(replace(ORDER, requested_priority=ROUTINE))
+    silent = replace(ORDER, control=OrderControl.CHANGED, requested_priority=None)
+    site.ris(replace(silent, said_at=NOON + MINUTE))
+    assert site.priority is URGENT
+    site.images("1.2.3.1.2", priority=STAT)
+    assert site.priority is STAT
+    assert site.kept.record(STUDY).reason == "stat 1 h"
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_message_that_changed_nothing_for_its_age_is_outdated(site: Site, others: int) -> None:
     """Not when something else that it says counts."""
@@ -84,6 +96,7 @@ def test_a_message_that_changed_nothing_for_its_age_is_outdated(site: Site, othe
 
 
 BORN = date(1970, 1, 2)
+ROE = OrderedPatient(patient_ids=("P9",), name="Roe^Jane", birth_date=BORN)
 STRANGER = OrderedPatient(patient_ids=("P1",), name="Roe^Richard", birth_date=date(1981, 4, 5))
 
 
@@ -106,6 +119,23 @@ def test_a_message_about_somebody_else_is_refused_until_a_person_says_that_it_is
     assert site.kept.reports() == [] and site.kinds() == ["study_arrived"]
     assert site.worklist.receive(header(), (said,), same_patient=True, now=LATER).code == "AA"
     assert (site.kept.record(STUDY), site.kept.patient(STUDY)) != before
+
+
+def test_nobody_is_merged_into_the_patient_id_of_somebody_else(site: Site) -> None:
+    """A slip in PID-3: the priors of one would stand beside the images of the other."""
+    site.images(patient_name="Roe^Jane", birth_date=BORN)
+    smith = date(1950, 1, 1)
+    site.images(
+        "9.1", study="9", patient_id="P9", patient_name="Smith^John", birth_date=smith,
+        accession_number="A9",
+    )  # fmt: skip
+    merge = PatientMerge(patient=ROE, former_ids=("P1",))
+    with pytest.raises(AnotherPatient):
+        site.ris(merge)
+    assert site.kept.patient(STUDY) == ("P1", "Roe^Jane")
+    assert site.kept.patient("9") == ("P9", "Smith^John")
+    assert site.worklist.receive(header(), (merge,), same_patient=True, now=LATER).code == "AA"
+    assert site.kept.patient(STUDY) == ("P9", "Roe^Jane")
 
 
 def test_an_order_is_for_its_number_and_patient_id_whatever_he_is_called(site: Site) -> None:
