@@ -15,7 +15,6 @@ from worklist.orders import (
     OrderedPatient,
     OrderedStudy,
     Report,
-    are_foreign,
 )
 from worklist.reported import READING_ACTS
 from worklist.study import ObjectRole
@@ -103,7 +102,7 @@ class FakeOrders:
         kept = [
             one
             for one in self._tables.merges
-            if one[0] != patient_id or are_foreign(one[2], issuers)
+            if one[0] != patient_id or _are_foreign(one[2], issuers)
         ]
         told = [(one, patient_id, tuple(issuers)) for one in former_ids if one != patient_id]
         self._tables.merges = kept + told
@@ -112,7 +111,7 @@ class FakeOrders:
         return [
             (former, into)
             for former, into, gave in self._tables.merges
-            if not are_foreign(gave, issuers)
+            if not _are_foreign(gave, issuers)
         ]
 
     def add_report(
@@ -168,6 +167,11 @@ class FakeOrders:
         assert (message.state is MessageState.REFUSED) == (message.raw is not None)
         self._tables.received[_key(message.header)] = message
         return len(self._tables.received)
+
+
+def _are_foreign(issuers: Collection[str], others: Collection[str]) -> bool:
+    """Whether a merge of one is none of the other's; where one side does not say, it may be."""
+    return bool(issuers) and bool(others) and not set(issuers) & set(others)
 
 
 def _key(header: MessageHeader) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from worklist.orders import (
     PatientUpdate,
     Report,
     Statement,
-    are_foreign,
+    given_by,
     is_more_urgent,
     requested_by,
     same_order,
@@ -253,7 +253,7 @@ class Exchange(OrderRules):
         in_use = merge.patient.patient_ids[0]
         former = [one for one in merge.former_ids if one != in_use]
         transaction.add_merges(former, in_use, merge.patient.issuers, now)
-        records = self._records_of(transaction, former, merge.patient)
+        records = self._records_of(transaction, replace(merge.patient, patient_ids=tuple(former)))
         transaction.update_patient(list(records), merge.patient, in_use)
         events: list[Event] = []
         for record in records.values():
@@ -277,14 +277,14 @@ class Exchange(OrderRules):
         return mine, strangers
 
     def _records_of(
-        self, transaction: Transaction, patient_ids: Sequence[str], patient: OrderedPatient
+        self, transaction: Transaction, who: OrderedPatient
     ) -> dict[StudyInstanceUID, StudyRecord]:
-        """The studies with these patient IDs, held against change; none of another authority."""
-        records = transaction.lock_studies(transaction.studies_of_patients(patient_ids))
+        """The studies with one of his IDs, held against change; none of another authority."""
+        records = transaction.lock_studies(transaction.studies_of_patients(who.patient_ids))
         return {
             uid: one
             for uid, one in records.items()
-            if not are_foreign(self._issuers_of(one), patient.issuers)
+            if one.patient_id in given_by(self._issuers_of(one), who.patient_ids, who.issuers)
         }
 
     def _check_patient(self, transaction: Transaction, said: Statement, now: datetime) -> None:
@@ -297,10 +297,10 @@ class Exchange(OrderRules):
                 studies, _ = self._studies_of(transaction, said)
                 uids = [one.study_instance_uid for one in studies]
             case PatientUpdate(patient=patient):
-                uids = list(self._records_of(transaction, patient.patient_ids, patient))
+                uids = list(self._records_of(transaction, patient))
             case PatientMerge(patient=patient):
                 both = (*said.former_ids, *patient.patient_ids)
-                uids = list(self._records_of(transaction, both, patient))
+                uids = list(self._records_of(transaction, replace(patient, patient_ids=both)))
             case _:
                 return
         if any(is_another(patient, known, now) for known in transaction.patients_of(uids)):
@@ -316,7 +316,7 @@ class Exchange(OrderRules):
         self, transaction: Transaction, update: PatientUpdate, now: datetime
     ) -> list[Event]:
         patient = update.patient
-        records = self._records_of(transaction, patient.patient_ids, patient)
+        records = self._records_of(transaction, patient)
         changed = transaction.update_patient(list(records), patient, None)
         return [_event("patient_updated", records[uid], now) for uid in changed]
 

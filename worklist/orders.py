@@ -5,7 +5,7 @@ whether their images came before it or come later. A person's priority stands ov
 one (P7), and what is merged, renamed or reported never changes a stored object (P1).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -62,7 +62,7 @@ class OrderedPatient:
     name: str | None = None  # family^given^..., None: not said
     birth_date: date | None = None
     sex: str | None = None  # M, F, O; None: not said
-    issuers: tuple[str, ...] = ()  # assigning authorities of the site that gave them; empty: any
+    issuers: tuple[str, ...] = ()  # the site's authority that gave each of them; empty: any
 
     def may_be(self, patient_id: str) -> bool:
         """Whether a study with this patient ID is of this patient."""
@@ -80,7 +80,7 @@ class Order:
     requested_priority: RequestedPriority | None  # None: the message does not say
     patient_class: str  # HL7 table 0004: E emergency, I inpatient, O outpatient, ...
     said_at: datetime  # when the RIS said so
-    issuers: tuple[str, ...] = ()  # of the patient IDs, as in `OrderedPatient`
+    issuers: tuple[str, ...] = ()  # one for each patient ID, as in `OrderedPatient`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,12 +157,14 @@ def taken(order: Order, before: Order | None) -> Order | None:
     if order.said_at < before.said_at and not _raises(order, before):
         return None
     priority = order.requested_priority or before.requested_priority
+    given = [*_given(order.patient_ids, order.issuers), *_given(before.patient_ids, before.issuers)]
+    patient_ids, issuers = paired(given)
     return replace(
         order,
         control=_control(order, before),
         requested_priority=priority,
-        patient_ids=tuple(dict.fromkeys([*order.patient_ids, *before.patient_ids])),
-        issuers=of_both(order.issuers, before.issuers),
+        patient_ids=patient_ids,
+        issuers=issuers,
         patient_class=order.patient_class or before.patient_class,
         said_at=max(order.said_at, before.said_at),
     )
@@ -192,17 +194,44 @@ def _raises(order: Order, before: Order) -> bool:
     )
 
 
-def are_foreign(issuers: Collection[str], others: Collection[str]) -> bool:
-    """Whether the same number of these authorities is of two patients.
+def paired(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Identifiers and who gave each, of pairs of both.
 
-    Where one side does not say who gave it, it may be one.
+    Parameters
+    ----------
+    given
+        Identifier and authority; empty: anybody.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Each pair once, in order; the authorities are left out where none is known.
     """
-    return bool(issuers) and bool(others) and not set(issuers) & set(others)
+    pairs = list(dict.fromkeys(given))
+    issuers = tuple(issuer for _, issuer in pairs)
+    return tuple(value for value, _ in pairs), issuers if any(issuers) else ()
 
 
-def of_both(issuers: Collection[str], others: Collection[str]) -> tuple[str, ...]:
-    """Who may have given identifiers of either; empty: anybody."""
-    return tuple(sorted({*issuers, *others})) if issuers and others else ()
+def given_by(
+    issuers: Collection[str], patient_ids: Sequence[str], gave: Sequence[str]
+) -> list[str]:
+    """Those identifiers that one of these authorities gave, or may have given.
+
+    Parameters
+    ----------
+    issuers
+        Empty: it is not known whose are looked for.
+    gave
+        One for each identifier; otherwise each may have given any. Empty: anybody may.
+    """
+    pairs = _given(patient_ids, gave)
+    return [value for value, one in pairs if not issuers or not one or one in issuers]
+
+
+def _given(patient_ids: Sequence[str], gave: Sequence[str]) -> list[tuple[str, str]]:
+    if len(gave) == len(patient_ids):
+        return list(zip(patient_ids, gave, strict=True))
+    return [(value, one) for value in patient_ids for one in gave or ("",)]
 
 
 InUse = Callable[[str], str]
@@ -211,11 +240,12 @@ InUse = Callable[[str], str]
 
 def same_order(one: Order, other: Order, in_use: InUse) -> bool:
     """Whether two messages are about one order."""
-    return (
-        one.accession_number == other.accession_number
-        and one.order_number == other.order_number
-        and not are_foreign(one.issuers, other.issuers)
-        and any(is_named(each, other.patient_ids, in_use) for each in one.patient_ids)
+    numbers = (one.accession_number, one.order_number)
+    if numbers != (other.accession_number, other.order_number):
+        return False
+    return any(
+        is_named(value, given_by([gave] if gave else (), other.patient_ids, other.issuers), in_use)
+        for value, gave in _given(one.patient_ids, one.issuers)
     )
 
 

@@ -15,7 +15,7 @@ from worklist.orders import (
     Order,
     Report,
     ReportStatus,
-    are_foreign,
+    given_by,
     is_named,
     merged_into,
 )
@@ -197,9 +197,8 @@ def is_of(
     transaction: Transaction, patient_id: str, issuers: Collection[str], told: Order | Report
 ) -> bool:
     """Whether a study with this patient ID is of whom the RIS names."""
-    if are_foreign(issuers, told.issuers):
-        return False
-    return is_named(patient_id, told.patient_ids, ids_in_use(transaction, issuers))
+    theirs = given_by(issuers, told.patient_ids, told.issuers)
+    return is_named(patient_id, theirs, ids_in_use(transaction, issuers))
 
 
 def _is_overtaken(report: Report, known: Sequence[KeptReport]) -> bool:

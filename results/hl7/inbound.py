@@ -19,6 +19,7 @@ from worklist.orders import (
     Report,
     Statement,
     more_urgent,
+    paired,
 )
 from worklist.study import RequestedPriority
 
@@ -280,8 +281,13 @@ class _Reader:
 
     def _ids(self, segment: Segment, number: int) -> tuple[str, ...]:
         """Identifiers whose assigning authority is one of the site's, or of any."""
-        found = [one.value for one in self._identifiers(segment, number)]
-        return tuple(dict.fromkeys(found))
+        return paired(self._given(segment, number))[0]
+
+    def _given(self, segment: Segment, number: int) -> list[tuple[str, str]]:
+        """Identifiers, and who gave each where the site names its authorities."""
+        is_named = bool(self.site.patient_id_issuers)
+        found = self._identifiers(segment, number)
+        return [(one.value, one.issuer if is_named else "") for one in found]
 
     def _identifiers(self, segment: Segment, number: int) -> list[Identifier]:
         issuers = self.site.patient_id_issuers
@@ -304,11 +310,8 @@ class _Reader:
         )
 
     def _issuers(self, patient: Segment) -> tuple[str, ...]:
-        """The site's assigning authorities that gave his identifiers; none where it names none."""
-        if not self.site.patient_id_issuers:
-            return ()
-        found = self._identifiers(patient, 3) or self._identifiers(patient, 2)
-        return tuple(sorted({one.issuer for one in found}))
+        """Who gave each of `_patient_ids`; none where the site names no assigning authority."""
+        return paired(self._given(patient, 3) or self._given(patient, 2))[1]
 
     def _groups(self, *starts: str, needed: str = "") -> Iterator[Group]:
         """Segments from each ORC to the next; an OBR without an ORC of its own begins one too."""

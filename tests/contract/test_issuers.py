@@ -1,6 +1,7 @@
 """Two hospitals at one node that give the same numbers: whose is whose, in both stores."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -71,6 +72,44 @@ def test_nobody_is_renamed_by_the_other_hospital(site: Site) -> None:
         patient = OrderedPatient(patient_ids=("P1",), name="Roe^Jane", issuers=issuers)
         site.ris(PatientUpdate(patient=patient))
         assert site.kept.patient(STUDY) == ("P1", name)
+
+
+BOTH = OrderedPatient(
+    patient_ids=("1", "7"), name="Doe^Jean", birth_date=date(1950, 1, 1), issuers=("NORTH", "SOUTH")
+)
+
+
+def test_a_number_is_of_the_authority_that_gave_it_and_of_no_other_of_the_message(
+    site: Site,
+) -> None:
+    """PID-3 1^^^NORTH~7^^^SOUTH: 7 of NORTH is somebody else."""
+    site.images(patient_id="7", issuer="NORTH", patient_name="Roe^Jean")
+    site.images("1.2.4.1", study="1.2.4", patient_id="7", issuer="SOUTH", patient_name="Roe^Jean")
+    who = {"patient_ids": BOTH.patient_ids, "issuers": BOTH.issuers}
+    site.ris(PatientUpdate(patient=BOTH))
+    site.ris(replace(ORDER, **who))
+    site.ris(replace(REPORT, **who))
+    assert site.kept.patient(STUDY) == ("7", "Roe^Jean")
+    assert site.kept.patient("1.2.4") == ("7", "Doe^Jean")
+    assert site.priority is ROUTINE
+    assert site.kept.record("1.2.4").requested_priority is STAT
+    assert site.kept.record(STUDY).reading_state is ReadingState.UNREAD
+    assert site.kept.record("1.2.4").reading_state is ReadingState.READ
+
+
+def test_numbers_that_an_order_bears_in_two_messages_stay_with_their_authorities(
+    site: Site,
+) -> None:
+    order = replace(ORDER, patient_ids=("1",), issuers=NORTH)
+    site.ris(order)
+    both = replace(order, patient_ids=BOTH.patient_ids[::-1], issuers=BOTH.issuers[::-1])
+    site.ris(replace(both, said_at=NOON + MINUTE))
+    for number, (patient_id, issuer) in enumerate(
+        [("1", "NORTH"), ("7", "SOUTH"), ("1", "SOUTH"), ("7", "NORTH")]
+    ):
+        site.images(f"9.{number}.1", study=f"9.{number}", patient_id=patient_id, issuer=issuer)
+    found = [site.kept.record(f"9.{number}").requested_priority for number in range(4)]
+    assert found == [STAT, STAT, ROUTINE, ROUTINE]
 
 
 def merge(issuers: tuple[str, ...], former: str = "P1", into: str = "P9") -> PatientMerge:

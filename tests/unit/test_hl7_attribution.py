@@ -111,6 +111,19 @@ def test_an_update_is_for_the_hospitals_own_number_and_no_other() -> None:
         assert "hl7_patient_id_issuers" in str(problem)
 
 
+def test_each_number_stays_with_the_authority_that_gave_it() -> None:
+    ids = "1^^^NORTH^MR~7^^^SOUTH^MR~7^^^SOUTH^PI~4711^^^VISITS~1^^^SOUTH"
+    site = {"patient_id_issuers": frozenset(("NORTH", "SOUTH"))}
+    [ordered], [reported] = read(order(ids=ids), **site), read(report(ids=ids), **site)
+    [update] = read(message(header("ADT^A08"), patient(ids)), **site)
+    assert isinstance(ordered, Order)
+    assert isinstance(reported, Report)
+    assert isinstance(update, PatientUpdate)
+    for one in (ordered, reported, update.patient):
+        given = list(zip(one.patient_ids, one.issuers, strict=True))
+        assert given == [("1", "NORTH"), ("7", "SOUTH"), ("1", "SOUTH")]
+
+
 def test_what_is_said_bears_the_authorities_that_the_site_has_named() -> None:
     ids = "P1^^^SOUTH^MR~4711^^^VISITS"
     for issuers, expected in ((("NORTH", "SOUTH"), ("SOUTH",)), ((), ())):
