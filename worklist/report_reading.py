@@ -11,14 +11,14 @@ It errs; `docs/quality.md` says how often. It opens cases for people and decides
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from worklist.finding import TargetFinding
 from worklist.report_scope import SentenceReading, Status
 from worklist.report_terms import ReportLanguage, lexicon
 from worklist.report_text import Sentence, Token, sentences_of, tokens_of
 
-_LONGEST_REPORT = 1_000_000  # characters that are read
+_LONGEST_REPORT = 100_000  # characters that are read; real ones have fewer than 20,000
 _MOST_STATEMENTS = 1_000  # that are read in one report
 _ENOUGH_WORDS = 5_000  # by which the language is told
 
@@ -83,7 +83,7 @@ _ANSWERS = {
 
 
 def read_report(text: str, language: ReportLanguage | None = None) -> ReportReading:
-    """Read a report's text; its time grows with the text's length and no faster (P9).
+    """Read a report's text; its time grows with the text's length, and that is bounded (P9).
 
     Parameters
     ----------
@@ -95,10 +95,11 @@ def read_report(text: str, language: ReportLanguage | None = None) -> ReportRead
     part = text[:_LONGEST_REPORT]
     spoken = language or language_of(part)
     words = lexicon(spoken)
-    sections = _Sections(spoken)
+    sentences = list(sentences_of(part))
+    sections = _Sections(spoken, sentences)
     statements: list[Statement] = []
-    for sentence in sentences_of(part):
-        section, body = sections.place(sentence)
+    for index, sentence in enumerate(sentences):
+        section, body = sections.place(index)
         reading = SentenceReading(words, body, is_question=sentence.is_question)
         statements += [
             Statement(
@@ -162,28 +163,77 @@ def _is_revised(present: Statement, statements: Sequence[Statement]) -> bool:
     } == {Status.UNCERTAIN}
 
 
+class _Until(Enum):
+    """How far a heading holds, if no other one comes."""
+
+    SENTENCE = auto()
+    LINE = auto()
+    PARAGRAPH = auto()
+
+
 class _Sections:
-    """Which section the sentences stand in, one after the other."""
+    """Which section the sentences stand in, one after the other.
 
-    def __init__(self, language: ReportLanguage) -> None:
+    Bodies often follow the indication, the technique or the comparison without an empty line. So
+    a heading with text on its line holds for that line; one alone on its line, for the next line
+    if nothing later ends it. Where a heading of the findings follows, all before it is no body.
+    """
+
+    def __init__(self, language: ReportLanguage, sentences: Sequence[Sentence]) -> None:
         self._words = lexicon(language)
+        self._sentences = sentences
         self._section = Section.FINDINGS
+        self._until = _Until.PARAGRAPH
         self._was_filled = False
-        self._paragraph_ended = False
+        headings = [self._heading(one) for one in sentences]
+        self._headings = headings
+        self._last_findings = _last(one and one[0] is Section.FINDINGS for one in headings)
+        self._last_end = max(
+            _last(one and one[0].is_read for one in headings),
+            _last(one.ends_paragraph for one in sentences[:-1]),
+        )
 
-    def place(self, sentence: Sentence) -> tuple[Section, tuple[Token, ...]]:
+    def place(self, index: int) -> tuple[Section, tuple[Token, ...]]:
         """The section of a sentence, and its tokens without the heading."""
-        tokens = sentence.tokens
-        named = self._words.section_at(tokens)
-        if named is not None:
-            section, after = named
-            alone = after == len(tokens) and sentence.begins_line and sentence.ends_line
-            colon = after < len(tokens) and tokens[after].plain == ":"
-            if alone or colon:
-                self._section, self._was_filled = Section(section), False
-                tokens = tokens[after + colon :]
-        elif self._paragraph_ended and self._was_filled and not self._section.is_read:
+        tokens = self._sentences[index].tokens
+        heading = self._headings[index]
+        if heading is not None:
+            self._section, after = heading
+            tokens, self._was_filled = tokens[after:], False
+            self._until = self._reach(index, is_alone=not tokens)
+        elif self._was_filled and self._has_ended(index):
             self._section = Section.FINDINGS
         self._was_filled = self._was_filled or bool(tokens)
-        self._paragraph_ended = sentence.ends_paragraph
         return self._section, tokens
+
+    def _heading(self, sentence: Sentence) -> tuple[Section, int] | None:
+        """The section that a sentence begins, and behind how many tokens."""
+        named = self._words.section_at(sentence.tokens)
+        if named is None:
+            return None
+        section, after = named
+        alone = after == len(sentence.tokens) and sentence.begins_line and sentence.ends_line
+        colon = after < len(sentence.tokens) and sentence.tokens[after].plain == ":"
+        return (Section(section), after + colon) if alone or colon else None
+
+    def _reach(self, index: int, *, is_alone: bool) -> _Until:
+        is_long = self._section is Section.ADVICE or (is_alone and self._last_end > index)
+        if is_long or self._last_findings > index:
+            return _Until.PARAGRAPH
+        is_short = self._section in (Section.TECHNIQUE, Section.COMPARISON)
+        return _Until.SENTENCE if is_short and not is_alone else _Until.LINE
+
+    def _has_ended(self, index: int) -> bool:
+        """Whether a section that is not read ends before this sentence."""
+        if self._section.is_read:
+            return False
+        return (
+            self._until is _Until.SENTENCE
+            or (self._until is _Until.LINE and self._sentences[index].begins_line)
+            or self._sentences[index - 1].ends_paragraph
+        )
+
+
+def _last(are: Iterable[object]) -> int:
+    """The number of the last one that is; -1: none is."""
+    return max((number for number, one in enumerate(are) if one), default=-1)

@@ -44,6 +44,7 @@ _CUES = frozenset(part for part, _ in _STRONGEST_FIRST)
 _PLACES = frozenset({Part.INSIDE, Part.OUTSIDE})
 _DEPTH = {"(": 1, "[": 1, ")": -1, "]": -1}
 _BARE_WORDS = 4  # of a member of a list
+_LISTED = ("following", "suivant", "suivants", "suivante", "suivantes", "of", "de")
 _LOOK_BACK = 4  # tokens between "the" and the finding
 
 
@@ -111,6 +112,8 @@ class SentenceReading:
         if meaning.part not in _CUES:
             return False
         if meaning.direction is Direction.FORWARD:
+            if cue.is_predicate and self._has_subject(cue):
+                return False
             first, after = cue.after, term.first
         else:
             first, after = term.after, cue.first
@@ -120,8 +123,35 @@ class SentenceReading:
             return False
         if meaning.direction is Direction.BACKWARD:
             return self._list_goes_back(term, first, after)
-        is_presupposed = meaning.part is Part.ABSENT and self._is_known(term, cue)
-        return not is_presupposed and self._list_goes_on(first, after)
+        if meaning.part is Part.ABSENT and (
+            self._is_known(term, cue) or self._clause_ends(first, after)
+        ):
+            return False
+        return self._list_goes_on(first, after)
+
+    def _has_subject(self, cue: Match) -> bool:
+        """Whether a finding stands before *is likely*: then it is about that one."""
+        before = [one for one in self._terms if one.after <= cue.first]
+        return bool(before) and not self._is_barred(before[-1].after, cue.first)
+
+    def _clause_ends(self, first: int, after: int) -> bool:
+        """Whether a denial ends before a finding: at a colon, *and a*, *with*."""
+        words = self._words
+        begins_with_article = first < after and self._tokens[first].folded in words.articles
+        for index in range(first, after):
+            token = self._tokens[index]
+            before = self._tokens[index - 1].folded
+            behind = self._tokens[index + 1].folded if index + 1 < len(self._tokens) else ""
+            if token.plain == ":" and index > first and before not in _LISTED:
+                return True
+            if token.folded in words.conjunctions and behind in words.articles:
+                return not begins_with_article
+            if token.folded in words.companions and index > first and before not in words.ties:
+                return not self._names_between(first, index)
+        return False
+
+    def _names_between(self, first: int, after: int) -> bool:
+        return any(first <= one.first and one.after <= after for one in self._terms)
 
     def _is_barred(self, first: int, after: int) -> bool:
         """Whether something between two places keeps a cue from reaching over."""

@@ -21,6 +21,10 @@ from worklist.report_text import Token
 _FOLDER = Path(__file__).parent
 _END = "$"
 _FIRST_LETTERS = 3  # of a word that is given by its beginning: it has more
+_WORDS = (
+    *("common_words", "determiners", "alternatives", "list_words", "sides"),
+    *("copulas", "articles", "conjunctions", "companions", "ties"),
+)
 _FAR = 40  # tokens that a cue reaches over where nothing else is said
 
 
@@ -49,6 +53,9 @@ class Part(StrEnum):
     NEUTRAL = "neutral"  # looks like another part and is none
 
 
+_MEANT = (Part.UNCERTAIN, Part.PAST)
+
+
 class Direction(StrEnum):
     """Where what a cue is about stands."""
 
@@ -73,6 +80,7 @@ class Match:
     first: int  # index of its first token
     after: int  # index behind its last one
     meanings: tuple[Meaning, ...]
+    is_predicate: bool = False  # begins with a copula: about what stands before, or else behind
 
 
 @dataclass(slots=True)
@@ -99,6 +107,11 @@ class Lexicon:
     alternatives: frozenset[str]  # or, nor
     list_words: frozenset[str]  # after a comma: the list goes on
     sides: frozenset[str]
+    copulas: frozenset[str]
+    articles: frozenset[str]  # behind "and" they begin another clause
+    conjunctions: frozenset[str]  # and
+    companions: frozenset[str]  # with
+    ties: frozenset[str]  # before a companion: consistent with
 
     def matches(self, tokens: Sequence[Token]) -> list[Match]:
         """The longest phrases from the left, none within another."""
@@ -106,9 +119,22 @@ class Lexicon:
         while index < len(tokens):
             after, meanings = _longest(self.root, tokens, index)
             if meanings:
-                found.append(Match(first=index, after=after, meanings=meanings))
+                found.append(self._match(tokens, index, after, meanings))
+                after = found[-1].after
             index = max(after, index + 1)
         return found
+
+    def _match(
+        self, tokens: Sequence[Token], first: int, after: int, meanings: tuple[Meaning, ...]
+    ) -> Match:
+        """A phrase; *is likely* stands for *likely* as well: *this is likely a fracture*."""
+        if tokens[first].folded not in self.copulas:
+            return Match(first=first, after=after, meanings=meanings)
+        end, tail = _longest(self.root, tokens, first + 1)
+        forward = [one for one in tail if one.direction is Direction.FORWARD and one.part in _MEANT]
+        if end < after or not forward:
+            return Match(first=first, after=after, meanings=meanings)
+        return Match(first=first, after=end, meanings=(*meanings, *forward), is_predicate=True)
 
     def section_at(self, tokens: Sequence[Token]) -> tuple[str, int] | None:
         """The section that a heading at the beginning names, and how many tokens name it."""
@@ -142,10 +168,7 @@ def lexicon(language: ReportLanguage) -> Lexicon:
         headings=headings,
         sections=sections,
         vocabulary=frozenset(vocabulary),
-        **{
-            name: frozenset(said["words"][name])
-            for name in ("common_words", "determiners", "alternatives", "list_words", "sides")
-        },
+        **{name: frozenset(said["words"][name]) for name in _WORDS},
     )
 
 

@@ -195,7 +195,7 @@ def _is_abbreviation(tokens: list[Token], index: int) -> bool:
 
 def _touches_next(tokens: list[Token], index: int) -> bool:
     return index + 1 < len(tokens) and (
-        tokens[index + 1].start == tokens[index].end and tokens[index + 1].plain[0].isalpha()
+        tokens[index + 1].start == tokens[index].end and tokens[index + 1].plain[:1].isalpha()
     )
 
 
@@ -206,7 +206,7 @@ def _line_ends(tokens: list[Token], index: int) -> bool:
     before = tokens[index - 1] if index else None
     if before is not None and (before.plain == "," or before.folded in _CONNECTIVES):
         return False
-    return not tokens[index + 1].plain[0].islower()
+    return not tokens[index + 1].plain[:1].islower()
 
 
 def _next_is(tokens: list[Token], index: int, plain: str) -> bool:

@@ -72,6 +72,65 @@ def test_the_conclusion_counts_before_a_doubt_in_the_findings() -> None:
     assert fracture(text) is Said.ABSENT
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Indication: fall.\nTechnique: unenhanced CT.\n",
+        "Clinical details: fall\n",
+        "Comparison: none.\n",
+        "Comparison: none. ",
+        "Technique:\nUnenhanced CT.\n",
+    ],
+)
+def test_a_body_without_an_empty_line_before_it_is_read(before: str) -> None:
+    reading = read_report(before + "There is a large subdural haematoma.")
+    assert reading.answers[_HAEMORRHAGE] is Said.PRESENT
+    assert reading.statements[-1].section is Section.FINDINGS
+
+
+def test_a_long_history_is_none_of_the_findings_where_they_have_a_heading() -> None:
+    text = "History: fall.\nSubdural haematoma known.\nFindings: no haemorrhage."
+    reading = read_report(text)
+    assert reading.answers[_HAEMORRHAGE] is Said.ABSENT
+    assert reading.statements[0].section is Section.ASKED
+
+
+@pytest.mark.parametrize("copula", ["is", "are", "was", "were"])
+@pytest.mark.parametrize("doubt", ["likely", "possible", "suspected", "suspicious for", "probable"])
+def test_doubt_behind_a_copula_is_doubt(copula: str, doubt: str) -> None:
+    assert haemorrhage(f"Appearances {copula} {doubt} a subdural haematoma.") is Said.UNCERTAIN
+
+
+@pytest.mark.parametrize("copula", ["est", "sont", "était"])
+@pytest.mark.parametrize("doubt", ["possible pour", "suspecte de", "probable pour"])
+def test_doubt_behind_a_french_copula_is_doubt(copula: str, doubt: str) -> None:
+    said = read_report(f"L'image {copula} {doubt} fracture.", ReportLanguage.FRENCH)
+    assert said.answers[_FRACTURE] is Said.UNCERTAIN
+
+
+def test_doubt_about_one_finding_does_not_reach_the_next() -> None:
+    assert haemorrhage("The fracture is old and a subdural haematoma is seen.") is Said.PRESENT
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("No midline shift: subdural haematoma.", Said.PRESENT),
+        ("No evidence of the following: subdural haematoma.", Said.ABSENT),
+        ("No evidence of: subdural haematoma.", Said.ABSENT),
+        ("The ventricles are not dilated and a subdural haematoma is seen.", Said.PRESENT),
+        ("No evidence of a fracture and a haemorrhage.", Said.ABSENT),
+        ("No fracture and haemorrhage.", Said.ABSENT),
+        ("No shift with a subdural haematoma of 8 mm.", Said.PRESENT),
+        ("No hyperdensity consistent with haemorrhage.", Said.ABSENT),
+        ("Pas d'engagement avec hématome sous-dural de 8 mm.", Said.PRESENT),
+        ("Pas d'image compatible avec une hémorragie.", Said.ABSENT),
+    ],
+)
+def test_a_denial_ends_where_another_clause_begins(text: str, said: Said) -> None:
+    assert haemorrhage(text) is said
+
+
 def test_a_line_that_is_broken_in_a_sentence_is_one_sentence() -> None:
     assert haemorrhage("There is no evidence of\nsubdural haematoma.") is Said.ABSENT
     assert haemorrhage("Pas d'hématome sous-dural, extradural ou\nd'hémorragie.") is Said.ABSENT
@@ -138,9 +197,32 @@ def test_no_sentence_is_so_long_that_reading_it_takes_long(parts: list[str]) -> 
     assert all(len(one.tokens) <= LONGEST_SENTENCE for one in sentences_of(text))
 
 
+def test_a_mark_without_a_letter_is_read_over() -> None:
+    for text in ("\n\u0301", "Fall?\u0301 Fracture.", "\u0301\n\u0301"):
+        assert read_report(text).is_whole
+
+
+def test_what_stands_behind_the_longest_report_is_not_read() -> None:
+    reading = read_report("no if bone injury " * 6_000 + ". Fracture of the hip.")
+    assert not reading.is_whole
+    assert reading.statements == ()
+
+
 @pytest.mark.parametrize(
     "unit",
-    ["no haemorrhage, ", "fracture ", "a", "( ", "\n", ".:,?", "e\u0301", "pas de ", "\U0010ffff"],
+    [
+        "no if bone injury ",
+        "nodule of the thyroid ? ",
+        "no haemorrhage, ",
+        "fracture ",
+        "a",
+        "( ",
+        "\n",
+        ".:,?",
+        "e\u0301",
+        "pas de ",
+        "\U0010ffff",
+    ],
 )
 def test_a_megabyte_of_anything_is_read_to_an_end(unit: str) -> None:
     text = unit * (1_000_000 // len(unit) + 1)

@@ -1,7 +1,8 @@
 """How well reports are read, on sentences written for it: the figures that docs/quality.md tells.
 
 The first half was there while the rules were written. The second was written after them, and the
-rules were not changed for it: its figures are the ones to believe.
+rules were not changed for it: its figures are the ones to believe. What a reviewer wrote is part of
+the development set: rules were changed for it.
 """
 
 import csv
@@ -16,6 +17,7 @@ from worklist.finding import TargetFinding
 from worklist.report_reading import Said, language_of, read_report
 
 _FOLDER = Path(__file__).parents[1] / "report_sentences"
+_ALL = ("first", "second", "review")
 _COLUMNS = dict(zip(("haemorrhage", "fracture", "nodule"), TargetFinding, strict=True))
 _SAID = {
     "p": Said.PRESENT,
@@ -64,7 +66,7 @@ def counts(half: str, said: Said) -> Counts:
     )
 
 
-@pytest.mark.parametrize("half", ["first", "second"])
+@pytest.mark.parametrize("half", _ALL)
 def test_each_half_has_at_least_150_sentences_half_of_them_french(half: str) -> None:
     languages = Counter(row["language"] for row in rows(half))
     assert languages.total() >= 150
@@ -73,7 +75,7 @@ def test_each_half_has_at_least_150_sentences_half_of_them_french(half: str) -> 
 
 
 def test_no_sentence_stands_twice() -> None:
-    texts = [row["text"] for half in ("first", "second") for row in rows(half)]
+    texts = [row["text"] for half in _ALL for row in rows(half)]
     assert len(texts) == len(set(texts))
 
 
@@ -85,10 +87,14 @@ def test_no_sentence_stands_twice() -> None:
         ("first", Said.ABSENT, 1.0, 1.0),
         ("first", Said.UNCERTAIN, 0.92, 1.0),
         ("first", Said.NOT_MENTIONED, 1.0, 1.0),
-        ("second", Said.PRESENT, 0.971, 0.944),
+        ("second", Said.PRESENT, 0.985, 0.945),
         ("second", Said.ABSENT, 0.980, 1.0),
         ("second", Said.UNCERTAIN, 0.925, 1.0),
-        ("second", Said.NOT_MENTIONED, 0.997, 0.994),
+        ("second", Said.NOT_MENTIONED, 0.997, 0.997),
+        ("review", Said.PRESENT, 0.968, 0.938),
+        ("review", Said.ABSENT, 0.947, 0.972),
+        ("review", Said.UNCERTAIN, 0.848, 0.965),
+        ("review", Said.NOT_MENTIONED, 0.997, 0.990),
     ],
 )
 def test_reports_are_read_as_well_as_the_docs_say(
@@ -99,17 +105,33 @@ def test_reports_are_read_as_well_as_the_docs_say(
     assert reached.precision >= precision
 
 
-@pytest.mark.parametrize("half", ["first", "second"])
-def test_what_is_denied_is_never_read_as_present_but_in_one_sentence(half: str) -> None:
+@pytest.mark.parametrize(
+    ("half", "known"),
+    [
+        ("first", []),
+        ("second", ["Fracture : absence"]),
+        (
+            "review",
+            [
+                "L'examen ne retrouve pas d'argument pour une fracture.",
+                "There is no CT evidence, on this limited study, of intracranial haemorrhage.",
+                "Saignement intracrânien = 0",
+            ],
+        ),
+    ],
+)
+def test_denied_and_present_are_confused_in_known_sentences_alone(
+    half: str, known: list[str]
+) -> None:
     turned = [
         text
         for text, _, true, given in answers(half)
         if {true, given} == {Said.PRESENT, Said.ABSENT}
     ]
-    assert turned == ([] if half == "first" else ["Fracture : absence"])
+    assert turned == known
 
 
-@pytest.mark.parametrize("half", ["first", "second"])
+@pytest.mark.parametrize("half", _ALL)
 def test_the_language_of_most_sentences_is_told(half: str) -> None:
     all_rows = rows(half)
     told = [language_of(row["text"]) == row["language"] for row in all_rows]
