@@ -334,12 +334,14 @@ def record_commitment(
     studies = {one.delivery.delivery_id: one.study_instance_uid for one in asked}
     with outbox.store.transaction() as transaction:
         before = transaction.lock_deliveries(Asked(delivery_ids=ids))
+        # Asked once nobody else can change them: what was rejected meanwhile is not sent again.
+        counting = transaction.lock_deliveries(Asked(delivery_ids=ids, only_what_counts=True))
         after = []
         for one in before:
             new = one
             if one.sop_instance_uid in kept:
                 new = committed(one, now=now)
-            elif one.sop_instance_uid in failed:
+            elif one.sop_instance_uid in failed and one in counting:
                 words = f"taken, but not kept: {_reason_words(failed[one.sop_instance_uid])}"
                 new = not_committed(one, words=words, now=now, patience=outbox.patience)
             after.append(new)

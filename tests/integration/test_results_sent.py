@@ -17,7 +17,7 @@ from results.sending.errors import CommitmentNotOffered, DestinationUnavailable
 from tests.assessed_site import PATIENCE, AssessedSite
 from tests.result_facts import FRACTURE
 from vigie import delivering
-from vigie.delivering import record_heard
+from vigie.delivering import record_commitment, record_heard
 from worklist.commitment import CommitmentAnswer, FailureReason, NotCommitted, ObjectReference
 from worklist.deliveries import Asked
 from worklist.outbound import (
@@ -25,6 +25,7 @@ from worklist.outbound import (
     DeliveryState,
     UnknownDelivery,
     UnknownDestination,
+    resent,
 )
 from worklist.uid import TransactionUID
 
@@ -313,6 +314,56 @@ class TestSafekeeping:
         assert len(site.events("results_committed")) == len(site.events("results_not_kept")) == 1
         site.senders["PACS"].ask_commitment()
         assert [len(one) for one in site.peer.asked] == [len(site.views()), 1]
+
+    def test_what_counts_no_more_is_not_sent_again_where_the_archive_has_it_no_more(
+        self, site: AssessedSite
+    ) -> None:
+        heard: list[CommitmentAnswer] = []
+
+        def hides(_: Destination, uid: TransactionUID, asked: Sequence[ObjectReference]) -> None:
+            gone = FailureReason.NO_SUCH_OBJECT
+            failed = tuple(NotCommitted(object=one, failure_reason=gone) for one in asked)
+            heard.append(
+                CommitmentAnswer(
+                    transaction_uid=uid,
+                    committed=(),
+                    failed=failed,
+                    ae_title="PEER",
+                    heard_at=site.now,
+                )
+            )
+
+        site.peer.answers_commitment = hides
+        site.send()
+        before = len(site.peer.taken)
+        site.senders["PACS"].ask_commitment()
+        [uid] = {one.study_instance_uid for one in site.views()}
+        site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)
+        site.make()
+        site.send()
+        record_commitment(site.outbox, heard.pop(), [site.senders["PACS"].destination])
+        site.later(hours=1, seconds=1)
+        site.send()
+        assert len(site.peer.taken) == before + 1, "the rejection, and nothing after it"
+        assert {state for _, state in site.states()} == {"sent"}
+        site.senders["PACS"].ask_commitment()
+        [rejection] = site.peer.asked[-1]
+        assert rejection.sop_instance_uid == uids(site)[-1], (
+            "of what counts no more it is not asked"
+        )
+
+    def test_what_counts_no_more_does_not_leave_however_it_came_to_wait(
+        self, site: AssessedSite
+    ) -> None:
+        [uid] = {one.study_instance_uid for one in site.views()}
+        site.send()
+        site.peer.taken.clear()
+        site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)
+        again = [resent(one.delivery, now=site.now) for one in site.views()]
+        with site.store.transaction() as transaction:
+            transaction.save_deliveries(again)
+        site.send()
+        assert site.peer.taken == []
 
     def test_an_answer_on_another_association_counts_only_from_whom_it_was_asked(
         self, site: AssessedSite, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from worklist.outbound import DeliveryState
 from worklist.store import outbound_tables as o
 from worklist.store.engine import translated
+from worklist.store.held import COUNTS
 from worklist.store.outbound import Outgoing, outgoing_of
 from worklist.uid import TransactionUID
 
@@ -33,6 +34,7 @@ class PostgresCommitting:
     ) -> Sequence[Outgoing]:
         """What is there and whose safekeeping is to be asked for.
 
+        Not of what counts no more: an archive may well have it no more once it was rejected.
         Nothing where the destination said within the last day that it answers for none.
         """
         never = sa.exists().where(
@@ -43,9 +45,12 @@ class PostgresCommitting:
         asked = _D.commitment_asked_at
         statement = (
             sa.select(o.delivery, _O.study_instance_uid, _O.sop_class_uid, _O.path, _O.sha256)
-            .join(o.result_object)
+            .select_from(o.delivery)
+            .join(o.result_object, _O.sop_instance_uid == _D.sop_instance_uid)
+            .join(o.result_set, o.result_set.c.result_set_id == _O.result_set_id)
             .where(
                 _IS_SENT,
+                COUNTS,
                 _D.destination == destination,
                 sa.or_(
                     asked.is_(None),

@@ -1,4 +1,4 @@
-"""What may not leave now, though it is due.
+"""What may not leave now, though it is due, and what counts.
 
 Findings of models that a person has stopped (P7), and what is to be made again first, as where
 the site shows fewer marks than when it was made (P8).
@@ -16,6 +16,10 @@ from worklist.store.destinations import is_held
 
 _A, _D, _O, _S = t.assessment.c, o.delivery.c, o.result_object.c, o.result_set.c
 _HELD = o.result_object.alias("held").c  # whatever the question is asked within
+COUNTS = sa.or_(
+    sa.and_(_S.superseded_at.is_(None), _S.retracted_at.is_(None)),
+    _O.kind == sa.literal_column(f"'{ObjectKind.REJECTION}'"),
+)
 _FOUND = (t.OutcomeKind.FLAGGED, t.OutcomeKind.NOT_FLAGGED)
 
 
@@ -33,7 +37,10 @@ def tells_of_a_stopped_model(
 
 
 def may_leave() -> sa.ColumnElement[bool]:
-    """Whether a delivery may be sent now; a rejection may, but to a new address."""
+    """Whether a delivery may be sent now; a rejection may, but to a new address.
+
+    What counts no more may not, however it came to wait: it was rejected, or is about to be.
+    """
     is_of_before = sa.exists().where(
         _HELD.sop_instance_uid == _D.sop_instance_uid,
         _HELD.kind != ObjectKind.REJECTION,
@@ -41,6 +48,8 @@ def may_leave() -> sa.ColumnElement[bool]:
         sa.or_(
             tells_of_a_stopped_model(_S.study_instance_uid, _S.assessment_number),
             _is_made_again(),
+            _S.superseded_at.is_not(None),
+            _S.retracted_at.is_not(None),
         ),
     )
     is_for_elsewhere = sa.exists().where(o.destination.c.name == _D.destination, is_held())

@@ -27,7 +27,7 @@ from worklist.store import tables as t
 from worklist.store.anew import make_anew_by_other_rules, make_newest_anew
 from worklist.store.destinations import PostgresDestinations, release
 from worklist.store.engine import translated
-from worklist.store.held import lies_on_disk, may_leave
+from worklist.store.held import COUNTS, lies_on_disk, may_leave
 from worklist.store.retrying import problems
 from worklist.store.rows import storable_text
 from worklist.store.transaction import PostgresTransaction
@@ -46,9 +46,6 @@ _KEPT = (
     "committed_at",
 )
 _WAITS = _D.state == sa.literal_column(f"'{DeliveryState.WAITING}'")  # so that the index fits
-_COUNTS = sa.or_(
-    sa.and_(_S.superseded_at.is_(None), _S.retracted_at.is_(None)), _O.kind == "rejection"
-)
 _CAN_LEAVE = (may_leave(), lies_on_disk())
 _BIG_BYTES = 4 * 1024**2  # more takes seconds on a slow line
 _BIG_WAITS = timedelta(minutes=15)  # then its turn comes as everybody's
@@ -330,7 +327,7 @@ def _views() -> sa.Select[Any]:
             _O.kind,
             _O.made_at,
             _S.assessment_number,
-            _COUNTS.label("counts"),
+            COUNTS.label("counts"),
         )
         .join(o.result_object, _O.sop_instance_uid == _D.sop_instance_uid)
         .join(o.result_set, _S.result_set_id == _O.result_set_id)
@@ -359,5 +356,5 @@ def _conditions(asked: Asked) -> list[sa.ColumnElement[bool]]:
     if asked.states is not None:
         conditions.append(_D.state.in_(asked.states))
     if asked.only_what_counts:
-        conditions.append(_COUNTS)
+        conditions.append(COUNTS)
     return conditions
