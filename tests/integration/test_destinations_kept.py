@@ -104,6 +104,31 @@ def test_no_rejection_is_made_for_a_destination_that_is_set_no_more(
     assert dict(back.states())["rejection"] == "waiting", "it may still have them"
 
 
+@pytest.mark.parametrize("address", ["", "elsewhere"])
+def test_a_rejection_that_waits_outlasts_its_destination(
+    site: AssessedSite, tmp_path: Path, address: str
+) -> None:
+    [uid] = {one.study_instance_uid for one in site.views()}
+    site.send()
+    site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.later(hours=1))
+    site.make()
+    assert site.states()[-1] == ("rejection", "waiting")
+    AssessedSite(site.engine, tmp_path, names=("Other",), now=site.later(hours=1))
+    site.peer.taken.clear()
+    site.send()
+    assert site.peer.taken == [], "to nobody while it is not set"
+    addresses = {"PACS": address} if address else {}
+    back = AssessedSite(site.engine, tmp_path, addresses=addresses, now=site.later(hours=1))
+    back.make()
+    back.send()
+    if address:
+        assert back.peer.taken == [], "to another machine only when a person says so"
+        assert back.deliveries.release("PACS", actor="anna", now=back.now) == 1
+        back.send()
+    assert len(back.peer.taken) == 1
+    assert back.states()[-1] == ("rejection", "sent")
+
+
 def test_a_delivery_of_a_destination_that_is_set_no_more_is_not_sent_again(
     site: AssessedSite, tmp_path: Path
 ) -> None:

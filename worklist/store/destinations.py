@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from worklist.outbound import DeliveryState, NotSentBecause
+from worklist.outbound import DeliveryState, NotSentBecause, ObjectKind
 from worklist.ports import Event
 from worklist.store import outbound_tables as o
 from worklist.store.engine import translated
@@ -37,8 +37,9 @@ class PostgresDestinations:
         """Let these be the destinations from now on; since when each of them is.
 
         What waits for one that is set no more is withdrawn, for the name may come to mean another
-        machine; one that comes back gets what is assessed from then on. What waits where the
-        address changed is held until a person says that it may go there.
+        machine; one that comes back gets what is assessed from then on, and the rejections that
+        waited. What waits where the address changed is held until a person says that it may go
+        there.
 
         Parameters
         ----------
@@ -78,6 +79,11 @@ def is_held() -> sa.ColumnElement[bool]:
     return sa.and_(_N.held_before.is_not(None), _D.queued_at < _N.held_before)
 
 
+def is_set_no_more() -> sa.ColumnElement[bool]:
+    """Whether a destination is not among those that are set."""
+    return _N.until.is_not(None)
+
+
 def release(connection: sa.Connection, name: str) -> int:
     """Let what was held go to the new address; how many objects that are."""
     count = connection.scalar(
@@ -115,7 +121,8 @@ def _begin(
         return
     mine = sa.update(o.destination).where(_N.name == name)
     if known.until is not None:
-        anew = {"since": now, "until": None, "held_before": None, "address": address}
+        held = now if known.address and known.address != address else None
+        anew = {"since": now, "until": None, "held_before": held, "address": address}
         connection.execute(mine.values(**anew, commits=None, commits_at=None))
     elif not known.address:
         connection.execute(mine.values(address=address))
@@ -135,6 +142,7 @@ def _end(connection: sa.Connection, name: str, now: datetime) -> None:
             _D.destination == name,
             _D.state.in_(_NOT_SENT),
             _O.sop_instance_uid == _D.sop_instance_uid,
+            _O.kind != ObjectKind.REJECTION,  # it may still have what they name
         )
         .values(state=DeliveryState.WITHDRAWN, next_try_at=None, words=NotSentBecause.SET_NO_MORE)
         .returning(_O.study_instance_uid)

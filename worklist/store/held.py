@@ -12,7 +12,7 @@ from worklist.highlighting import Highlighting, Modes
 from worklist.outbound import DeliveryState, ObjectKind
 from worklist.store import outbound_tables as o
 from worklist.store import tables as t
-from worklist.store.destinations import is_held
+from worklist.store.destinations import is_held, is_set_no_more
 
 _A, _D, _O, _S = t.assessment.c, o.delivery.c, o.result_object.c, o.result_set.c
 _HELD = o.result_object.alias("held").c  # whatever the question is asked within
@@ -37,7 +37,7 @@ def tells_of_a_stopped_model(
 
 
 def may_leave() -> sa.ColumnElement[bool]:
-    """Whether a delivery may be sent now; a rejection may, but to a new address.
+    """Whether a delivery may be sent now; a rejection may, but not to a new address.
 
     What counts no more may not, however it came to wait: it was rejected, or is about to be.
     """
@@ -52,7 +52,9 @@ def may_leave() -> sa.ColumnElement[bool]:
             _S.retracted_at.is_not(None),
         ),
     )
-    is_for_elsewhere = sa.exists().where(o.destination.c.name == _D.destination, is_held())
+    is_for_elsewhere = sa.exists().where(
+        o.destination.c.name == _D.destination, sa.or_(is_held(), is_set_no_more())
+    )
     return sa.and_(~is_of_before, ~is_for_elsewhere)
 
 
