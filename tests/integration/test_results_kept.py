@@ -112,6 +112,30 @@ def test_a_report_that_names_the_one_before_it_and_a_rejection_are_made_again_as
     assert again == {name: before[name] for name in again}
 
 
+def test_the_file_of_a_rejection_is_kept_until_it_is_taken(
+    site: AssessedSite, tmp_path: Path
+) -> None:
+    [uid] = {one.study_instance_uid for one in site.views()}
+    site.send()
+    site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.later(minutes=1))
+    site.make()
+    site.peer.refuses = {"1.2.840.10008.5.1.4.1.1.88.59"}  # Key Object Selection
+    site.send()
+    assert site.states()[-1] == ("rejection", "refused")
+    site.later(days=8)
+    site.maker.tidy()
+    assert len(files(site)) == 1
+    new = AssessedSite(site.engine, tmp_path, software="next", now=site.later(hours=1))
+    number = new.views()[-1].delivery.delivery_id
+    new.deliveries.resend(Asked(delivery_ids=[number]), actor="anna", now=new.now)
+    new.make()
+    new.send()
+    assert new.states()[-1] == ("rejection", "sent")
+    new.later(days=8)
+    new.maker.tidy()
+    assert files(new) == {}
+
+
 @pytest.mark.parametrize("how", ["changed", "missing"])
 def test_p6_only_the_bytes_that_were_made_leave(site: AssessedSite, how: str) -> None:
     before = files(site)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from worklist.outbound import DeliveryState, MadeObject
+from worklist.outbound import DeliveryState, MadeObject, ObjectKind
 from worklist.ports import Event
 from worklist.store import made as m
 from worklist.store import outbound_tables as o
@@ -45,13 +45,14 @@ class PostgresResultFiles:
         """Paths of files that nobody waits for; from now on they count as gone.
 
         What a destination answers for is not needed, nor what was withdrawn; what was only taken,
-        refused or parked, after some time.
+        refused or parked, after some time. Of a rejection that was not taken yet it is kept: other
+        software would make it with other bytes, and nothing else tells the destination.
         """
         lately = sa.or_(
             sa.and_(_D.state == DeliveryState.SENT, _D.sent_at >= sent_before),
             sa.and_(
                 _D.state.in_((DeliveryState.REFUSED, DeliveryState.PARKED)),
-                _D.queued_at >= sent_before,
+                sa.or_(_D.queued_at >= sent_before, _O.kind == ObjectKind.REJECTION),
             ),
         )
         needed = sa.exists().where(
