@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from viewer.ports import WorklistReader
 from worklist.exchange_ports import KeptReport
 from worklist.orders import ReportStatus
+from worklist.reported import in_force
 from worklist.uid import StudyInstanceUID
 
 _UID = Annotated[str, PathParameter(description="Study Instance UID")]
@@ -28,9 +29,10 @@ class ReportAnswer(BaseModel):
     text: str = Field(description="as the RIS sent it, plain")
     said_at: datetime = Field(description="when it was given this status")
     received_at: datetime
+    withdrawn_at: datetime | None = Field(description="null: it was not withdrawn")
 
     @classmethod
-    def of(cls, kept: KeptReport) -> "ReportAnswer":
+    def of(cls, kept: KeptReport, withdrawn_at: datetime | None) -> "ReportAnswer":
         """As people are shown it."""
         report = kept.report
         return cls(
@@ -38,6 +40,7 @@ class ReportAnswer(BaseModel):
             text=report.text,
             said_at=report.said_at,
             received_at=kept.received_at,
+            withdrawn_at=withdrawn_at,
         )
 
 
@@ -47,8 +50,8 @@ def make_router(reader: WorklistReader) -> APIRouter:
 
     @router.get("/reports")
     def reports(study_instance_uid: _UID) -> list[ReportAnswer]:
-        """What the RIS told of reports on a study, oldest first."""
+        """What the RIS told of reports on a study, in the order in which it said so."""
         found = reader.reports(StudyInstanceUID(study_instance_uid))
-        return [ReportAnswer.of(one) for one in found]
+        return [ReportAnswer.of(one, withdrawn_at) for one, withdrawn_at in in_force(found)]
 
     return router

@@ -201,6 +201,25 @@ def is_of(
     return is_named(patient_id, theirs, ids_in_use(transaction, issuers))
 
 
+def in_force(reports: Sequence[KeptReport]) -> list[tuple[KeptReport, datetime | None]]:
+    """A study's reports in the order in which they were said, and when each was withdrawn.
+
+    A message that came late is no newer for that. None: it was not withdrawn, or is itself what
+    withdrew those before it.
+    """
+    told: list[tuple[KeptReport, datetime | None]] = []
+    for one in _newest_last(reports):
+        if one.report.status is ReportStatus.CANCELLED:
+            told = [(each, _withdrawn_at(each, at, one)) for each, at in told]
+        told.append((one, None))
+    return told
+
+
+def _withdrawn_at(kept: KeptReport, at: datetime | None, withdrawal: KeptReport) -> datetime | None:
+    is_withdrawal = kept.report.status is ReportStatus.CANCELLED
+    return None if is_withdrawal else at or withdrawal.report.said_at
+
+
 def _is_overtaken(report: Report, known: Sequence[KeptReport]) -> bool:
     """Whether it was signed before it was withdrawn, or withdrawn before it was signed anew."""
     decided = [one.report for one in known if one.report.status is not ReportStatus.PRELIMINARY]

@@ -52,6 +52,30 @@ def test_who_reads_or_reviews_sees_what_the_ris_said_p5(
     ]
 
 
+def test_a_report_that_was_withdrawn_says_so_whatever_came_first(
+    house: House, tmp_path: Path
+) -> None:
+    """A correction follows; what was said first of all comes last of all."""
+    worklist = Worklist(PostgresStore(house.engine), DueTargets())
+    withdrawn_at = LATER + MINUTE
+    for control_id, status, at in (
+        ("x", ReportStatus.CANCELLED, withdrawn_at),
+        ("c", ReportStatus.CORRECTED, LATER + 2 * MINUTE),
+        ("p", ReportStatus.PRELIMINARY, NOON - MINUTE),
+    ):
+        report = replace(REPORT, status=status, text="", said_at=at)
+        told_at = LATER + 5 * MINUTE
+        worklist.receive(header(control_id, control_id=control_id), (report,), now=told_at)
+    found = browser_of(house, tmp_path, Role.RADIOLOGIST).ask("GET", PATH).json()
+    assert [(one["status"], one["withdrawn_at"]) for one in found] == [
+        ("preliminary", "2026-03-02T12:06:00Z"),
+        ("preliminary", "2026-03-02T12:06:00Z"),
+        ("final", "2026-03-02T12:06:00Z"),
+        ("cancelled", None),
+        ("corrected", None),
+    ]
+
+
 def test_p9_the_words_of_a_report_are_data(house: House, tmp_path: Path) -> None:
     answer = browser_of(house, tmp_path, Role.RADIOLOGIST).ask("GET", PATH)
     assert answer.headers["content-type"] == "application/json"

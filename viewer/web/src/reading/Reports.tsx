@@ -5,7 +5,7 @@ import { useNow } from "../clock";
 import { useRoles } from "../session";
 import { fullTime, sentence, timeToTheSecond } from "../words";
 import classes from "./Reading.module.css";
-import { useReports } from "./reports";
+import { type Report, useReports } from "./reports";
 
 /** What the RIS says that somebody wrote elsewhere; nothing of it is Vigie's (P5). */
 export function Reports({ study }: { study: Study }) {
@@ -35,10 +35,24 @@ export function Reports({ study }: { study: Study }) {
                 {timeToTheSecond(one.said_at, now)}
               </time>
             </p>
-            <p className={classes.reportText}>{one.text === "" ? t("reports.no_text") : one.text}</p>
+            {one.withdrawn_at !== null && (
+              <p>
+                <strong>{t("reports.withdrawn", { at: fullTime(one.withdrawn_at) })}</strong>
+              </p>
+            )}
+            <p className={classes.reportText}>
+              <Words of={one} />
+            </p>
           </li>
         ))}
       </ul>
     </section>
   );
+}
+
+/** What it says; struck through once it was withdrawn: it may be of another patient. */
+function Words({ of }: { of: Report }) {
+  const { t } = useTranslation();
+  if (of.text === "") return t("reports.no_text");
+  return of.withdrawn_at === null ? of.text : <s>{of.text}</s>;
 }

@@ -12,6 +12,7 @@ export interface Report {
   text: string; // the RIS's own words
   said_at: string;
   received_at: string;
+  withdrawn_at: string | null; // its words count no more
 }
 
 const TOLD = ["reported_elsewhere", "report_observed", "earlier_report_found", "report_withdrawn"];
