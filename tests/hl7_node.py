@@ -37,9 +37,10 @@ class Node:
     ris: FakeRis
     folder: Path
     now: datetime = NOON
+    issuers: tuple[str, ...] = ()  # assigning authorities of the site
 
     def __post_init__(self) -> None:
-        self.worklist = Worklist(PostgresStore(self.engine), DueTargets())
+        self.worklist = Worklist(PostgresStore(self.engine), DueTargets(), issuers=self.issuers)
         self.log = PostgresMessageLog(self.engine)
 
     def settings(self, **given: Any) -> Settings:
@@ -54,7 +55,7 @@ class Node:
         return bare.render_as_string(hide_password=False)
 
     def messages(self, modes: Modes | None = None) -> PostgresMessages:
-        return PostgresMessages(self.engine, modes or Modes(), DueTargets())
+        return PostgresMessages(self.engine, modes or Modes(), DueTargets(), self.issuers)
 
     def begin(self) -> None:
         self.messages().begin(self.now)
@@ -70,6 +71,7 @@ class Node:
         number: int = 1,
         study: str = STUDY,
         accession_number: str = "A1",
+        issuer: str = "",
     ) -> None:
         """Images come, the detectors look, and are done."""
         uid = StudyInstanceUID(study)
@@ -78,6 +80,7 @@ class Node:
             study=study,
             accession_number=accession_number,
             received_at=self.now,
+            issuer=issuer,
         )
         self.worklist.record_arrivals([one], now=self.now)
         self.worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=self.now)

@@ -36,8 +36,10 @@ class ToldStudy:
     study_instance_uid: StudyInstanceUID
     assessment_number: int
     accession_number: str
-    order_number: str  # empty: no order of it is known
+    order_number: str  # empty: no order of it is known, or it is not clear which
+    is_order_clear: bool  # otherwise orders of several hospitals may be its own
     patient_id: str
+    issuer_of_patient_id: str  # one of the site's assigning authorities; empty: not known
     patient_name: str  # family^given^..., as DICOM has it
     patient_birth_date: date | None
     patient_sex: str

@@ -249,9 +249,10 @@ def same_order(one: Order, other: Order, in_use: InUse) -> bool:
     )
 
 
-def orders_of(orders: Collection[Order], patient_id: str, in_use: InUse) -> list[Order]:
-    """Those of one accession number that are for this patient."""
-    return [one for one in orders if is_named(patient_id, one.patient_ids, in_use)]
+def are_of_several(orders: Collection[Order]) -> bool:
+    """Whether two of them are of different authorities, so that only one can be the study's."""
+    gave = [set(one.issuers) for one in orders if one.issuers and all(one.issuers)]
+    return any(one.isdisjoint(other) for one in gave for other in gave)
 
 
 def is_named(patient_id: str, patient_ids: Collection[str], in_use: InUse) -> bool:

@@ -202,7 +202,7 @@ def _patient(study: ToldStudy) -> str:
         "PID",
         "1",
         "",
-        _e(study.patient_id),
+        _coded(study.patient_id, *([""] * 2), study.issuer_of_patient_id),
         "",
         _coded(family, given, middle, suffix, prefix),
         "",

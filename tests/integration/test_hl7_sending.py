@@ -1,6 +1,7 @@
 """What goes to the RIS: nothing lost, nothing doubled, whatever the receiver does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 
 from results.hl7.framing import framed
 from tests.builders import FRACTURE, HAEMORRHAGE, STUDY, arrival, provenance
+from tests.contract.ris import ORDER
+from tests.contract.ris import header as ris_header
 from tests.hl7_messages import order
 from tests.hl7_node import NEVER, Node, connected_node
 from tests.mllp_peers import FakeRis, accepts, asked, serving
@@ -252,6 +255,29 @@ def test_a_more_urgent_study_changes_its_order_where_the_site_wants_it(node: Nod
     [message] = node.told()
     assert str(message.segment("ORC")(1)) == "XO"
     assert str(message.segment("TQ1")(9)) == "S^Stat^HL70485"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "number", "patient", "kinds"),
+    [("NORTH", "O2", "P1^^^NORTH", ["ORM", "ORU"]), ("", "", "P1", ["ORU"])],
+)
+def test_of_two_hospitals_the_order_of_the_studys_own_is_named_and_changed_and_no_other(
+    node: Node, issuer: str, number: str, patient: str, kinds: list[str]
+) -> None:
+    """Both gave P1 and A1; where images do not say whose they are, no order is."""
+    node = replace(node, issuers=("NORTH", "SOUTH"))
+    routine = replace(ORDER, requested_priority=RequestedPriority.ROUTINE)
+    south, north = (
+        replace(routine, order_number=one, issuers=(gave,))
+        for one, gave in (("O1", "SOUTH"), ("O2", "NORTH"))
+    )
+    node.worklist.receive(ris_header(), (south, north), now=node.now)
+    node.assessed(Flagged(probability=0.99), issuer=issuer)
+    node.flush(hl7_priority_changes=True)
+    assert sorted(str(one.segment("MSH")(9)(0)(0)) for one in node.told()) == kinds
+    for one in node.told():
+        assert str(one.segment("OBR")(2)) == number
+        assert str(one.segment("PID")(3)) == patient
 
 
 def test_a_study_that_is_not_more_urgent_changes_no_order(node: Node) -> None:

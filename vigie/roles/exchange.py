@@ -86,7 +86,12 @@ def sending(settings: Settings, engine: sa.Engine, stop: threading.Event) -> Ite
     if receiver_of(settings) is None:
         yield
         return
-    messages = PostgresMessages(engine, settings.highlighting_modes, due_targets(settings))
+    messages = PostgresMessages(
+        engine,
+        settings.highlighting_modes,
+        due_targets(settings),
+        settings.hl7_patient_id_issuers,
+    )
     sender = Sender(messages, Outbound(messages, settings, utc_now), stop)
     url = database_url(settings)
     threads = [

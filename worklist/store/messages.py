@@ -4,7 +4,7 @@ What is due is found from what is recorded: an assessment that finished and of w
 not told. The unique constraint of `hl7_sent` makes a repeat harmless.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -50,10 +50,17 @@ class Told:
 class PostgresMessages:
     """What the RIS is told, from what the database has recorded."""
 
-    def __init__(self, engine: sa.Engine, modes: Modes, targets: DueTargets) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        modes: Modes,
+        targets: DueTargets,
+        issuers: Collection[str] = (),
+    ) -> None:
         self._engine = engine
         self._modes = modes
         self._targets = targets
+        self._issuers = frozenset(issuers)  # the site's assigning authorities of patient IDs
 
     def begin(self, now: datetime) -> None:
         """From now on assessments are told; when it was begun before, nothing changes."""
@@ -140,11 +147,12 @@ class PostgresMessages:
             study = connection.execute(
                 sa.select(t.study).where(t.study.c.study_instance_uid == row.study_instance_uid)
             ).one()
+            told = self._to_send(connection, row)
             reason = self._why_not(connection, study, row.assessment_number)
             priority = None
             if row.kind is MessageKind.PRIORITY and not reason:
                 priority = self._priority(study)
-                reason = "" if priority else "the study is not more urgent than it is asked for"
+                reason = _why_no_change(told, priority)
             if reason:
                 values = {**_superseded(now), "error": reason}
                 connection.execute(sa.update(x.hl7_sent).where(mine).values(values))
@@ -153,13 +161,13 @@ class PostgresMessages:
                 connection.execute(
                     sa.update(x.hl7_sent).where(mine).values(requested_priority=priority)
                 )
-            return replace(self._to_send(connection, row), requested_priority=priority)
+            return replace(told, requested_priority=priority)
 
     def _to_send(self, connection: sa.Connection, row: sa.Row[Any]) -> MessageToSend:
         return MessageToSend(
             message_id=row.message_id,
             kind=row.kind,
-            study=told_study(connection, row, self._modes),
+            study=told_study(connection, row, self._modes, self._issuers),
             requested_priority=row.requested_priority,
             attempts=row.attempts,
             queued_at=row.queued_at,
@@ -254,6 +262,15 @@ class PostgresMessages:
                     },
                 )
                 PostgresTransaction(connection).append_events([event])
+
+
+def _why_no_change(message: MessageToSend, priority: RequestedPriority | None) -> str:
+    """Why no order is changed; empty: it is."""
+    if priority is None:
+        return "the study is not more urgent than it is asked for"
+    if not message.study.is_order_clear:
+        return "which of several hospitals' orders is that of the study is not known"
+    return ""
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What the RIS may know of a study, read from PostgreSQL."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,8 @@ from worklist.finding import (
     Outcome,
 )
 from worklist.highlighting import Highlighting, Modes
-from worklist.orders import merged_into, orders_of
+from worklist.orders import are_of_several
+from worklist.reported import is_of
 from worklist.store import exchange_tables as x
 from worklist.store import tables as t
 from worklist.store.transaction import PostgresTransaction
@@ -39,16 +41,27 @@ def told_results(
     return [_result(row, modes) for name, row in latest.items() if not switch.is_stopped(name)]
 
 
-def told_study(connection: sa.Connection, message: sa.Row[Any], modes: Modes) -> ToldStudy:
-    """Everything that a message on a study says."""
+def told_study(
+    connection: sa.Connection, message: sa.Row[Any], modes: Modes, issuers: Collection[str]
+) -> ToldStudy:
+    """Everything that a message on a study says.
+
+    Parameters
+    ----------
+    issuers
+        The site's assigning authorities of patient IDs; empty: it names none.
+    """
     uid = StudyInstanceUID(message.study_instance_uid)
     study = connection.execute(sa.select(t.study).where(t.study.c.study_instance_uid == uid)).one()
+    issuer = study.issuer_of_patient_id if study.issuer_of_patient_id in issuers else ""
     transaction = PostgresTransaction(connection)
-    orders = orders_of(
-        transaction.orders_with(study.accession_number),
-        study.patient_id,
-        lambda one: merged_into(one, transaction.merges_of(one, ())),
-    )
+    who = study.patient_id, (issuer,) if issuer else ()
+    orders = [
+        one
+        for one in transaction.orders_with(study.accession_number)
+        if is_of(transaction, *who, one)
+    ]
+    clear = () if are_of_several(orders) else orders
     finished_at = connection.scalar(
         sa.select(t.assessment.c.finished_at).where(
             t.assessment.c.study_instance_uid == uid,
@@ -59,8 +72,10 @@ def told_study(connection: sa.Connection, message: sa.Row[Any], modes: Modes) ->
         study_instance_uid=uid,
         assessment_number=message.assessment_number,
         accession_number=study.accession_number,
-        order_number=next((one.order_number for one in orders if one.order_number), ""),
+        order_number=next((one.order_number for one in clear if one.order_number), ""),
+        is_order_clear=not are_of_several(orders),
         patient_id=study.patient_id,
+        issuer_of_patient_id=issuer,
         patient_name=study.patient_name,
         patient_birth_date=study.patient_birth_date,
         patient_sex=study.patient_sex,
