@@ -392,6 +392,30 @@ def test_p8_marks_do_not_leave_where_what_takes_their_place_cannot_be_made(
     assert "cannot be read" in later.events("results_made")[-1].details["problem"]
 
 
+def test_what_could_not_be_told_for_a_while_is_sent_once_it_can(site: AssessedSite) -> None:
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+    site.make()
+    count = len(site.views())
+    sources = {one: one.read_bytes() for one in (site.folder / "archive" / uid).glob("*.dcm")}
+    for _ in range(2):
+        for one in sources:
+            one.write_bytes(b"no DICOM")
+        site.deliveries.make_anew(uid, actor="anna", now=site.later(minutes=1))
+        site.make()
+        assert {state for _, state in site.states()} == {"withdrawn"}
+        [problem] = site.deliveries.problems()
+        assert "cannot be read" in problem.problem
+        for one, content in sources.items():
+            one.write_bytes(content)
+        site.deliveries.make_anew(uid, actor="anna", now=site.later(minutes=1))
+        site.make()
+        assert {state for _, state in site.states()} == {"waiting"}
+        assert site.deliveries.problems() == []
+    site.send()
+    assert len(site.peer.taken) == len(site.views()) == count
+
+
 def test_a_later_assessment_that_nobody_wants_supersedes_all_the_same(
     emptied_engine: sa.Engine, tmp_path: Path
 ) -> None:

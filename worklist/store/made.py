@@ -72,14 +72,21 @@ def earlier_reports(connection: sa.Connection, uid: StudyInstanceUID) -> tuple[M
 
 
 def newest_set(connection: sa.Connection, made: MadeSet) -> sa.Row[Any, Any, Any, Any] | None:
-    """What was made of this very assessment last."""
+    """What was made of this very assessment and counts; where nothing does, the last.
+
+    A later one without objects, as where it could not be told for a while, takes no place.
+    """
+    has_objects = sa.exists().where(
+        _O.result_set_id == _S.result_set_id, _O.kind != ObjectKind.REJECTION
+    )
+    counts = sa.and_(_S.superseded_at.is_(None), _S.retracted_at.is_(None), has_objects)
     return connection.execute(
         sa.select(_S.result_set_id, _S.retracted_at, _S.superseded_at, _S.digest)
         .where(
             _S.study_instance_uid == made.study_instance_uid,
             _S.assessment_number == made.assessment_number,
         )
-        .order_by(_S.result_set_id.desc())
+        .order_by(counts.desc(), _S.result_set_id.desc())
         .limit(1)
     ).one_or_none()
 

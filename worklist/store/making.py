@@ -226,6 +226,7 @@ class PostgresMaking:
                 return False
             if newest is not None and newest.superseded_at is None and newest.digest == made.digest:
                 m.add_to_set(connection, newest.result_set_id, made)
+                m.supersede(connection, made, newest.result_set_id)
             elif m.were_made_before(connection, made):
                 m.hold_back(connection, newest, made)
                 self._tell_no_reuse(connection, made)
