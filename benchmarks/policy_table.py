@@ -15,7 +15,8 @@ from rich.table import Table
 from benchmarks.policy_rules import other_orders
 from vigie.simulation_plot import plot_trade_off, words
 from worklist.due_time import DueTargets
-from worklist.simulation import ClassFigures, Figures, Run, simulate
+from worklist.simulation import ClassFigures, Figures, simulate
+from worklist.simulation_length import Run
 from worklist.simulation_policies import Policy
 from worklist.simulation_setting import Setting
 from worklist.simulation_studies import StudyClass

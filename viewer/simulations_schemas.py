@@ -9,8 +9,9 @@ from viewer.asked import Asked
 from worklist.due_time import DueTargets
 from worklist.errors import VigieError
 from worklist.finding import TargetFinding
-from worklist.simulation import Figures, Run, readings
+from worklist.simulation import Figures
 from worklist.simulation_ai import BinormalScores
+from worklist.simulation_length import Run, readings
 from worklist.simulation_policies import Policy
 from worklist.simulation_setting import ReadingTime, Setting, SimulatedFinding, StudyKind
 from worklist.simulation_studies import StudyClass

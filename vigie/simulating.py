@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worklist.due_time import DueTargets
-from worklist.simulation import Figures, Run, warm_up_studies
+from worklist.simulation import Figures
+from worklist.simulation_length import Run, days_of, warm_up_studies
 from worklist.simulation_setting import Setting
 
 
@@ -67,10 +68,11 @@ def as_json(setting: Setting, run: Run, figures: Figures) -> dict[str, Any]:
         name: {kind: target.total_seconds() / 60 for kind, target in targets.items()}
         for name, targets in assumed["targets"].items()
     }
+    days = days_of(setting, run)
     in_force = warm_up_studies(setting) if run.warm_up is None else run.warm_up
     return {
         "setting": assumed,
-        "run": {**asdict(run), "warm_up": in_force},
+        "run": {**asdict(run), "warm_up": in_force} | ({"days": asdict(days)} if days else {}),
         "policies": {
             name: {one: asdict(found) for one, found in classes.items()}
             for name, classes in figures.items()

@@ -7,40 +7,16 @@ by study against the order without AI. Assumptions and estimators stand in docs/
 import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from worklist.simulation_estimates import Estimate, percentiles, ratio
 from worklist.simulation_expected import expected_waits
+from worklist.simulation_length import Run, studies_of
 from worklist.simulation_policies import Policy, places_by
 from worklist.simulation_reading import Waits, waits_min
 from worklist.simulation_setting import Setting
-from worklist.simulation_studies import SimulatedStudy, StudyClass, make_studies
-
-_RELAXATIONS = 7.0
-_LEAST_REPLICATIONS = 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
-    """How much is simulated.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 replications or no study is counted.
-    """
-
-    replications: int = 10  # independent of each other
-    studies: int = 3000  # counted in each
-    warm_up: int | None = None  # before and after those counted; None: by the traffic
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if self.replications < _LEAST_REPLICATIONS or self.studies < 1:
-            raise ValueError("needs at least 2 replications and one study in each")
-        if self.warm_up is not None and self.warm_up < 0:
-            raise ValueError("warm_up must not be negative")
+from worklist.simulation_studies import SimulatedStudy, StudyClass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,20 +68,6 @@ def simulate(
     return {name: _figures(setting, replications, name) for name in orders}
 
 
-def warm_up_studies(setting: Setting) -> int:
-    """How many studies pass until an empty room is as busy as it will be.
-
-    Seven times the relaxation time of M/M/1, ``1 / (µ (1 - √ρ)²)`` (Cohen 1982), in arrivals.
-    """
-    return math.ceil(_RELAXATIONS * setting.traffic / (1.0 - math.sqrt(setting.traffic)) ** 2)
-
-
-def readings(setting: Setting, orders: int, run: Run) -> int:
-    """How many readings a simulation of so many orders works through."""
-    margin = warm_up_studies(setting) if run.warm_up is None else run.warm_up
-    return run.replications * (run.studies + 2 * margin) * orders
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Replication:
     """One independent run: the counted studies alone."""
@@ -122,9 +84,7 @@ def _replicate(
     number: int,
     told: Callable[[int, int], None] | None,
 ) -> _Replication:
-    margin = warm_up_studies(setting) if run.warm_up is None else run.warm_up
-    studies = make_studies(setting, run.studies + 2 * margin, f"{run.seed}/{number}")
-    counted = slice(margin, margin + run.studies)
+    studies, counted = studies_of(setting, run, number)
     members: dict[StudyClass, list[int]] = {}
     for index, study in enumerate(studies[counted]):
         for one in study.classes:
@@ -169,14 +129,14 @@ def _of_class(
     median, tail_95, tail_99 = percentiles(waits, (0.5, 0.95, 0.99))
     return ClassFigures(
         studies=sum(map(len, waits)),
-        mean=_mean(waits),
+        mean=_not_negative(_mean(waits)),
         median=median,
         percentile_95=tail_95,
         percentile_99=tail_99,
         longest=max(map(max, filter(None, waits))),
         over_target=_share(late),
-        won=_mean([[max(0.0, -change) for change in part] for part in changes]),
-        lost=_mean([[max(0.0, change) for change in part] for part in changes]),
+        won=_not_negative(_mean([[max(0.0, -change) for change in part] for part in changes])),
+        lost=_not_negative(_mean([[max(0.0, change) for change in part] for part in changes])),
         change=_mean(changes),
         theory_mean=theory,
     )
@@ -186,10 +146,10 @@ def _mean(replications: Sequence[Sequence[float]]) -> Estimate:
     return ratio([(math.fsum(values), float(len(values))) for values in replications])
 
 
+def _not_negative(estimate: Estimate) -> Estimate:
+    return replace(estimate, low=None if estimate.low is None else max(0.0, estimate.low))
+
+
 def _share(replications: Sequence[Sequence[float]]) -> Estimate:
-    mean = _mean(replications)
-    return Estimate(
-        value=mean.value,
-        low=None if mean.low is None else max(0.0, mean.low),
-        high=None if mean.high is None else min(1.0, mean.high),
-    )
+    mean = _not_negative(_mean(replications))
+    return replace(mean, high=None if mean.high is None else min(1.0, mean.high))

@@ -90,12 +90,15 @@ def specificity_of(*, sensitivity: float, ppv: float, prevalence: float) -> floa
     Raises
     ------
     ValueError
-        If no specificity can: the value is below what flagging by chance would give.
+        If no specificity can, or the value is no better than what flagging by chance would give.
     """
     _check(sensitivity=sensitivity, ppv=ppv, prevalence=prevalence)
     false_share = sensitivity * prevalence * (1.0 - ppv) / ppv / (1.0 - prevalence)
-    if not 0.0 < false_share < 1.0:
-        raise ValueError(f"no specificity gives a PPV of {ppv} at a prevalence of {prevalence}")
+    if ppv <= prevalence or not 0.0 < false_share < 1.0:
+        raise ValueError(
+            f"no specificity gives a PPV of {ppv} at a prevalence of {prevalence}, "
+            "which flagging by chance would give"
+        )
     return 1.0 - false_share
 
 

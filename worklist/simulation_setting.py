@@ -15,6 +15,8 @@ from worklist.study import RequestedPriority
 
 HOURS = 24
 MINUTES_OF_A_DAY = 1440.0
+_LEAST_MEAN_MIN, _MOST_MEAN_MIN = 0.001, 1_000_000.0
+_MOST_VARIATION = 100.0
 
 
 def _within(name: str, value: float, *, above: float, below: float) -> None:
@@ -43,7 +45,7 @@ class ReadingTime:
     Raises
     ------
     ValueError
-        If the mean or the variation is not above zero.
+        If the mean or the variation is not above zero, or beyond what anybody means.
     """
 
     mean_min: float = 10.0
@@ -51,8 +53,15 @@ class ReadingTime:
     variation: float = 0.5  # standard deviation over mean; counts for lognormal alone
 
     def __post_init__(self) -> None:
-        if not (0 < self.mean_min < math.inf and 0 < self.variation < math.inf):
-            raise ValueError("a reading time needs a mean and a variation above zero")
+        if not _LEAST_MEAN_MIN <= self.mean_min <= _MOST_MEAN_MIN:
+            raise ValueError(
+                f"the mean reading time is {self.mean_min} min, not between "
+                f"{_LEAST_MEAN_MIN:g} and {_MOST_MEAN_MIN:,.0f}"
+            )
+        if not 0 < self.variation <= _MOST_VARIATION:
+            raise ValueError(
+                f"the variation is {self.variation}, not above 0 and at most {_MOST_VARIATION:g}"
+            )
 
     @property
     def second_moment(self) -> float:
@@ -116,6 +125,13 @@ class StudyKind:
         share = self.diseased_share
         return share * diseased.mean_min + (1.0 - share) * self.reading.mean_min
 
+    @property
+    def second_moment(self) -> float:
+        """Of the reading times, min², over the diseased and the others."""
+        diseased = self.reading_diseased or self.reading
+        share = self.diseased_share
+        return share * diseased.second_moment + (1.0 - share) * self.reading.second_moment
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
@@ -150,7 +166,7 @@ class Setting:
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} must be at least 0 and below 1")
         if not 0.0 <= self.ai_delay_min < math.inf:
-            raise ValueError("ai_delay_min must not be negative")
+            raise ValueError("ai_delay_min must be a number of minutes, not negative")
         profile = self.hourly_profile
         if profile and (
             len(profile) != HOURS or min(profile) < 0 or not 0 < sum(profile) < math.inf
@@ -163,6 +179,13 @@ class Setting:
         others = math.fsum(kind.share * kind.mean_reading_min for kind in self.kinds)
         share = self.interrupting_share
         return share * self.interrupting_reading.mean_min + (1.0 - share) * others
+
+    @property
+    def second_moment(self) -> float:
+        """The mean of the square of the reading times of all studies, min²."""
+        others = math.fsum(kind.share * kind.second_moment for kind in self.kinds)
+        share = self.interrupting_share
+        return share * self.interrupting_reading.second_moment + (1.0 - share) * others
 
     @property
     def arrivals_per_min(self) -> float:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, islice, takewhile
 from random import Random
 
 from worklist.finding import TargetFinding
@@ -77,30 +77,35 @@ def make_studies(setting: Setting, count: int, seed: str) -> list[SimulatedStudy
     Arrivals, truth, reading times and AI draw from streams of their own, so that a change of one
     leaves the others as they are (common random numbers).
     """
+    return list(islice(_studies(setting, seed), count))
+
+
+def make_days(setting: Setting, days: int, seed: str) -> list[SimulatedStudy]:
+    """The studies of so many days from a midnight on, the same ones as `make_studies` makes."""
+    end = days * MINUTES_OF_A_DAY
+    return list(takewhile(lambda one: one.arrived_min < end, _studies(setting, seed)))
+
+
+def _studies(setting: Setting, seed: str) -> Iterator[SimulatedStudy]:
     arrivals = _arrivals(setting, _stream(seed, "arrivals"))
     truth = _Truth(setting, _stream(seed, "truth"))
     reading = _stream(seed, "reading")
     looking = _stream(seed, "looking")
-    made = []
-    for number in range(count):
-        arrived = next(arrivals)
+    for number, arrived in enumerate(arrivals):
         kind, present, priority = truth.next()
         said = _outcome(setting, kind, present, looking) if kind is not None else None
-        made.append(
-            SimulatedStudy(
-                number=number,
-                arrived_min=arrived,
-                reading_min=_duration(_reading_time(setting, kind, present), reading),
-                interrupting=kind is None,
-                requested_priority=priority,
-                present=present,
-                probabilities=said[0] if said else _NOTHING,
-                flagged=said is not None and said[1],
-                looked_for=kind is not None and bool(kind.findings),
-                assessed_min=arrived + setting.ai_delay_min if said else math.inf,
-            )
+        yield SimulatedStudy(
+            number=number,
+            arrived_min=arrived,
+            reading_min=_duration(_reading_time(setting, kind, present), reading),
+            interrupting=kind is None,
+            requested_priority=priority,
+            present=present,
+            probabilities=said[0] if said else _NOTHING,
+            flagged=said is not None and said[1],
+            looked_for=kind is not None and bool(kind.findings),
+            assessed_min=arrived + setting.ai_delay_min if said else math.inf,
         )
-    return made
 
 
 def _stream(seed: str, name: str) -> Random:

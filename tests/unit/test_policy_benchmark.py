@@ -10,7 +10,7 @@ from benchmarks.policy_rules import DUE_AFTER, other_orders
 from benchmarks.policy_table import MEASURES, better_in_all, measure, ratios, setting, tables
 from worklist.due_time import DueTargets, due_time
 from worklist.finding import TargetFinding
-from worklist.simulation import Run
+from worklist.simulation_length import Run
 from worklist.simulation_policies import Policy, received_at
 from worklist.simulation_studies import StudyClass, make_studies
 from worklist.study import RequestedPriority

@@ -11,8 +11,9 @@ from vigie.__main__ import make_app
 from vigie.simulating import SimulationSettingError, as_json, setting_from, setting_from_file
 from vigie.simulation_plot import plot_trade_off, plot_waits
 from worklist.due_time import DueTargets
-from worklist.simulation import Run, simulate
+from worklist.simulation import simulate
 from worklist.simulation_ai import OperatingPoint
+from worklist.simulation_length import Run
 from worklist.simulation_policies import Policy
 from worklist.simulation_setting import ReadingTimeShape, Setting
 from worklist.simulation_studies import StudyClass
@@ -92,7 +93,7 @@ def test_a_file_says_the_whole_setting(tmp_path: Path) -> None:
     file.write_text(SEVERAL)
     code, told = run([*SMALL, "--setting", str(file)], tmp_path)
     assert code == 0, told
-    for one in ("requested priority", "no detector (", "interrupting ("):
+    for one in ("in order of arrival", "requested priority", "no detector (", "interrupting ("):
         assert one in told
     setting = setting_from_file(file, DueTargets())
     assert setting.priorities[RequestedPriority.STAT] == 0.1
@@ -108,6 +109,16 @@ def test_a_file_says_the_whole_setting(tmp_path: Path) -> None:
         (["--traffic", "1"], "traffic is 1.0"),
         (["--auc", "0.9", "--ppv", "0.4"], "leave out --auc"),
         (["--ppv", "0.01"], "no specificity gives a PPV"),
+        (["--ppv", "0.095"], "no specificity gives a PPV"),
+        (["--traffic", "0.999"], "a traffic of 0.99"),
+        (["--traffic", "0.9999999999999999"], "too many to simulate"),
+        (["--traffic", "1e-9"], "more than 1,000 years"),
+        (["--reading-min", "1e6"], "more than 1,000 years"),
+        (["--reading-min", "1e8"], "not between 0.001 and 1,000,000"),
+        (["--reading-min", "1e308"], "not between 0.001 and 1,000,000"),
+        (["--reading-min", "1e-300"], "not between 0.001 and 1,000,000"),
+        (["--studies", "1000000000"], "ask for less"),
+        (["--delay-min", "inf"], "must be a number of minutes"),
         (["--failures", "1"], "ai_failure_share"),
         (["--setting", "nowhere.toml"], "nowhere.toml"),
         (["--setting", "nowhere.toml", "--traffic", "0.5"], "leave out traffic"),

@@ -6,8 +6,9 @@ import pytest
 
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
-from worklist.simulation import Figures, Run, simulate, warm_up_studies
+from worklist.simulation import Figures, simulate
 from worklist.simulation_ai import BinormalScores, OperatingPoint, flagged_share, specificity_of
+from worklist.simulation_length import Run, warm_up_studies
 from worklist.simulation_policies import Policy
 from worklist.simulation_setting import (
     ReadingTime,
@@ -264,6 +265,7 @@ def test_parts_that_cannot_be_are_refused() -> None:
         lambda: BinormalScores(auc=0.5),
         lambda: OperatingPoint(sensitivity=1.0, specificity=0.5),
         lambda: specificity_of(sensitivity=0.9, ppv=0.05, prevalence=0.1),
+        lambda: specificity_of(sensitivity=0.9, ppv=0.1, prevalence=0.1),
         lambda: Run(replications=1),
         lambda: Run(warm_up=-1),
     ):

@@ -24,10 +24,11 @@ from vigie.simulation_plot import CLASS_WORDS, plot_waits, words
 from vigie.wiring import due_targets
 from worklist.due_time import DueTargets
 from worklist.finding import TargetFinding
-from worklist.simulation import ClassFigures, Figures, Run
+from worklist.simulation import ClassFigures, Figures
 from worklist.simulation import simulate as simulated
 from worklist.simulation_ai import AIPerformance, BinormalScores, OperatingPoint, specificity_of
 from worklist.simulation_estimates import Estimate
+from worklist.simulation_length import Run, check_length
 from worklist.simulation_policies import Policy
 from worklist.simulation_setting import ReadingTime, Setting, SimulatedFinding, StudyKind
 from worklist.simulation_studies import StudyClass
@@ -38,7 +39,7 @@ _POLICIES = (
     Policy.SCORE,
     Policy.DUE_TIME,
 )
-_BY_REQUEST = (Policy.REQUESTED_PRIORITY,)  # where several priorities are requested
+_BY_REQUEST = (Policy.FIFO, Policy.REQUESTED_PRIORITY)  # where several priorities are requested
 _SHOWN = tuple(one for one in StudyClass if one is not StudyClass.ALL)
 _THOUSANDS = 10_000  # from so many studies on they are counted in thousands
 _NAME = 18  # the width of an order's name, characters: all fits into 80
@@ -124,11 +125,13 @@ def simulate(
     given = {name: value for name, value in given.items() if value is not None}
     try:
         asked = _setting(setting, given, targets)
+        run = Run(replications=replications, studies=studies, seed=seed)
+        policies = _policies(policy, asked)
+        check_length(asked, len(policies) + 1, run)
     except (SimulationSettingError, ValueError) as error:
         err.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_USAGE) from None
-    run = Run(replications=replications, studies=studies, seed=seed)
-    _simulate(asked, _policies(policy, asked), run, json_file=json_file, plot=plot)
+    _simulate(asked, policies, run, json_file=json_file, plot=plot)
 
 
 def _setting(path: Path | None, given: dict[str, Any], targets: DueTargets) -> Setting:
