@@ -35,6 +35,7 @@ _MADE = (  # dates and times of images, in whichever of them the latest is
     (0x00080012, 0x00080013),  # instance creation
 )
 _ACQUISITION_DATETIME = 0x0008002A
+_TIMEZONE_OFFSET_FROM_UTC = 0x00080201
 _ACCESSION_NUMBER = 0x00080050
 _MODALITY = 0x00080060
 _CONVERSION_TYPE = 0x00080064
@@ -70,6 +71,7 @@ WANTED = frozenset(
         _NUMBER_OF_STUDY_RELATED_INSTANCES, _NUMBER_OF_FRAMES, _ROWS, _COLUMNS,
         _STUDY_PRIORITY_ID, _REQUESTED_PROCEDURE_PRIORITY, _CONVERSION_TYPE, _MANUFACTURER,
         _MANUFACTURER_MODEL_NAME, _IMAGE_TYPE, _ACQUISITION_DATETIME,
+        _TIMEZONE_OFFSET_FROM_UTC,
         _ISSUER_OF_PATIENT_ID, *(tag for pair in _MADE for tag in pair),
     }
 )  # fmt: skip
@@ -180,10 +182,13 @@ def _made_at(values: "_Values") -> datetime | None:
     """The latest time that its header tells to the second, as written, taken as UTC.
 
     A date without its time tells nothing: the image may have been made at any hour of that day.
-    Nor does midnight itself, which is put where nothing is known.
+    Nor does midnight itself, which is put where nothing is known, nor an image that states its
+    zone, by (0008,0201) or in the time: the clock on its wall need not be the site's.
     """
     stamp = values.text(_ACQUISITION_DATETIME)
-    said = [(stamp[:8], re.split(r"[-+]", stamp[8:])[0])]
+    if values.text(_TIMEZONE_OFFSET_FROM_UTC) or re.search(r"[-+]", stamp[8:]):
+        return None
+    said = [(stamp[:8], stamp[8:])]
     said += [(values.text(day), values.text(hour)) for day, hour in _MADE]
     told = (parse_datetime(day, hour) for day, hour in said if len(hour) >= 6)
     return max((at for at in told if at is not None and at.time() != time()), default=None)

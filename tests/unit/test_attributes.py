@@ -131,7 +131,16 @@ def test_attributes_are_read_in_every_encoding(tmp_path: Path, transfer_syntax: 
         ({"ContentDate": "20260302", "ContentTime": "256100"}, None),
         ({"ContentDate": "20260302", "ContentTime": "12"}, None),
         ({"SeriesDate": "20260302", "SeriesTime": "115900.5"}, (11, 59)),
-        ({"AcquisitionDateTime": "20260302121500.25+0100"}, (12, 15)),
+        ({"AcquisitionDateTime": "20260302121500.25"}, (12, 15)),
+        ({"AcquisitionDateTime": "20260302121500.25+0100"}, None),  # of another clock, perhaps
+        ({"AcquisitionDateTime": "20260302121500-0500"}, None),
+        (
+            {
+                "SeriesDate": "20260302", "SeriesTime": "115900",
+                "TimezoneOffsetFromUTC": "-0500",
+            },
+            None,
+        ),
         ({"AcquisitionDate": "20260302", "AcquisitionTime": "120100"}, (12, 1)),
         ({"InstanceCreationDate": "20260302", "InstanceCreationTime": "13:02:00"}, (13, 2)),
         (
