@@ -251,7 +251,8 @@ class Outbound:
             raise
         except Exception as error:  # noqa: BLE001  (the boundary of one message: a dead letter)
             log.error("hl7_message_failed", message=f"out-{number}", **fault(error))
-            self._messages.unwritable(number, f"it cannot be told: {type(error).__name__}")
+            told = f"it cannot be told: {type(error).__name__}"
+            self._messages.unwritable(number, told, self._now())
             return True
         return self._sent(link, message, raw)
 

@@ -34,6 +34,16 @@ def node(emptied_engine: sa.Engine, tmp_path: Path) -> Iterator[Node]:
         yield made
 
 
+def parked(node: Node) -> list[tuple[str, str]]:
+    """Study and message of the events that tell of a dead letter."""
+    told = sa.text(
+        "SELECT study_instance_uid, details ->> 'message' FROM event "
+        "WHERE kind = 'message_to_ris_parked'"
+    )
+    with node.engine.connect() as connection:
+        return [(uid, message) for uid, message in connection.execute(told)]
+
+
 def test_a_message_that_cannot_be_written_is_a_dead_letter_and_holds_up_no_other(
     node: Node, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +60,7 @@ def test_a_message_that_cannot_be_written_is_a_dead_letter_and_holds_up_no_other
     assert len(node.ris.received) == 2
     [dead] = node.log.messages(10, dead=True)
     assert (dead.accession_number, dead.error) == ("A0", "it cannot be told: ZeroDivisionError")
+    assert parked(node) == [("1.2.0", dead.message_id)]
     logged = capsys.readouterr().out
     assert "hl7_message_failed" in logged and "ZeroDivisionError" in logged
     assert "Doe" not in logged
@@ -76,6 +87,7 @@ def test_an_assessment_that_cannot_be_looked_at_is_a_dead_letter_and_holds_up_no
     assert len(node.ris.received) == 2
     [dead] = node.log.messages(10, dead=True)
     assert (dead.accession_number, dead.error) == ("A0", "it cannot be told: DataError")
+    assert parked(node) == [("1.2.0", dead.message_id)]
 
 
 def test_a_sender_that_fails_is_tried_again_and_the_listener_stays(

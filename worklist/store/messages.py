@@ -27,6 +27,7 @@ from worklist.store.rows import storable_text
 from worklist.store.told import told_results, told_study
 from worklist.store.transaction import PostgresTransaction
 from worklist.study import RequestedPriority
+from worklist.uid import StudyInstanceUID
 
 _SENT = x.hl7_sent.c
 _LONGEST_AGO = timedelta(days=7)  # what finished before is not told when a peer is set again
@@ -173,14 +174,10 @@ class PostgresMessages:
             queued_at=row.queued_at,
         )
 
-    def unwritable(self, message_id: int, error: str) -> None:
+    def unwritable(self, message_id: int, error: str, now: datetime) -> None:
         """What is known of its study makes no message: a dead letter, and no other waits for it."""
         with translated(), self._engine.begin() as connection:
-            connection.execute(
-                sa.update(x.hl7_sent)
-                .where(_SENT.message_id == message_id, _SENT.state == MessageState.WAITING)
-                .values(state=MessageState.PARKED, error=storable_text(error))
-            )
+            _park_unwritten(connection, [_SENT.message_id == message_id], error, now)
 
     def put_off(self, message_ids: Sequence[int], error: str, next_try_at: datetime) -> None:
         """The receiver cannot be reached: these were not sent, and no attempt counts."""
@@ -287,10 +284,35 @@ def _unless_it_fails(connection: sa.Connection, one: sa.Row[Any], now: datetime)
         mine = (
             _SENT.study_instance_uid == one.study_instance_uid,
             _SENT.assessment_number == one.number,
-            _SENT.state == MessageState.WAITING,
         )
-        values = {"state": MessageState.PARKED, "error": told}
-        connection.execute(sa.update(x.hl7_sent).where(*mine).values(values))
+        _park_unwritten(connection, mine, told, now)
+
+
+def _park_unwritten(
+    connection: sa.Connection, which: Sequence[sa.ColumnElement[bool]], error: str, now: datetime
+) -> None:
+    """Dead letters that were never sent; the history of their study tells of each."""
+    rows = connection.execute(
+        sa.update(x.hl7_sent)
+        .where(*which, _SENT.state == MessageState.WAITING)
+        .values(state=MessageState.PARKED, error=storable_text(error))
+        .returning(_SENT.message_id, _SENT.study_instance_uid, _SENT.assessment_number)
+    )
+    events = [
+        Event(
+            kind="message_to_ris_parked",
+            at=now,
+            actor=VIGIE,
+            study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+            details={
+                "message": f"out-{row.message_id}",
+                "assessment_number": row.assessment_number,
+                "error": error,
+            },
+        )
+        for row in rows
+    ]
+    PostgresTransaction(connection).append_events(events)
 
 
 def _finished(at_earliest: datetime) -> sa.Select[Any]:
