@@ -171,6 +171,7 @@ class AssessedSite:
             patience=PATIENCE,
             folder=self.results,
             now=lambda: self.now,
+            rules=rules_of(self.software, self.modes),
         )
         self.outbox = outbox
         self.senders = {
@@ -269,6 +270,11 @@ class AssessedSite:
 
     def reassess(self, phantom: str, uid: StudyInstanceUID, **said: object) -> None:
         """One more image came, and all was looked at again."""
+        self.queue_again(phantom, uid)
+        self.assess(phantom, uid, 2, **said)  # type: ignore[arg-type]
+
+    def queue_again(self, phantom: str, uid: StudyInstanceUID) -> None:
+        """One more image came, and all is to be looked at again."""
         again = self._filed(min((PHANTOMS / phantom).glob("*.dcm")))
         more = replace(
             again,
@@ -277,7 +283,6 @@ class AssessedSite:
         )
         self.worklist.record_arrivals([more], now=self.now)
         self.worklist.complete_study(uid, completeness=Completeness.COMPLETE, now=self.now)
-        self.assess(phantom, uid, 2, **said)  # type: ignore[arg-type]
 
     def make(self) -> None:
         """Make what is due."""

@@ -68,6 +68,7 @@ class Outbox:
     patience: Patience
     folder: Path  # that the paths of objects are relative to
     now: Callable[[], datetime]
+    rules: str  # how results are made by now (`worklist.outbound.rules_of`)
 
 
 class Sender:
@@ -349,6 +350,8 @@ def record_commitment(
         changed = [
             new for old, new in zip(before, after, strict=True) if old.state is not new.state
         ]
+        again = [one.delivery_id for one in changed if one.state is DeliveryState.WAITING]
+        transaction.make_anew_by_other_rules(again, outbox.rules)
         transaction.append_events(_told(changed, studies, now))
 
 

@@ -18,7 +18,7 @@ from viewer.ports import CannotDecode, DecoderDied
 from vigie import making
 from vigie.result_facts import Site
 from vigie.result_files import NoRoomForResults, ResultFolder
-from worklist.commitment import CommitmentAnswer
+from worklist.commitment import CommitmentAnswer, FailureReason, NotCommitted
 from worklist.deliveries import Asked
 from worklist.highlighting import Highlighting, Modes
 from worklist.outbound import MAKING, DeliveryState, ObjectKind
@@ -230,6 +230,46 @@ def test_p8_what_is_sent_again_by_hand_shows_no_marks_that_are_not_shown_any_mor
     new.send()
     classes = {str(dcmread(io.BytesIO(one)).Modality) for _, one in new.peer.taken}
     assert classes == {"SR", "KO"}, "a report without marks, and a rejection"
+
+
+def test_p8_what_is_sent_again_by_hand_shows_no_such_marks_while_a_later_assessment_runs(
+    site: AssessedSite, tmp_path: Path
+) -> None:
+    site.send()
+    [uid] = {one.study_instance_uid for one in site.views()}
+    modes = Modes(chosen={"*": Highlighting.TRIAGE_ONLY})
+    new = AssessedSite(site.engine, tmp_path, modes=modes, now=site.later(hours=1))
+    new.queue_again(ARM, uid)
+    new.deliveries.resend(Asked(study=uid), actor="anna", now=new.now)
+    new.make()
+    new.send()
+    assert new.peer.taken == []
+
+
+def test_p8_what_an_archive_did_not_keep_goes_again_without_marks_that_are_not_shown_any_more(
+    site: AssessedSite, tmp_path: Path
+) -> None:
+    site.send()
+    modes = Modes(chosen={"*": Highlighting.TRIAGE_ONLY})
+    now = site.later(minutes=10)
+    new = AssessedSite(site.engine, tmp_path, modes=modes, now=now, commitment=True)
+    new.peer.answers_commitment = lambda _, uid, references: CommitmentAnswer(
+        transaction_uid=uid,
+        committed=(),
+        failed=tuple(
+            NotCommitted(object=one, failure_reason=FailureReason.NO_SUCH_OBJECT)
+            for one in references
+        ),
+        ae_title="PEER",
+        heard_at=new.now,
+    )
+    new.senders["PACS"].ask_commitment()
+    new.later(minutes=10)
+    new.send()
+    assert new.peer.taken == [], "first it is made again"
+    new.make()
+    new.send()
+    assert {str(dcmread(io.BytesIO(one)).Modality) for _, one in new.peer.taken} == {"SR", "KO"}
 
 
 def test_what_killed_processes_left_goes(site: AssessedSite) -> None:

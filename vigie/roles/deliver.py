@@ -25,6 +25,7 @@ from vigie.result_files import ResultFolder
 from vigie.settings import Settings
 from vigie.wiring import database_url, migrated_engine, site_zone, utc_now, wait_for_database
 from worklist.errors import StoreUnavailable, VigieError
+from worklist.outbound import rules_of
 from worklist.store.committing import PostgresCommitting
 from worklist.store.destinations import VIGIE, PostgresDestinations
 from worklist.store.making import PostgresMaking
@@ -106,6 +107,7 @@ def make_outbox(settings: Settings, engine: sa.Engine) -> Outbox:
         patience=settings.patience,
         folder=settings.results,
         now=utc_now,
+        rules=rules_of(__version__, settings.highlighting_modes),
     )
 
 

@@ -71,7 +71,10 @@ def make_anew_of(connection: sa.Connection, uid: StudyInstanceUID, number: int) 
 def make_anew_by_other_rules(
     connection: sa.Connection, delivery_ids: Collection[int], rules: str
 ) -> None:
-    """Let be made again what was made by other software or modes than hold now."""
+    """Let be made again what was made by other software or modes than hold now.
+
+    Where a later assessment is queued it is held: what that one says takes its place.
+    """
     rows = connection.execute(
         sa.select(_S.study_instance_uid, _S.assessment_number)
         .distinct()
@@ -85,7 +88,9 @@ def make_anew_by_other_rules(
         .order_by(_S.study_instance_uid, _S.assessment_number)
     ).all()
     for uid, number in rows:
-        make_anew_of(connection, StudyInstanceUID(uid), number)
+        if not make_anew_of(connection, StudyInstanceUID(uid), number):
+            mine = sa.and_(_A.study_instance_uid == uid, _A.number == number)
+            connection.execute(sa.update(t.assessment).where(mine).values(results_at=None))
 
 
 def _is_newest(uid: StudyInstanceUID) -> sa.ColumnElement[bool]:
