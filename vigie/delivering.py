@@ -262,7 +262,8 @@ class Sender:
             return accepted(one, status=answer.status, words=answer.words, now=now)
         if answer is not None:
             status, words = answer.status, answer.words
-            return refused(one, status=status, words=words, was_there=was_there)
+            known = was_there or answer.may_be_there
+            return refused(one, status=status, words=words, was_there=known)
         if trouble is not None:
             return put_off(one, words=trouble, now=now, patience=self._outbox.patience)
         return one

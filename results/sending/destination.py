@@ -130,6 +130,7 @@ class Delivered:
     state: Literal["accepted", "refused"]
     status: int | None  # DIMSE status, or Failure or Warning Reason; None: it was never offered
     words: str  # why; of an accepted object: empty, or what the destination changed or warns of
+    may_be_there: bool = False  # of a refused one: the answer leaves open whether it was kept
 
 
 def is_ae_title(text: str) -> bool:

@@ -8,7 +8,7 @@ import http.client
 import secrets
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -175,7 +175,8 @@ def _outcome(one: OutgoingObject, http_status: int, data_set: Mapping[str, Any])
             return _delivered(one, "accepted", 0x0000, "")
     if http_status == 200:
         return _delivered(one, "accepted", 0x0000, "")
-    return _delivered(one, "refused", None, _UNTOLD)
+    untold = _delivered(one, "refused", None, _UNTOLD)
+    return replace(untold, may_be_there=http_status == 202)  # then something was stored
 
 
 def _delivered(one: OutgoingObject, state: Any, status: int | None, words: str) -> Delivered:

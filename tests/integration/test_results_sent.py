@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from pydicom import dcmread
 
-from results.sending.destination import Destination
+from results.sending.destination import Delivered, Destination
 from results.sending.errors import CommitmentNotOffered, DestinationUnavailable
 from tests.assessed_site import PATIENCE, AssessedSite
 from tests.result_facts import FRACTURE
@@ -101,6 +101,24 @@ def test_what_landed_unanswered_and_is_then_refused_is_still_rejected_when_retra
     site.peer.send = fake  # type: ignore[method-assign]
     site.peer.refuses = {str(dcmread(io.BytesIO(one)).SOPClassUID) for _, one in site.peer.taken}
     site.later(hours=1)
+    site.send()
+    assert {state for _, state in site.states()} == {"refused"}
+    site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)
+    site.make()
+    assert ("rejection", "waiting") in site.states()
+
+
+def test_what_may_have_been_kept_without_a_word_is_rejected_when_retracted(
+    site: AssessedSite,
+) -> None:
+    fake = site.peer.send
+    [uid] = {one.study_instance_uid for one in site.views()}
+
+    def untold(destination: Destination, files: Sequence[Path]) -> Sequence[Delivered]:
+        taken = fake(destination, files)
+        return [replace(one, state="refused", status=None, may_be_there=True) for one in taken]
+
+    site.peer.send = untold  # type: ignore[method-assign]
     site.send()
     assert {state for _, state in site.states()} == {"refused"}
     site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)

@@ -175,8 +175,8 @@ def test_p9_an_answer_that_says_nothing_counts_by_its_status(
         assert {one.state for one in transport.send(server.at(), files)} == {"accepted"}
     with serving(lambda _: (202, content)) as server:
         delivered = transport.send(server.at(), files)
-    assert {(one.state, one.words) for one in delivered} == {
-        ("refused", "The answer does not say what became of it.")
+    assert {(one.state, one.words, one.may_be_there) for one in delivered} == {
+        ("refused", "The answer does not say what became of it.", True)
     }
 
 
