@@ -125,6 +125,8 @@ def test_doubt_about_one_finding_does_not_reach_the_next() -> None:
         ("No hyperdensity consistent with haemorrhage.", Said.ABSENT),
         ("Pas d'engagement avec hématome sous-dural de 8 mm.", Said.PRESENT),
         ("Pas d'image compatible avec une hémorragie.", Said.ABSENT),
+        ("On ne retrouve pas d'argument pour une hémorragie.", Said.ABSENT),
+        ("On ne retrouve plus d'hémorragie.", Said.ABSENT),
     ],
 )
 def test_a_denial_ends_where_another_clause_begins(text: str, said: Said) -> None:

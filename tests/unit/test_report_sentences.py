@@ -91,8 +91,8 @@ def test_no_sentence_stands_twice() -> None:
         ("second", Said.ABSENT, 0.980, 1.0),
         ("second", Said.UNCERTAIN, 0.925, 1.0),
         ("second", Said.NOT_MENTIONED, 0.997, 0.997),
-        ("review", Said.PRESENT, 0.968, 0.938),
-        ("review", Said.ABSENT, 0.947, 0.972),
+        ("review", Said.PRESENT, 0.968, 0.948),
+        ("review", Said.ABSENT, 0.960, 0.973),
         ("review", Said.UNCERTAIN, 0.848, 0.965),
         ("review", Said.NOT_MENTIONED, 0.997, 0.990),
     ],
@@ -113,7 +113,6 @@ def test_reports_are_read_as_well_as_the_docs_say(
         (
             "review",
             [
-                "L'examen ne retrouve pas d'argument pour une fracture.",
                 "There is no CT evidence, on this limited study, of intracranial haemorrhage.",
                 "Saignement intracrânien = 0",
             ],
