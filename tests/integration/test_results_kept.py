@@ -399,6 +399,25 @@ def test_a_picture_whose_decoder_died_joins_the_others_later(
     assert site.deliveries.problems() == []
 
 
+def test_a_retraction_does_not_wait_for_a_picture(
+    emptied_engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = AssessedSite(emptied_engine, tmp_path)
+    uid = site.file(ARM)
+    site.assess(ARM, uid)
+
+    def dies(*_: object) -> object:
+        raise DecoderDied("killed")
+
+    monkeypatch.setattr(making, "pictures_of", dies)
+    site.make()
+    site.send()
+    site.deliveries.retract(uid, reason="wrong patient", actor="anna", now=site.now)
+    site.make()
+    assert site.states()[-1] == ("rejection", "waiting")
+    assert not site.making.due(site.now, site.later(days=1), 1), "nor is the picture tried again"
+
+
 def test_a_picture_that_nobody_can_decode_is_not_tried_again(
     emptied_engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,12 +217,13 @@ class PostgresMaking:
             newest = m.newest_set(connection, made)
             m.note_made(connection, made)
             m.note_withheld(connection, made)
-            if tries_again:
+            is_retracted = newest is not None and newest.retracted_at is not None
+            if tries_again and not is_retracted:
                 number, problem = made.assessment_number, made.problem
                 retrying.put_off(connection, uid, number, problem, made.made_at)
             else:
                 retrying.done(connection, uid, made.assessment_number)
-            if newest is not None and newest.retracted_at is not None:
+            if is_retracted:
                 return False
             if newest is not None and newest.superseded_at is None and newest.digest == made.digest:
                 m.add_to_set(connection, newest.result_set_id, made)

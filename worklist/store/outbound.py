@@ -28,7 +28,7 @@ from worklist.store.anew import make_anew_by_other_rules, make_newest_anew
 from worklist.store.destinations import PostgresDestinations, release
 from worklist.store.engine import translated
 from worklist.store.held import COUNTS, lies_on_disk, may_leave
-from worklist.store.retrying import problems
+from worklist.store.retrying import forget, problems
 from worklist.store.rows import storable_text
 from worklist.store.transaction import PostgresTransaction
 from worklist.uid import SOPInstanceUID, StudyInstanceUID
@@ -103,6 +103,7 @@ class PostgresDeliveriesTransaction:
         )
         self._connection.execute(sa.update(o.result_set).where(counted).values(retracted_at=now))
         withdraw(self._connection, uid, RejectionReason.WITHDRAWN)
+        forget(self._connection, uid)  # else the rejection would wait for the next try
         return int(objects or 0)
 
     def make_anew(self, uid: StudyInstanceUID) -> bool:

@@ -45,6 +45,11 @@ def done(connection: sa.Connection, uid: StudyInstanceUID, number: int) -> None:
     )
 
 
+def forget(connection: sa.Connection, uid: StudyInstanceUID) -> None:
+    """Nothing of a study is to be tried again."""
+    connection.execute(sa.delete(o.making_retry).where(_R.study_instance_uid == uid))
+
+
 def waits(
     uid: sa.ColumnElement[str], number: sa.ColumnElement[int], now: datetime
 ) -> sa.ColumnElement[bool]:
