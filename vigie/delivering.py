@@ -5,7 +5,6 @@ be killed at any time: what it had in hand still waits, and is sent again with t
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from results.sending.errors import (
 )
 from results.sending.heard import heard
 from results.sending.ports import Transport
+from vigie.delivery_events import told
 from vigie.result_files import holds
 from worklist.commitment import CommitmentAnswer, FailureReason, ObjectReference
 from worklist.deliveries import Asked
@@ -37,12 +37,10 @@ from worklist.outbound import (
     put_off,
     refused,
 )
-from worklist.ports import Event
 from worklist.store.committing import PostgresCommitting
-from worklist.store.destinations import VIGIE
 from worklist.store.outbound import Outgoing, PostgresOutbound
 from worklist.store.result_files import PostgresResultFiles
-from worklist.uid import StudyInstanceUID, TransactionUID
+from worklist.uid import TransactionUID
 
 log = structlog.get_logger(__name__)
 
@@ -247,7 +245,7 @@ class Sender:
             changed = [
                 new for old, new in zip(before, after, strict=True) if old.state is not new.state
             ]
-            transaction.append_events(_told(changed, studies, now))
+            transaction.append_events(told(changed, studies, now))
 
     def _after(
         self,
@@ -353,7 +351,7 @@ def record_commitment(
         ]
         again = [one.delivery_id for one in changed if one.state is DeliveryState.WAITING]
         transaction.make_anew_by_other_rules(again, outbox.rules)
-        transaction.append_events(_told(changed, studies, now))
+        transaction.append_events(told(changed, studies, now))
 
 
 def _reason_words(reason: int) -> str:
@@ -365,41 +363,3 @@ def _reason_words(reason: int) -> str:
 
 def _by_uid(delivered: Sequence[Delivered]) -> dict[str, Delivered]:
     return {one.sop_instance_uid: one for one in delivered}
-
-
-_TOLD = {
-    DeliveryState.SENT: "results_sent",
-    DeliveryState.COMMITTED: "results_committed",
-    DeliveryState.REFUSED: "results_refused",
-    DeliveryState.PARKED: "results_parked",
-    DeliveryState.WAITING: "results_not_kept",  # taken, and then not there
-}
-
-
-def _told(
-    changed: Sequence[Delivery], studies: dict[int, StudyInstanceUID], now: datetime
-) -> list[Event]:
-    """One event for each study, destination and new state."""
-    groups = Counter(
-        (studies[one.delivery_id], one.destination, _TOLD[one.state], _why(one))
-        for one in changed
-        if one.state in _TOLD
-    )
-    return [
-        Event(
-            kind=kind,
-            at=now,
-            actor=VIGIE,
-            study_instance_uid=study,
-            details={
-                "destination": destination,
-                "objects": count,
-                **({"why": why} if why else {}),
-            },
-        )
-        for (study, destination, kind, why), count in groups.items()
-    ]
-
-
-def _why(one: Delivery) -> str:
-    return "" if one.state in {DeliveryState.SENT, DeliveryState.COMMITTED} else one.words
