@@ -102,7 +102,7 @@ def simulate(
     where there is one; late the share that waits longer than the target of what it truly has; won
     and lost are mean minutes against the order without AI. Targets are the node's settings.
 
-    Examples: vigie simulate --traffic 0.9 --readers 3
+    Example: vigie simulate --traffic 0.9 --readers 3
 
     vigie simulate --ppv 0.3431 --policy flagged_first_preemptive --json flags.json
 
