@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hl7
@@ -173,7 +173,8 @@ def test_who_reads_sees_the_report_of_the_ris_beside_the_images(
 ) -> None:
     """Plain text, whatever it holds (P9), and said not to be Vigie's (P5)."""
     words = "No fracture. <img src=x onerror=alert(1)>"
-    late = report("C", accession="A1", text=words, control_id="late")
+    corrected_at = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y%m%d%H%M%S+0000")
+    late = report("C", accession="A1", text=words, control_id="late", at=corrected_at)
     assert told(node, late) == "AA"
     person(node, "anna", Role.RADIOLOGIST)
     with open_list(browser, node, "anna", locale="en-GB") as page:
