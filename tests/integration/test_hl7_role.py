@@ -6,14 +6,15 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from results.hl7.framing import framed
 from results.hl7.outbound import written
@@ -45,10 +46,15 @@ def parked(node: Node) -> list[tuple[str, str]]:
 
 
 def test_a_message_that_cannot_be_written_is_a_dead_letter_and_holds_up_no_other(
-    node: Node, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    logged: list[MutableMapping[str, Any]] = []
     for number in range(3):
         node.assessed(study=f"1.2.{number}", accession_number=f"A{number}")
+
+    def keep(_logger: object, _name: str, line: MutableMapping[str, Any]) -> NoReturn:
+        logged.append(line)
+        raise structlog.DropEvent
 
     def fails_for_one(message: MessageToSend, *given: Any) -> bytes:
         if message.study.accession_number == "A0":
@@ -56,14 +62,15 @@ def test_a_message_that_cannot_be_written_is_a_dead_letter_and_holds_up_no_other
         return written(message, *given)
 
     monkeypatch.setattr("vigie.hl7.written", fails_for_one)
+    monkeypatch.setattr("vigie.hl7.log", structlog.wrap_logger(None, processors=[keep]))
     node.flush()
     assert len(node.ris.received) == 2
     [dead] = node.log.messages(10, dead=True)
     assert (dead.accession_number, dead.error) == ("A0", "it cannot be told: ZeroDivisionError")
     assert parked(node) == [("1.2.0", dead.message_id)]
-    logged = capsys.readouterr().out
-    assert "hl7_message_failed" in logged and "ZeroDivisionError" in logged
-    assert "Doe" not in logged
+    [failed] = [line for line in logged if line["event"] == "hl7_message_failed"]
+    assert "ZeroDivisionError" in str(failed)
+    assert "Doe" not in str(logged)
     monkeypatch.undo()
     node.log.send_again(dead.message_id, node.now)
     node.flush()
