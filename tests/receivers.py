@@ -5,7 +5,7 @@ import http.server
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +110,10 @@ class Proxy(http.server.ThreadingHTTPServer):
         self.refuses = False
         self.overheard = b""  # on their way to the receiver
 
+    def hear(self, part: bytes) -> None:
+        """Keep what passes."""
+        self.overheard += part
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Peers that turn away are no news."""
 
@@ -128,7 +132,7 @@ class _Tunnel(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             back = threading.Thread(target=_pass_on, args=[there, self.connection], daemon=True)
             back.start()
-            self.server.overheard += _pass_on(self.connection, there)
+            _pass_on(self.connection, there, self.server.hear)
             back.join()
         self.close_connection = True
 
@@ -136,16 +140,17 @@ class _Tunnel(http.server.BaseHTTPRequestHandler):
         """Nothing is written to the terminal."""
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> bytes:
-    """Everything that one says to the other, until it is done."""
-    said = b""
+def _pass_on(
+    one: socket.socket, other: socket.socket, hear: Callable[[bytes], None] | None = None
+) -> None:
+    """Everything that one says to the other, until it is done; it is heard before it arrives."""
     with suppress(OSError):
         while part := one.recv(65536):
-            said += part
+            if hear is not None:
+                hear(part)
             other.sendall(part)
     with suppress(OSError):
         other.shutdown(socket.SHUT_WR)
-    return said
 
 
 @contextmanager

@@ -70,6 +70,7 @@ NO_ANSWERS = {
     "worklist/simulation_ai.py",
     "worklist/simulation_estimates.py",
     "worklist/simulation_expected.py",
+    "worklist/simulation_length.py",
     "worklist/simulation_policies.py",
     "worklist/simulation_reading.py",
     "worklist/simulation_setting.py",
