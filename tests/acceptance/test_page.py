@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from axe_core import serious
 from chromium import Heard, Pane, chromium
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 from radiographs import COLUMNS, ROWS, MadeStudy, make_study, send_to
 from recorded import REGION, flag, record
 from signed_in import person, sign_in
@@ -23,6 +25,7 @@ from worklist.finding import (
     Region,
     SuspectedKind,
 )
+from worklist.people import Role
 from worklist.uid import SOPInstanceUID
 
 _HOSTILE_NAME = "<script>alert(1)</script>^<b>"
@@ -328,3 +331,23 @@ def test_p7_a_banner_says_that_ai_is_stopped_and_the_order_falls_back(
     page.get_by_text("AI is stopped").wait_for(state="detached")
     wait_until(lambda: shown_order(page) == served_order(node), "the order is with AI again")
     assert served_order(node)[0] in {one.study_instance_uid for one in studies}
+
+
+def test_p3_an_administrator_sees_the_list_as_it_was(browser: Browser, node: Node) -> None:
+    person(node, "boss", Role.ADMINISTRATOR)
+    rows = node.rows()
+    first = rows[0]["study_instance_uid"]
+    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    wait_until(lambda: datetime.now(UTC) > moment, "the moment has passed", 10, node.tail)
+    context = browser.new_context(locale="en-GB", viewport={"width": 1366, "height": 900})
+    sign_in(context, node, "boss")
+    page = context.new_page()
+    page.goto(f"{node.url}/#/record/{first}/{moment:%Y-%m-%dT%H:%M:%SZ}")
+    expect(page.get_by_role("heading", name="The list as it was")).to_be_visible(timeout=60_000)
+    shown = page.locator("tr[data-study]")
+    expect(shown).to_have_count(len(rows))
+    uids = [one.get_attribute("data-study") for one in shown.all()]
+    assert uids == [one["study_instance_uid"] for one in rows]
+    expect(page.locator('tr[data-mine="true"]')).to_have_count(1)
+    assert serious(page) == []
+    context.close()
